@@ -58,12 +58,16 @@ class SsiError(Exception):
         """The error that a peer sent; one of a newer peer becomes :class:`RemoteError`."""
         kind = SsiError._by_word.get(word)
         if kind is None:
-            return RemoteError(remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items()))
+            return RemoteError(
+                remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items())
+            )
         names = {field.name for field in fields(kind)}
         try:
             return kind(**{name: value for name, value in values.items() if name in names})
         except TypeError:  # an older or newer peer left out a field that we need
-            return RemoteError(remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items()))
+            return RemoteError(
+                remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items())
+            )
 
     @staticmethod
     def classes() -> dict[str, type[SsiError]]:

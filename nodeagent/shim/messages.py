@@ -1,0 +1,279 @@
+"""What an agent says to a keeper and to a shim, on their Unix sockets.
+
+Frames are four bytes of length (big-endian), then msgpack. Any number of requests may be under way
+on one connection; replies carry the request's number. An agent of a newer ssi meets shims of an
+older one after an upgrade, so new fields have defaults and no field changes its place.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ssi.model.errors import FieldValue
+from ssi.model.job import StreamName, Terminal
+
+MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
+STREAM_BUFFER_BYTES: Final = 1024 * 1024
+"""How much of a stream a shim holds in memory before it lets the job wait."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What all of them share."""
+
+
+# To the keeper
+
+
+class ForkShim(Message, frozen=True, tag="fork-shim"):
+    """Forks a shim that will hold one job: :class:`ShimForked` once its socket listens.
+
+    Attributes:
+        directory: Absolute, existing, 0700: the shim puts ``shim.sock`` and its log there.
+        namespaces: Make pid, mount and ipc namespaces (needs root).
+    """
+
+    directory: str
+    namespaces: bool
+
+
+class ShimForked(Message, frozen=True, tag="shim-forked"):
+    """The shim listens; its pid as the host sees it."""
+
+    pid: int
+
+
+# To a shim: life of a job
+
+
+class Account(Message, frozen=True):
+    """As whom a job runs."""
+
+    user: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+class Start(Message, frozen=True, tag="start"):
+    """Starts the command: :class:`Status` once it was executed.
+
+    Failures: ``command-not-found``, ``command-not-executable``, ``cwd-missing``.
+
+    Attributes:
+        environment: The whole of it.
+        cwds: Candidates in order; the first that the account can enter is taken.
+        logs: Directory for ``stdout`` and ``stderr`` files of a detached job; empty: none.
+        pid_base: The first pid in the job's namespace is this plus one.
+        cgroup: Directory of the job's cgroup; empty: none.
+        lease_s: A job without logs gets SIGHUP, and SIGKILL 5 s later, when no Read, Write or
+            Renew came for so long; 0: never.
+    """
+
+    account: Account
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwds: tuple[str, ...]
+    terminal: Terminal | None
+    logs: str
+    log_limit_bytes: int
+    pid_base: int
+    cgroup: str
+    lease_s: float
+
+
+class GetStatus(Message, frozen=True, tag="get-status"):
+    """How the job fares: :class:`Status`, after at most ``wait_ms`` or once it has ended."""
+
+    wait_ms: int = 0
+
+
+class Status(Message, frozen=True, tag="status"):
+    """A job as its shim sees it.
+
+    Attributes:
+        stage: ``empty`` (nothing started yet), ``running``, ``dumped`` (stopped, its images
+            written), ``committed`` (killed after a dump, images kept), ``ready`` (restored up to
+            the barrier), ``exited``.
+        exit_status: 128 + N for signal N; of an exited job.
+        root_pid: First process, as the host sees it; 0 where there is none.
+        note: What the agent last gave with :class:`SetNote`.
+    """
+
+    stage: str
+    shim_pid: int
+    exit_status: int | None = None
+    root_pid: int = 0
+    note: bytes = b""
+    epoch: int = 1
+
+
+class SetNote(Message, frozen=True, tag="set-note"):
+    """Gives the shim something to keep for an agent that comes after this one: :class:`Ok`."""
+
+    note: bytes
+
+
+class Read(Message, frozen=True, tag="read"):
+    """Output from byte ``offset`` on: :class:`Data`, after at most ``wait_ms``.
+
+    Bytes before ``offset`` have arrived and may be forgotten, unless ``peek``.
+    """
+
+    stream: StreamName
+    offset: int
+    limit_bytes: int
+    wait_ms: int
+    peek: bool = False
+
+
+class Data(Message, frozen=True, tag="data"):
+    """Bytes of a stream from ``offset`` on; ``ended``: none follows."""
+
+    offset: int
+    data: bytes
+    ended: bool
+
+
+class Write(Message, frozen=True, tag="write"):
+    """Input from byte ``offset`` on: :class:`Accepted`, after at most ``wait_ms`` for room."""
+
+    offset: int
+    data: bytes
+    end: bool
+    wait_ms: int
+
+
+class Accepted(Message, frozen=True, tag="accepted"):
+    """All input below ``offset`` is taken; ``closed``: the job reads no more."""
+
+    offset: int
+    closed: bool = False
+
+
+class Renew(Message, frozen=True, tag="renew"):
+    """Renews the lease of a foreground job, or ends it (``lease_s`` 0: never again): ``Ok``."""
+
+    lease_s: float | None = None
+
+
+class Resize(Message, frozen=True, tag="resize"):
+    """Gives the terminal another size: :class:`Ok`."""
+
+    terminal: Terminal
+
+
+class Release(Message, frozen=True, tag="release"):
+    """The shim of an exited, committed or empty job may end; a ready job is dropped: ``Ok``."""
+
+
+class Ok(Message, frozen=True, tag="ok"):
+    """Done."""
+
+
+class Failed(Message, frozen=True, tag="failed"):
+    """It failed: the word and fields of an SsiError."""
+
+    word: str
+    fields: dict[str, FieldValue]
+
+
+# To a shim: migration
+
+
+class Dump(Message, frozen=True, tag="dump"):
+    """Writes images of the job and leaves it stopped: :class:`Dumped`. On failure it runs on."""
+
+    criu: str
+    images: str
+
+
+class Dumped(Message, frozen=True, tag="dumped"):
+    """The job is stopped and its images are written.
+
+    Attributes:
+        state: What another shim needs beside the images: streams with what is buffered, pipe
+            inodes, terminal, pids. Opaque to the agent.
+        freeze_started_s: CLOCK_REALTIME when the first process stopped.
+    """
+
+    state: bytes
+    freeze_started_s: float
+    dump_ms: float
+
+
+class Thaw(Message, frozen=True, tag="thaw"):
+    """The move is off: the dumped job runs on here: :class:`Ok`."""
+
+
+class Commit(Message, frozen=True, tag="commit"):
+    """Kills and reaps the dumped job, keeping its images: :class:`Ok`."""
+
+
+class RestoreHere(Message, frozen=True, tag="restore-here"):
+    """After a commit that came to nothing: runs the job again from its images: ``Status``."""
+
+
+class Restore(Message, frozen=True, tag="restore"):
+    """To an empty shim: restores up to the barrier: :class:`Ready`."""
+
+    criu: str
+    images: str
+    state: bytes
+    cgroup: str
+    epoch: int
+
+
+class Ready(Message, frozen=True, tag="ready"):
+    """The job stands at the barrier."""
+
+    restore_ms: float
+    root_pid: int
+
+
+class Resume(Message, frozen=True, tag="resume"):
+    """Lets a ready job run: :class:`Resumed`."""
+
+
+class Resumed(Message, frozen=True, tag="resumed"):
+    """It runs, since that CLOCK_REALTIME."""
+
+    at_s: float
+
+
+RequestMessage: TypeAlias = (
+    ForkShim
+    | Start
+    | GetStatus
+    | SetNote
+    | Read
+    | Write
+    | Renew
+    | Resize
+    | Release
+    | Dump
+    | Thaw
+    | Commit
+    | RestoreHere
+    | Restore
+    | Resume
+)
+
+ReplyMessage: TypeAlias = (
+    ShimForked | Status | Data | Accepted | Ok | Failed | Dumped | Ready | Resumed
+)
+
+
+class RequestFrame(msgspec.Struct, frozen=True, array_like=True):
+    """A numbered request."""
+
+    number: int
+    body: RequestMessage
+
+
+class ReplyFrame(msgspec.Struct, frozen=True, array_like=True):
+    """The reply to the request of that number."""
+
+    number: int
+    body: ReplyMessage

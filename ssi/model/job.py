@@ -1,0 +1,108 @@
+"""A job: what a user started, one process tree with its terminal or pipes, and its nodes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import msgspec
+
+StreamName: TypeAlias = Literal["stdin", "stdout", "stderr"]
+"""A stream of a job. A terminal's output is its ``stdout``."""
+
+DEFAULT_LOG_LIMIT_BYTES = 16 * 1024 * 1024
+"""How much of each output stream of a detached job is kept, from its first byte."""
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FROZEN = "frozen"
+    MIGRATING = "migrating"
+    LOST = "lost"
+    EXITED = "exited"
+
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.STARTING: frozenset({JobState.RUNNING, JobState.EXITED, JobState.LOST}),
+    JobState.RUNNING: frozenset(
+        {JobState.STOPPED, JobState.FROZEN, JobState.MIGRATING, JobState.EXITED, JobState.LOST}
+    ),
+    JobState.STOPPED: frozenset(
+        {JobState.RUNNING, JobState.FROZEN, JobState.MIGRATING, JobState.EXITED, JobState.LOST}
+    ),
+    JobState.FROZEN: frozenset(
+        {JobState.RUNNING, JobState.STOPPED, JobState.MIGRATING, JobState.EXITED, JobState.LOST}
+    ),
+    JobState.MIGRATING: frozenset(
+        {JobState.RUNNING, JobState.STOPPED, JobState.FROZEN, JobState.EXITED, JobState.LOST}
+    ),
+    JobState.LOST: frozenset({JobState.RUNNING, JobState.EXITED}),
+    JobState.EXITED: frozenset(),
+}
+"""Every step that a job may take; any other is a bug and is refused."""
+
+
+class Terminal(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A terminal that a job is to have: its size in character cells and its TERM."""
+
+    rows: int = 24
+    columns: int = 80
+    term: str = "xterm-256color"
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What to start, as the user asked for it.
+
+    Attributes:
+        argv: Program and arguments; the program is looked up in the job's PATH.
+        cwd: Working directory; it must exist on the node.
+        cwd_fallback: Whether the user's home directory serves where ``cwd`` does not exist.
+        environment: Added to the login environment of the user there, or put in its place.
+        terminal: Of an interactive job; None gives pipes.
+        detached: Runs without a client: stdin is empty and its output is kept as logs.
+        log_limit_bytes: Of each output stream of a detached job.
+        home: Name of the node whose user typed it.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str = ""
+    cwd_fallback: bool = True
+    environment: dict[str, str] = {}
+    terminal: Terminal | None = None
+    detached: bool = False
+    log_limit_bytes: int = DEFAULT_LOG_LIMIT_BYTES
+    home: str = ""
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A job as the node that has it sees it.
+
+    Attributes:
+        gpid: Its first gpid, which names it.
+        start_ms: Wall-clock milliseconds of its birth; checked beside the gpid.
+        exit_status: As a shell has it, 128 + N for signal N; None while it lives.
+        epoch: Counts the owners of the job, from 1: each move adds one.
+        nodes: Where it has run, oldest first; the last is where it is.
+        problem: Why it is lost, or in doubt.
+    """
+
+    gpid: int
+    node: str
+    user: str
+    argv: tuple[str, ...]
+    cwd: str
+    state: JobState
+    start_ms: int
+    detached: bool = False
+    has_terminal: bool = False
+    exit_status: int | None = None
+    ended_ms: int | None = None
+    epoch: int = 1
+    nodes: tuple[str, ...] = ()
+    home: str = ""
+    processes: int = 0
+    problem: str = ""

@@ -1,0 +1,131 @@
+"""A node: a machine of the system, as the roster names it and as its neighbours see it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class NodeState(StrEnum):
+    """A member as the mesh sees it. Source: SWIM (Das, Gupta, Motivala 2002)."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    LEFT = "left"
+
+
+class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What is fixed about a node: who it is and where it listens.
+
+    Attributes:
+        name: As the user named it on ``ssi up``; unique.
+        number: From 1, unique for ever in this system: gpids are built on it.
+        public_key: CURVE public key, Z85, 40 characters. The node is whoever holds its secret.
+        address: Host name or IP address that the other nodes can connect to.
+        control_port: TCP port of its control socket.
+        bulk_port: TCP port of its bulk socket.
+        python: Version of its Python, for instance ``3.13.5``.
+        ssh_target: What ``ssh`` calls it, so that ``ssi down`` finds the way back.
+    """
+
+    name: str
+    number: int
+    public_key: str
+    address: str
+    control_port: int
+    bulk_port: int
+    python: str = ""
+    ssh_target: str = ""
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """All nodes of the system, versioned: of two rosters the one of higher version holds.
+
+    Attributes:
+        system: A random name of the system, so that two systems never mix.
+        version: Counts changes, from 1.
+        nodes: Ordered by number.
+        next_number: The number that the next new node gets; numbers are never used again.
+    """
+
+    system: str
+    version: int
+    nodes: tuple[RosterEntry, ...] = ()
+    next_number: int = 1
+
+    def node(self, name: str) -> RosterEntry | None:
+        """The entry of that name, if there is one."""
+        return next((entry for entry in self.nodes if entry.name == name), None)
+
+    def node_by_number(self, number: int) -> RosterEntry | None:
+        """The entry of that number, if there is one."""
+        return next((entry for entry in self.nodes if entry.number == number), None)
+
+    def node_by_key(self, public_key: str) -> RosterEntry | None:
+        """The entry whose public key this is, if there is one."""
+        return next((entry for entry in self.nodes if entry.public_key == public_key), None)
+
+
+class GpuMetrics(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One GPU: its name, use in percent, memory used and total in bytes."""
+
+    name: str
+    utilisation_percent: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+
+
+class NodeMetrics(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How a machine fares now.
+
+    Attributes:
+        taken_at_s: Wall-clock time of the reading, on that machine.
+        load: Run-queue averages over 1, 5 and 15 minutes.
+        jobs: How many jobs of ssi run there.
+        disk_total_bytes: Of the file system that holds ``/``; free as for ordinary users.
+    """
+
+    taken_at_s: float
+    uptime_s: float
+    cores: int
+    load: tuple[float, float, float]
+    memory_total_bytes: int
+    memory_available_bytes: int
+    swap_total_bytes: int
+    swap_free_bytes: int
+    disk_total_bytes: int
+    disk_free_bytes: int
+    processes: int = 0
+    jobs: int = 0
+    gpus: tuple[GpuMetrics, ...] = ()
+    kernel: str = ""
+    arch: str = ""
+    criu: str = ""
+    lacks: tuple[str, ...] = ()
+    """Verbs that this node cannot serve, each with its reason: ``migrate: no criu``."""
+
+
+class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A node as one observer sees it now.
+
+    Attributes:
+        age_s: Seconds since the observer last heard of it; infinity if never.
+        rtt_ms: Round-trip time of the last probe; None before the first, 0 for itself.
+        clock_offset_ms: Its wall clock minus the observer's, as the last probe measured it.
+        problem: Why it cannot be reached, where the observer knows more than silence.
+        version: Version of ssi that it runs.
+    """
+
+    name: str
+    number: int
+    address: str
+    state: NodeState
+    age_s: float
+    incarnation: int = 0
+    rtt_ms: float | None = None
+    clock_offset_ms: float | None = None
+    metrics: NodeMetrics | None = None
+    problem: str = ""
+    version: str = ""

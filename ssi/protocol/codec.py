@@ -1,0 +1,147 @@
+"""Bytes to typed values and back, and nowhere else.
+
+Decoding never raises anything but :class:`BadMessage` and :class:`VersionMismatch`, whatever the
+bytes, and allocates no more than a small multiple of their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from ssi.model.errors import SsiError
+from ssi.protocol.envelope import (
+    MAGIC,
+    MAX_CONTROL_FRAME_BYTES,
+    PROTOCOL_VERSION,
+    Envelope,
+    Failure,
+    Reply,
+    Request,
+)
+from ssi.protocol.messages import ReplyBody, ReplyMessage, RequestBody, RequestMessage
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_envelopes: Final[msgspec.msgpack.Decoder[Envelope]] = msgspec.msgpack.Decoder(Envelope)
+_requests: Final[msgspec.msgpack.Decoder[RequestBody]] = msgspec.msgpack.Decoder(RequestBody)
+_replies: Final[msgspec.msgpack.Decoder[ReplyBody]] = msgspec.msgpack.Decoder(ReplyBody)
+
+
+@dataclass(eq=False, kw_only=True)
+class BadMessage(SsiError):
+    """Bytes that are no message of ours."""
+
+    word = "bad-message"
+    reason: str
+
+    def what(self) -> str:
+        return f"a message cannot be read: {self.reason}"
+
+    def advice(self) -> str:
+        return "the peer is no agent of ssi, or a broken one"
+
+
+@dataclass(eq=False, kw_only=True)
+class VersionMismatch(SsiError):
+    """The peer speaks another version of the protocol."""
+
+    word = "version-mismatch"
+    exit_code = 3
+    ours: int
+    theirs: int
+    node: str = ""
+
+    def what(self) -> str:
+        who = self.node or "the peer"
+        return f"{who} speaks protocol version {self.theirs}, this side {self.ours}"
+
+    def advice(self) -> str:
+        return "run `ssi up` for all nodes from the newest ssi"
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """One frame: the magic with the version, then the envelope."""
+    return MAGIC + _encoder.encode(envelope)
+
+
+def decode_envelope(frame: bytes | memoryview) -> Envelope:
+    """The envelope in a frame.
+
+    Raises:
+        BadMessage: The bytes are not ours, or too many.
+        VersionMismatch: They are ours, of another version.
+    """
+    if len(frame) > MAX_CONTROL_FRAME_BYTES:
+        raise BadMessage(reason=f"{len(frame)} bytes, more than {MAX_CONTROL_FRAME_BYTES}")
+    head = bytes(frame[:4])
+    if len(head) < 4 or head[:3] != MAGIC[:3]:
+        raise BadMessage(reason="no SSI at its start")
+    if head != MAGIC:
+        raise VersionMismatch(ours=PROTOCOL_VERSION, theirs=head[3])
+    try:
+        return _envelopes.decode(memoryview(frame)[4:])
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def encode_request_body(body: RequestMessage) -> msgspec.Raw:
+    """A request's body, ready for its envelope."""
+    return msgspec.Raw(_encoder.encode(body))
+
+
+def encode_reply_body(body: ReplyMessage) -> msgspec.Raw:
+    """A reply's body, ready for its envelope."""
+    return msgspec.Raw(_encoder.encode(body))
+
+
+def decode_request_body(raw: msgspec.Raw) -> RequestBody:
+    """The request in a body.
+
+    Raises:
+        BadMessage: It is none that we know.
+    """
+    try:
+        return _requests.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
+    """The reply in a body.
+
+    Raises:
+        BadMessage: It is none that we know.
+    """
+    try:
+        return _replies.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def make_failure(request_id: bytes, error: SsiError) -> Failure:
+    """The failure that tells an asker of an error."""
+    return Failure(request_id, error.word, error.wire_fields())
+
+
+def error_of(failure: Failure) -> SsiError:
+    """The error that a failure tells of."""
+    return SsiError.from_wire(failure.word, failure.fields)
+
+
+__all__ = [
+    "BadMessage",
+    "Failure",
+    "Reply",
+    "Request",
+    "VersionMismatch",
+    "decode_envelope",
+    "decode_reply_body",
+    "decode_request_body",
+    "encode_envelope",
+    "encode_reply_body",
+    "encode_request_body",
+    "error_of",
+    "make_failure",
+]

@@ -1,0 +1,454 @@
+"""Everything that can be asked of an agent, and the answers: one closed union each.
+
+A request's class names what to do, in the imperative; its docstring names the reply. Classes with
+``bulk = True`` travel on the bulk socket, those with ``mutating = True`` are done at most once per
+request id. New fields have defaults, so that an older peer's message still decodes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeAlias
+
+import msgspec
+
+from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
+from ssi.model.node import NodeMetrics, NodeRow, Roster
+from ssi.model.process import ProcessRow
+
+
+class RequestMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What all requests share: on which socket they travel and whether they change anything."""
+
+    bulk: ClassVar[bool] = False
+    mutating: ClassVar[bool] = False
+
+
+class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What all replies share."""
+
+
+# The mesh
+
+
+class Ping(RequestMessage, frozen=True, tag="ping"):
+    """A probe of one member by another. Answered by :class:`Pong`.
+
+    Attributes:
+        node: The prober.
+        incarnation: Of the prober: milliseconds of its agent's start.
+        roster_version: That the prober has; the lower side fetches.
+        sent_at_s: The prober's wall clock.
+    """
+
+    node: str
+    incarnation: int
+    roster_version: int
+    sent_at_s: float
+
+
+class Pong(ReplyMessage, frozen=True, tag="pong"):
+    """The answer to a probe, with the receiver's wall clock at arrival and departure."""
+
+    node: str
+    incarnation: int
+    roster_version: int
+    received_at_s: float
+    replied_at_s: float
+    version: str
+    metrics: NodeMetrics | None = None
+
+
+class GetRoster(RequestMessage, frozen=True, tag="get-roster"):
+    """Asks for the whole roster: :class:`RosterReply`."""
+
+
+class RosterReply(ReplyMessage, frozen=True, tag="roster"):
+    """The roster; None where the agent has not been given one yet."""
+
+    roster: Roster | None
+
+
+class InstallRoster(RequestMessage, frozen=True, tag="install-roster"):
+    """Gives an agent a newer roster; root only. Answered by :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    roster: Roster
+
+
+class AllowClient(RequestMessage, frozen=True, tag="allow-client"):
+    """Lets a client-mode agent connect, as the user who asks. Answered by :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    public_key: str
+
+
+class Done(ReplyMessage, frozen=True, tag="done"):
+    """It is done, and there is nothing to tell."""
+
+
+# What there is
+
+
+class ListNodes(RequestMessage, frozen=True, tag="list-nodes"):
+    """Asks the agent at the door how it sees the nodes: :class:`NodeList`."""
+
+
+class NodeList(ReplyMessage, frozen=True, tag="nodes"):
+    """The nodes as ``observer`` sees them; empty observer for a client-mode agent."""
+
+    observer: str
+    rows: tuple[NodeRow, ...]
+
+
+class ListProcesses(RequestMessage, frozen=True, tag="list-processes"):
+    """Asks a node for its processes: :class:`ProcessList`.
+
+    Attributes:
+        gpids: Only these; empty for all.
+        jobs: Only processes of jobs.
+    """
+
+    gpids: tuple[int, ...] = ()
+    jobs: bool = False
+
+
+class ProcessList(ReplyMessage, frozen=True, tag="processes"):
+    """The processes of one node at one time (its wall clock, seconds)."""
+
+    node: str
+    taken_at_s: float
+    rows: tuple[ProcessRow, ...]
+
+
+class ListJobs(RequestMessage, frozen=True, tag="list-jobs"):
+    """Asks a node for the jobs that it has, also ended ones that it remembers: :class:`JobList`."""
+
+
+class JobList(ReplyMessage, frozen=True, tag="jobs"):
+    """Jobs of one node, oldest first."""
+
+    node: str
+    rows: tuple[JobRow, ...]
+
+
+class Locate(RequestMessage, frozen=True, tag="locate"):
+    """Asks a node whether it has the process of that gpid: :class:`Located`."""
+
+    gpid: int
+
+
+class Located(ReplyMessage, frozen=True, tag="located"):
+    """Whether it is here.
+
+    Attributes:
+        start_ms: Identity of the process beside its gpid, where it is here.
+        job: First gpid of its job; 0 for a process of the host.
+        moved_to: Where it went, if it was a job that left.
+    """
+
+    here: bool
+    start_ms: int = 0
+    job: int = 0
+    moved_to: str = ""
+
+
+# Jobs
+
+
+class StartJob(RequestMessage, frozen=True, tag="start-job"):
+    """Starts a job as the caller: :class:`JobReply`."""
+
+    mutating: ClassVar[bool] = True
+    spec: JobSpec
+
+
+class JobReply(ReplyMessage, frozen=True, tag="job"):
+    """A job as it is now."""
+
+    row: JobRow
+
+
+class WaitJob(RequestMessage, frozen=True, tag="wait-job"):
+    """Waits until a job has ended, at most ``wait_ms``: :class:`JobReply` as it then is."""
+
+    gpid: int
+    wait_ms: int
+
+
+class ReadStream(RequestMessage, frozen=True, tag="read-stream"):
+    """Reads a job's output from byte ``offset`` on: :class:`StreamData`.
+
+    It waits at most ``wait_ms`` for the first byte. To ask at an offset says that all before it
+    has arrived, so the shim may forget it. With ``peek`` it says nothing of the sort.
+    """
+
+    bulk: ClassVar[bool] = True
+    gpid: int
+    stream: StreamName
+    offset: int
+    limit_bytes: int
+    wait_ms: int
+    peek: bool = False
+
+
+class StreamData(ReplyMessage, frozen=True, tag="stream-data"):
+    """Bytes of a stream.
+
+    Attributes:
+        offset: Of the first byte of ``data``; beyond what was asked where older bytes are gone.
+        ended: Nothing follows ``data``, ever.
+    """
+
+    offset: int
+    data: bytes
+    ended: bool
+
+
+class WriteStream(RequestMessage, frozen=True, tag="write-stream"):
+    """Gives a job's stdin (or terminal) bytes from ``offset`` on: :class:`StreamAccepted`.
+
+    Bytes below the accepted offset are dropped, so a repeated write does no harm. It waits at most
+    ``wait_ms`` for room.
+    """
+
+    bulk: ClassVar[bool] = True
+    gpid: int
+    offset: int
+    data: bytes
+    end: bool
+    wait_ms: int
+
+
+class StreamAccepted(ReplyMessage, frozen=True, tag="stream-accepted"):
+    """All bytes below ``offset`` are taken; ``closed``: the job reads no more."""
+
+    offset: int
+    closed: bool = False
+
+
+class ResizeTerminal(RequestMessage, frozen=True, tag="resize-terminal"):
+    """Gives a job's terminal another size: :class:`Done`."""
+
+    gpid: int
+    terminal: Terminal
+
+
+class ReleaseJob(RequestMessage, frozen=True, tag="release-job"):
+    """The client has all it wanted of a job that ended: :class:`Done`."""
+
+    gpid: int
+
+
+class SignalProcess(RequestMessage, frozen=True, tag="signal-process"):
+    """Sends a signal to one process, or to all of a job for the job's own gpid: :class:`Done`.
+
+    ``start_ms`` is the identity that the user saw beside the gpid; a process of another start is
+    another process, and gets nothing.
+    """
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    start_ms: int
+    signal: int
+
+
+# Migration. The source node leads; see docs/protocol.md, "Migration".
+
+
+class MigrateJob(RequestMessage, frozen=True, tag="migrate-job"):
+    """Moves a job from the node that is asked to another: :class:`JobMigrated`."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    start_ms: int
+    destination: str
+
+
+class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
+    """A job has moved.
+
+    Attributes:
+        total_ms: From the request to running at the destination.
+        freeze_ms: How long no process of it ran.
+        image_bytes: Size of its checkpoint.
+        carried_bytes: Of open files that went with it.
+    """
+
+    row: JobRow
+    total_ms: float
+    freeze_ms: float
+    image_bytes: int
+    carried_bytes: int
+    files_carried: tuple[str, ...] = ()
+
+
+class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A file or directory of a job: its path and what must be the same at the destination.
+
+    Attributes:
+        digests: BLAKE2b-128 of each MiB; empty for a directory.
+        writable: The job has it open for writing.
+        mapped: It is program text or a library: never carried, must be there already.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    user: str
+    group: str
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    digests: tuple[bytes, ...] = ()
+    writable: bool = False
+    mapped: bool = False
+
+
+class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
+    """Asks the destination whether it could take a job: :class:`MigrationPrepared`."""
+
+    mutating: ClassVar[bool] = True
+    job: JobRow
+    source: str
+    criu: str
+    cpu_image: bytes
+    files: tuple[FileMeta, ...]
+    image_bytes: int
+
+
+class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
+    """What stands in the way, each by name; empty: nothing does."""
+
+    blockers: tuple[str, ...]
+
+
+class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):
+    """Asks which MiB-chunks of each file the destination lacks: :class:`FilesCompared`."""
+
+    bulk: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+    files: tuple[FileMeta, ...]
+
+
+class FilesCompared(ReplyMessage, frozen=True, tag="files-compared"):
+    """For each file asked about, in order, the numbers of the chunks that are to be sent."""
+
+    missing: tuple[tuple[int, ...], ...]
+
+
+class PutChunk(RequestMessage, frozen=True, tag="put-chunk"):
+    """Gives the destination a piece of a carried file or of an image: :class:`Done`.
+
+    Attributes:
+        file: Absolute path of a carried file, or the plain name of an image file.
+        offset: In bytes; writing one piece twice does no harm.
+    """
+
+    bulk: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+    file: str
+    offset: int
+    data: bytes
+
+
+class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
+    """All is there; the destination restores up to the barrier: :class:`JobRestored`.
+
+    Attributes:
+        shim_state: What the source's shim says of streams and terminal, for the new one.
+        images: Name, size and BLAKE2b-128 of each image file.
+        members: Inner pid, gpid and birth of each process, so that they keep their names.
+    """
+
+    mutating: ClassVar[bool] = True
+    job: JobRow
+    source: str
+    shim_state: bytes
+    images: tuple[tuple[str, int, bytes], ...]
+    members: tuple[tuple[int, int, int], ...]
+    files: tuple[FileMeta, ...]
+
+
+class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):
+    """The job stands at the barrier of the destination, not yet running."""
+
+    restore_ms: float
+
+
+class ResumeJob(RequestMessage, frozen=True, tag="resume-job"):
+    """The source's copy is gone: the destination owns the job and lets it run: :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+
+
+class AbandonMigration(RequestMessage, frozen=True, tag="abandon-migration"):
+    """The move is off: the destination drops its copy and all it was given: :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+
+
+class GetOwnership(RequestMessage, frozen=True, tag="get-ownership"):
+    """Asks how far a node came with a job's move: :class:`Ownership`."""
+
+    gpid: int
+
+
+class Ownership(ReplyMessage, frozen=True, tag="ownership"):
+    """How a node stands to a job.
+
+    ``none``, ``ready`` (at the barrier), ``running``, ``stopped`` (dumped, not committed),
+    ``committed`` (its copy killed, images kept) or ``moved``.
+    """
+
+    stage: str
+    epoch: int = 0
+
+
+RequestBody: TypeAlias = (
+    Ping
+    | GetRoster
+    | InstallRoster
+    | AllowClient
+    | ListNodes
+    | ListProcesses
+    | ListJobs
+    | Locate
+    | StartJob
+    | WaitJob
+    | ReadStream
+    | WriteStream
+    | ResizeTerminal
+    | ReleaseJob
+    | SignalProcess
+    | MigrateJob
+    | PrepareMigration
+    | CompareFiles
+    | PutChunk
+    | RestoreJob
+    | ResumeJob
+    | AbandonMigration
+    | GetOwnership
+)
+
+ReplyBody: TypeAlias = (
+    Pong
+    | RosterReply
+    | Done
+    | NodeList
+    | ProcessList
+    | JobList
+    | Located
+    | JobReply
+    | StreamData
+    | StreamAccepted
+    | JobMigrated
+    | MigrationPrepared
+    | FilesCompared
+    | JobRestored
+    | Ownership
+)
