@@ -1,0 +1,240 @@
+"""What an agent refuses with: the errors that cross the wire and that every side knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssi.model.errors import SsiError
+
+
+@dataclass(eq=False, kw_only=True)
+class NodeUnknown(SsiError):
+    """No node has that name."""
+
+    word = "node-unknown"
+    exit_code = 2
+    node: str
+    known: str = ""
+
+    def what(self) -> str:
+        return f"no node is called {self.node!r}"
+
+    def advice(self) -> str:
+        if not self.known:
+            return "there is no node yet: `ssi up HOST` makes one"
+        return f"the nodes are {self.known}"
+
+
+@dataclass(eq=False, kw_only=True)
+class NodeDown(SsiError):
+    """The node does not answer, and its neighbours think it is gone."""
+
+    word = "node-down"
+    exit_code = 4
+    node: str
+    silent_s: float
+
+    def what(self) -> str:
+        return f"{self.node} does not answer (silent for {self.silent_s:.0f} s)"
+
+    def advice(self) -> str:
+        return f"`ssi nodes` shows its state; `ssi up {self.node}` starts its agent again"
+
+
+@dataclass(eq=False, kw_only=True)
+class LinkDown(SsiError):
+    """There is no connection to a node now."""
+
+    word = "link-down"
+    exit_code = 4
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} cannot be reached: {self.reason}"
+
+    def advice(self) -> str:
+        return f"check the network to it, then `ssi up {self.node}`"
+
+
+@dataclass(eq=False, kw_only=True)
+class LinkRefused(SsiError):
+    """A node answers, but the keys do not fit."""
+
+    word = "link-refused"
+    exit_code = 5
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} refused the connection: {self.reason}"
+
+    def advice(self) -> str:
+        return f"`ssi up {self.node}` exchanges keys again over SSH"
+
+
+@dataclass(eq=False, kw_only=True)
+class TimedOut(SsiError):
+    """No answer came in time; whether it was done is not known."""
+
+    word = "timed-out"
+    exit_code = 124
+    node: str
+    request: str
+    after_s: float
+
+    def what(self) -> str:
+        return f"{self.node} did not answer {self.request} within {self.after_s:.1f} s"
+
+    def advice(self) -> str:
+        return (
+            "whether it was done is unknown: look at `ssi nodes` and `ssi ps` before trying again"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class Overloaded(SsiError):
+    """A queue is full."""
+
+    word = "overloaded"
+    exit_code = 6
+    node: str
+    queue: str
+
+    def what(self) -> str:
+        return f"{self.node} is overloaded: its {self.queue} is full"
+
+    def advice(self) -> str:
+        return "try again in a moment, with fewer requests at a time"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotPermitted(SsiError):
+    """The caller may not do this."""
+
+    word = "not-permitted"
+    exit_code = 7
+    node: str
+    user: str
+    deed: str
+
+    def what(self) -> str:
+        return f"{self.node}: user {self.user} may not {self.deed}"
+
+    def advice(self) -> str:
+        return "its owner or root may"
+
+
+@dataclass(eq=False, kw_only=True)
+class UserUnknown(SsiError):
+    """The caller has no account on the node."""
+
+    word = "user-unknown"
+    exit_code = 7
+    node: str
+    user: str
+
+    def what(self) -> str:
+        return f"{self.node} has no account for user {self.user}"
+
+    def advice(self) -> str:
+        return f"make one there (adduser {self.user}), or choose another node"
+
+
+@dataclass(eq=False, kw_only=True)
+class NoSuchProcess(SsiError):
+    """No process has that gpid (any more)."""
+
+    word = "no-such-process"
+    exit_code = 8
+    gpid: int
+    detail: str = ""
+
+    def what(self) -> str:
+        return f"no process has gpid {self.gpid}{f' ({self.detail})' if self.detail else ''}"
+
+    def advice(self) -> str:
+        return "`ssi ps` shows those that live, `ssi jobs` also jobs that ended"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotAJob(SsiError):
+    """The process lives, but ssi did not start it."""
+
+    word = "not-a-job"
+    exit_code = 8
+    gpid: int
+    node: str
+
+    def what(self) -> str:
+        return f"{self.gpid} on {self.node} is no job of ssi"
+
+    def advice(self) -> str:
+        return "only what `ssi run` started can be waited for, attached to or moved"
+
+
+@dataclass(eq=False, kw_only=True)
+class JobMoved(SsiError):
+    """The job was here and went to another node."""
+
+    word = "job-moved"
+    exit_code = 8
+    gpid: int
+    node: str
+
+    def what(self) -> str:
+        return f"job {self.gpid} has moved to {self.node}"
+
+    def advice(self) -> str:
+        return "ask there"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotServed(SsiError):
+    """The agent does not serve such requests."""
+
+    word = "not-served"
+    exit_code = 9
+    node: str
+    request: str
+    reason: str = ""
+
+    def what(self) -> str:
+        return (
+            f"{self.node} does not serve {self.request}{f': {self.reason}' if self.reason else ''}"
+        )
+
+    def advice(self) -> str:
+        return "`ssi nodes -o wide` tells what each node can do"
+
+
+@dataclass(eq=False, kw_only=True)
+class AgentFailed(SsiError):
+    """A handler broke: a bug of ours."""
+
+    word = "agent-failed"
+    node: str
+    request: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} broke on {self.request}: {self.reason}"
+
+    def advice(self) -> str:
+        return "this is a bug; agent.log on the node holds its story"
+
+
+@dataclass(eq=False, kw_only=True)
+class RosterConflict(SsiError):
+    """Two systems, or two deployments at once, claim one node."""
+
+    word = "roster-conflict"
+    exit_code = 10
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} does not take this roster: {self.reason}"
+
+    def advice(self) -> str:
+        return "`ssi down` it from its own system first, or run `ssi up` again"

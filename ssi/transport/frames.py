@@ -1,0 +1,35 @@
+"""Framing of Unix sockets: four bytes of length, big-endian, then that many bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+from ssi.protocol.codec import BadMessage
+
+_LENGTH = struct.Struct(">I")
+
+
+async def read_frame(reader: asyncio.StreamReader, limit_bytes: int) -> bytes | None:
+    """The next frame; None where the other side closed between two.
+
+    Raises:
+        BadMessage: It closed within one, or announces more than ``limit_bytes``.
+    """
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > limit_bytes:
+            raise BadMessage(reason=f"a frame of {length} bytes, more than {limit_bytes}")
+        return await reader.readexactly(length)
+    except asyncio.IncompleteReadError as exc:
+        if exc.partial:
+            raise BadMessage(reason="the connection closed within a frame") from exc
+        return None
+    except ConnectionError:
+        return None
+
+
+def write_frame(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    """Queues a frame; the caller drains."""
+    writer.write(_LENGTH.pack(len(frame)))
+    writer.write(frame)

@@ -1,0 +1,191 @@
+"""The asking end between agents: a DEALER to one peer's control or bulk socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from ssi.model.errors import SsiError
+from ssi.protocol.codec import VersionMismatch, decode_envelope, encode_envelope, error_of
+from ssi.protocol.envelope import Failure, Reply, Request
+from ssi.protocol.refusals import LinkDown, LinkRefused, Overloaded, TimedOut
+from ssi.transport.keys import KeyPair
+from ssi.transport.pump import Pump, PumpFull
+
+_log = logging.getLogger(__name__)
+
+LinkState = Literal["connecting", "connected", "refused"]
+
+CONNECT_WAIT_S = 1.0
+"""How long a request waits for a connection that is not there yet."""
+
+_REFUSALS = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not know this machine's key",
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "its key is not the one in the roster",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there is no agent of ssi",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a peer listens, and the key that it must prove to have."""
+
+    node: str
+    address: str
+    port: int
+    public_key: str
+
+    @property
+    def url(self) -> str:
+        """As ZeroMQ wants it; IPv6 addresses in brackets."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"tcp://{host}:{self.port}"
+
+
+class Link:
+    """Asks one peer. Any number of requests may be under way; each has its own deadline.
+
+    A request never waits in a queue for a peer that is away: it would be carried out long after
+    its asker gave up. It waits :data:`CONNECT_WAIT_S` for the connection and then fails.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: Endpoint, key: KeyPair
+    ) -> None:
+        self.endpoint = endpoint
+        self.state: LinkState = "connecting"
+        self.problem = ""
+        self._pending: dict[bytes, asyncio.Future[Reply]] = {}
+        self._connected = asyncio.Event()
+        socket = context.socket(zmq.DEALER)
+        _configure(socket)
+        socket.curve_publickey = key.public.encode()
+        socket.curve_secretkey = key.secret.encode()
+        socket.curve_serverkey = endpoint.public_key.encode()
+        self._monitor = Pump(_monitor_of(socket), self._on_monitor)
+        self._socket = socket
+        self._pump = Pump(socket, self._on_message)
+        socket.connect(endpoint.url)
+
+    def __repr__(self) -> str:
+        return f"Link({self.endpoint.node} {self.endpoint.url} {self.state})"
+
+    async def ask(self, request: Request, timeout_s: float) -> Reply:
+        """The peer's reply.
+
+        Raises:
+            LinkDown: No connection, or it broke meanwhile.
+            LinkRefused: The keys do not fit.
+            TimedOut: No answer within ``timeout_s``.
+            Overloaded: Too many requests wait for this peer.
+            SsiError: Whatever the peer failed with.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + timeout_s
+        await self._wait_connected(min(timeout_s, CONNECT_WAIT_S))
+        answer: asyncio.Future[Reply] = loop.create_future()
+        self._pending[request.id] = answer
+        timer = loop.call_at(give_up_at, self._expire, request, timeout_s)
+        try:
+            self._pump.send([encode_envelope(request)])
+            return await answer
+        except PumpFull as exc:
+            raise Overloaded(node=self.endpoint.node, queue="link") from exc
+        finally:
+            timer.cancel()
+            self._pending.pop(request.id, None)
+
+    def close(self) -> None:
+        """Ends the link; what is pending fails."""
+        with suppress(zmq.ZMQError):
+            self._socket.disable_monitor()
+        self._monitor.close()
+        self._pump.close()
+        self._fail_pending(LinkDown(node=self.endpoint.node, reason="the link was closed"))
+
+    async def _wait_connected(self, timeout_s: float) -> None:
+        if self.state == "connecting":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._connected.wait()
+        if self.state == "refused":
+            raise LinkRefused(node=self.endpoint.node, reason=self.problem)
+        if self.state == "connecting":
+            raise LinkDown(node=self.endpoint.node, reason=self.problem or "no connection")
+
+    def _expire(self, request: Request, timeout_s: float) -> None:
+        answer = self._pending.get(request.id)
+        if answer is not None and not answer.done():
+            node = self.endpoint.node
+            answer.set_exception(TimedOut(node=node, request="a request", after_s=timeout_s))
+
+    def _on_message(self, frames: list[zmq.Frame]) -> None:
+        try:
+            envelope = decode_envelope(frames[-1].buffer)
+        except VersionMismatch as exc:
+            exc.node = self.endpoint.node
+            self.problem = exc.what()
+            self._fail_pending(exc)
+            return
+        except SsiError as exc:
+            _log.warning("event=bad-reply node=%s reason=%s", self.endpoint.node, exc.what())
+            return
+        if isinstance(envelope, Request):
+            _log.warning("event=unexpected-request node=%s", self.endpoint.node)
+            return
+        answer = self._pending.get(envelope.id)
+        if answer is None or answer.done():
+            return  # its asker has given up
+        if isinstance(envelope, Failure):
+            answer.set_exception(error_of(envelope))
+        else:
+            answer.set_result(envelope)
+
+    def _on_monitor(self, frames: list[zmq.Frame]) -> None:
+        event = zmq.Event(parse_monitor_message([frame.bytes for frame in frames])["event"])
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.state, self.problem = "connected", ""
+            self._connected.set()
+        elif event in _REFUSALS:
+            self.state, self.problem = "refused", _REFUSALS[event]
+            self._connected.set()
+        elif event == zmq.EVENT_DISCONNECTED and self.state == "connected":
+            self._on_disconnect()
+
+    def _on_disconnect(self) -> None:
+        self.state = "connecting"
+        self._connected.clear()
+        self._pump.forget_unsent()
+        reason = "the connection broke; whether what was asked has been done is unknown"
+        self._fail_pending(LinkDown(node=self.endpoint.node, reason=reason))
+
+    def _fail_pending(self, error: SsiError) -> None:
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(error)
+
+
+def _configure(socket: zmq.Socket[bytes]) -> None:
+    socket.linger = 0
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    socket.setsockopt(zmq.IPV6, 1)
+    # A cut link is noticed in 4 s, and a reconnect is tried at once and then ever more rarely.
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 2000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 4000)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
+    socket.setsockopt(zmq.TCP_MAXRT, 5000)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
+
+
+def _monitor_of(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+    events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+    for event in _REFUSALS:
+        events |= event
+    return socket.get_monitor_socket(events)
