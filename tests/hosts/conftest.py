@@ -1,0 +1,58 @@
+"""The lab that all tests of this folder run on: real hosts with real sshd, made for this run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ssi.lab import Lab
+from ssi.lab.requirements import check_machine
+from ssi.model.errors import SsiError
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A cached image takes seconds, a first one half a minute: the first test pays for it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def machine() -> None:
+    """This machine can hold a lab; where it cannot, each test says in one line what is missing."""
+    try:
+        check_machine()
+    except SsiError as exc:
+        pytest.fail(f"tests/hosts need a lab: {exc}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def lab(machine: None) -> Iterator[Lab]:
+    """Three hosts, n1 to n3, shared by the whole run. A test leaves them as it found them."""
+    remove_labs_of_dead_runs()
+    name = f"t{os.getpid()}"
+    try:
+        yield Lab.up(name=name, size=3, progress=print)
+    finally:
+        Lab.remove(name)
+
+
+@pytest.fixture(scope="session")
+def big_lab(lab: Lab) -> Callable[[int], Lab]:
+    """Grows the shared lab to at least so many hosts: ``big_lab(8).hosts``."""
+
+    def grow(size: int) -> Lab:
+        return Lab.up(name=lab.name, size=size)
+
+    return grow
+
+
+def remove_labs_of_dead_runs() -> None:
+    """A run that was killed could not clean up; its lab is called ``t`` and its pid."""
+    for name in Lab.names():
+        pid = name.removeprefix("t")
+        if name.startswith("t") and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            Lab.remove(name)
