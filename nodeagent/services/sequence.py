@@ -1,0 +1,96 @@
+"""Numbers that are never given twice, not even after a crash: they name the processes of jobs.
+
+The file holds the first number that is not spoken for. It is moved ahead by a block, and is safely
+on the disk, before any number of that block is given; so a crash loses numbers and repeats none.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ssi.model.errors import SsiError
+from ssi.model.gpid import JOB_BASE, NODE_SPAN
+
+BLOCK: Final = 1000
+"""Numbers per write: a larger one writes less often and loses more at a crash."""
+
+FIRST: Final = 1
+LAST: Final = NODE_SPAN - JOB_BASE - 1
+
+
+@dataclass(eq=False, kw_only=True)
+class SequenceBroken(SsiError):
+    """The file of the sequence cannot be read, so any number might be one given before."""
+
+    word = "sequence-broken"
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"no new job can be named: {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "`ssi down` and `ssi up` give this machine a new node number and an empty sequence"
+
+
+class Sequence:
+    """Gives numbers from 1 on. The file is read at the first number, not before.
+
+    Args:
+        path: Its file; a missing one is a new node's. Its folder exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._next: int | None = None
+        self._reserved = FIRST
+
+    def next(self) -> int:
+        """A number that was never given before.
+
+        Raises:
+            SequenceBroken: The file cannot be read or written, or all numbers are used up. Nothing
+                was given then, and the next call tries again.
+        """
+        if self._next is None:
+            self._next = self._reserved = self._load()
+        number = self._next
+        if number > LAST:
+            raise SequenceBroken(path=str(self._path), reason=f"all {LAST} numbers are used up")
+        if number == self._reserved:
+            self._reserve(min(number + BLOCK, LAST + 1))
+        self._next = number + 1
+        return number
+
+    def _load(self) -> int:
+        try:
+            text = self._path.read_text(encoding="ascii").strip()
+            if not (text.isdigit() and FIRST <= int(text) <= LAST + 1):
+                raise SequenceBroken(path=str(self._path), reason=f"{text[:40]!r} is no number")
+        except FileNotFoundError:
+            return FIRST
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SequenceBroken(path=str(self._path), reason=str(exc)) from exc
+        return int(text)
+
+    def _reserve(self, end: int) -> None:
+        """Makes all numbers below ``end`` ours, on the disk."""
+        fresh = self._path.with_name(self._path.name + ".new")
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{end}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)  # the rename itself must survive a power cut
+            finally:
+                os.close(folder)
+        except OSError as exc:
+            raise SequenceBroken(path=str(self._path), reason=str(exc)) from exc
+        self._reserved = end
