@@ -2,7 +2,7 @@
 
 The steps, with ``boot.sh`` and ``init.py`` on the other side: enter the cgroup and the namespaces,
 mount the root, say *ready*; plug the cable into the network namespace that exists now, say *go*;
-wait until sshd answers from the machine's side.
+hear *up* when its network stands; wait until sshd answers from the machine's side.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ def boot(blueprint: Blueprint, plans: Sequence[Plan]) -> None:
         for each in boots:
             os.write(each.to_host, b"go\n")
         for each in boots:
+            # Not sooner: the answer to a packet that was lost comes only after a second.
+            _expect(blueprint, each, b"up\n", deadline)
+        for each in boots:
             _wait_sshd(blueprint, each.plan, deadline)
     finally:
         for each in boots:
@@ -114,14 +117,19 @@ def _console(plan: Plan) -> Path:
 
 def _wait_ready(blueprint: Blueprint, each: _Boot, deadline: float) -> int:
     """The pid of the host's init, whose root stands."""
-    left_s = max(0.0, deadline - time.monotonic())
-    readable, _, _ = select.select([each.from_host], [], [], left_s)
-    if not readable or os.read(each.from_host, 16) != b"ready\n":
-        raise _failure(blueprint, each.plan, "its root could not be mounted")
+    _expect(blueprint, each, b"ready\n", deadline)
     pid = init_of(each.plan.cgroup)
     if pid is None:
         raise _failure(blueprint, each.plan, "its init died")
     return pid
+
+
+def _expect(blueprint: Blueprint, each: _Boot, word: bytes, deadline: float) -> None:
+    """The host said ``word``; its end of the pipe closes when it dies."""
+    left_s = max(0.0, deadline - time.monotonic())
+    readable, _, _ = select.select([each.from_host], [], [], left_s)
+    if not readable or os.read(each.from_host, 16) != word:
+        raise _failure(blueprint, each.plan, f"it never said {word.decode().strip()!r}")
 
 
 def _wait_sshd(blueprint: Blueprint, plan: Plan, deadline: float) -> None:

@@ -7,7 +7,7 @@
 #
 # From the environment: LAB_CGROUP, LAB_IMAGE, LAB_DIR (upper, work and root of the overlay),
 # LAB_HOST, LAB_ADDRESS (with prefix length). It prints `ready` when the root stands, and waits for
-# `go`, which says that the cable is plugged in. An end of file instead means that whoever boots us
+# `go`, which says that the cable is plugged in; its init prints `up` when the network stands. An end of file instead means that whoever boots us
 # died: then so do we, and with pid 1 all namespaces.
 set -eu
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ssi.lab.errors import LabStepError
@@ -20,14 +21,11 @@ WAIT_TIMEOUT_S = 10.0
 _POLL_S = 0.005
 
 
+@dataclass(frozen=True, slots=True)
 class Cgroup:
     """One directory of the v2 hierarchy, with all that is below it; it need not exist."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __repr__(self) -> str:
-        return f"Cgroup({str(self.path)!r})"
+    path: Path
 
     def create(self) -> None:
         """The directory exists, with its parents."""
@@ -102,7 +100,7 @@ class Cgroup:
     def _read(path: Path) -> str:
         try:
             return path.read_text()
-        except (FileNotFoundError, OSError):  # gone, or going: ENODEV while it is taken apart
+        except OSError:  # gone, or going: ENODEV while it is taken apart
             return ""
 
 

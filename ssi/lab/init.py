@@ -26,8 +26,9 @@ def main(address: str) -> int:
     """Runs until the host is switched off, or its sshd cannot run."""
     signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # kept for sigwait; children start unblocked
-    _redirect()
     _bring_up_network(address)
+    print("up", flush=True)
+    _redirect()
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     sshd, started = _start_sshd(), time.monotonic()
     while True:

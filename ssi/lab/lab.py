@@ -131,13 +131,13 @@ class Lab:
     def _raise_up(self) -> None:
         """The bridge, the identities and every host exist and run; the lock is held."""
         blueprint, folder = self.blueprint, state.folder_of(self.name)
-        running = [host for host in self.hosts if host.alive]
+        dead = [host for host in self.hosts if not host.alive]
+        running = [host for host in self.hosts if host not in dead]
         network.ensure_bridge(blueprint)
         network.enslave(blueprint, [host.name for host in running])
         write_identities(blueprint, folder)
         for host in running:
             share_names(blueprint, folder, host.root)
-        dead = [host for host in self.hosts if host not in running]
         for host in dead:
             host.kill()  # what is left of a boot that a crash interrupted
             share_names(blueprint, folder, folder / host.name / "upper")
