@@ -101,14 +101,21 @@ def _start(blueprint: Blueprint, plan: Plan) -> _Boot:
                 stderr=console,
                 env=environment,
                 cwd="/",
+                umask=0o022,
                 start_new_session=True,
             )
         finally:
             os.close(host_in)
             os.close(host_out)
-        # It leaves the host's init to the machine's as soon as the namespaces are made.
-        process.wait(timeout=BOOT_TIMEOUT_S)
-    return _Boot(plan=plan, to_host=to_host, from_host=from_host)
+        started = _Boot(plan=plan, to_host=to_host, from_host=from_host)
+        try:
+            # It leaves the host's init to the machine's as soon as the namespaces are made.
+            process.wait(timeout=BOOT_TIMEOUT_S)
+        except subprocess.TimeoutExpired as exc:
+            process.kill()
+            started.close()
+            raise _failure(blueprint, plan, "its namespaces could not be made") from exc
+    return started
 
 
 def _console(plan: Plan) -> Path:

@@ -27,6 +27,14 @@ class Cgroup:
 
     path: Path
 
+    def child(self, name: str) -> Cgroup:
+        """The cgroup of that name within this one."""
+        return Cgroup(self.path / name)
+
+    def children(self) -> list[str]:
+        """The names of the cgroups within this one; none where it does not exist."""
+        return sorted(path.name for path in self.path.glob("*") if path.is_dir())
+
     def create(self) -> None:
         """The directory exists, with its parents."""
         self.path.mkdir(parents=True, exist_ok=True)

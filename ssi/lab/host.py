@@ -14,7 +14,7 @@ from ssi.lab.blueprint import Blueprint
 from ssi.lab.cgroup import Cgroup
 from ssi.lab.command import CLEAN_ENVIRONMENT
 from ssi.lab.errors import LabHostDownError
-from ssi.lab.process import init_of
+from ssi.lab.process import init_of, is_booting
 
 
 class Condition(StrEnum):
@@ -61,6 +61,13 @@ class Host:
         if pid is None:
             raise LabHostDownError(lab=self.lab, host=self.name)
         return pid
+
+    @property
+    def whole(self) -> bool:
+        """Whether it booted to the end and has its cable; else only a new boot helps it."""
+        pid = init_of(self.cgroup)
+        plugged = self._port in network.links_of(self.blueprint.bridge)
+        return pid is not None and plugged and not is_booting(pid)
 
     @property
     def root(self) -> Path:
@@ -156,7 +163,8 @@ class Host:
         return self.blueprint.port(self.name)
 
     def _require_alive(self) -> None:
-        assert self.pid > 1
+        if not self.alive:
+            raise LabHostDownError(lab=self.lab, host=self.name)
 
 
 def _run(

@@ -19,6 +19,10 @@ USERS = {"root": (0, "root"), "ada": (1000, "home/ada")}
 """Who can log in with the lab's key: the uid, and the home below the host's root."""
 
 
+FOLDERS = ("etc", "etc/ssh", "usr", "usr/lib", "usr/lib/lab", "home")
+"""Those of a host's first files, outermost first."""
+
+
 def ssh_config(blueprint: Blueprint, folder: Path) -> str:
     """The OpenSSH client configuration for the lab's hosts, for ``ssh -F``."""
     common = f"""\
@@ -54,8 +58,8 @@ def hosts_file(blueprint: Blueprint) -> str:
 
 def share_names(blueprint: Blueprint, folder: Path, root: Path) -> None:
     """The host whose files are below ``root`` knows the names and the keys of all of the lab."""
-    (root / "etc/hosts").write_text(hosts_file(blueprint))
-    shutil.copyfile(folder / "known_hosts", root / "etc/ssh/ssh_known_hosts")
+    _write(root / "etc/hosts", hosts_file(blueprint))
+    _write(root / "etc/ssh/ssh_known_hosts", (folder / "known_hosts").read_text())
 
 
 def write_identities(blueprint: Blueprint, folder: Path) -> None:
@@ -82,18 +86,17 @@ def _write_disk(disk: Path, host: str, key: Path) -> None:
         return
     if disk.exists():
         shutil.rmtree(disk)
-    for name in ("upper", "work", "root"):
-        (disk / name).mkdir(parents=True)
     upper = disk / "upper"
-    (upper / "etc/ssh").mkdir(parents=True)
+    for folder in (disk, disk / "work", disk / "root", upper, *(upper / each for each in FOLDERS)):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)  # they become the host's own, whatever the caller's umask
     _make_key(upper / "etc/ssh/ssh_host_ed25519_key", host)
-    (upper / "etc/hostname").write_text(f"{host}\n")
-    (upper / "etc/machine-id").write_text(f"{secrets.token_hex(16)}\n")
+    _write(upper / "etc/hostname", f"{host}\n")
+    _write(upper / "etc/machine-id", f"{secrets.token_hex(16)}\n")
+    program = resources.files("ssi.lab").joinpath("init.py").read_text()
+    _write(upper / "usr/lib/lab/init.py", program)
     for uid, home in USERS.values():
         _authorize(upper / home, uid, key)
-    program = upper / "usr/lib/lab/init.py"
-    program.parent.mkdir(parents=True)
-    program.write_text(resources.files("ssi.lab").joinpath("init.py").read_text())
     born.touch()
 
 
@@ -106,6 +109,12 @@ def _authorize(home: Path, uid: int, key: Path) -> None:
     for path in (home, folder, *folder.iterdir()):
         path.chmod(0o700 if path.is_dir() else 0o600)
         shutil.chown(path, uid, uid)
+
+
+def _write(path: Path, text: str) -> None:
+    """Everybody on the host may read the file, whatever the caller's umask."""
+    path.write_text(text)
+    path.chmod(0o644)
 
 
 def _make_key(path: Path, comment: str) -> None:

@@ -59,7 +59,6 @@ def _remove_unfinished() -> None:
 def _build(image: Path, progress: Callable[[str], None]) -> None:
     unfinished = image.with_name(f"{image.name}.unfinished")
     log = CACHE / "mmdebstrap.log"
-    started = time.monotonic()
     with log.open("w") as output, tempfile.TemporaryFile("w+") as sources:
         sources.write(SOURCES)
         sources.seek(0)
@@ -69,11 +68,11 @@ def _build(image: Path, progress: Callable[[str], None]) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_environment(),
+            umask=0o022,
         )
         try:
             for step in _steps(builder, log):
-                elapsed_s = time.monotonic() - started
-                progress(f"making the lab's Debian root (once, ~30 s): {elapsed_s:.0f} s, {step}")
+                progress(f"making the lab's Debian root (once, about half a minute): {step}")
         finally:
             builder.kill()  # nothing to kill where it ended; else its whole pid namespace dies
             builder.wait()

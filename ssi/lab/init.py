@@ -51,6 +51,7 @@ def _redirect() -> None:
 
 def _bring_up_network(address: str) -> None:
     lines = f"link set lo up\naddress add {address} dev eth0\nlink set eth0 up\n"
+    Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")  # as systemd does
     subprocess.run(["/usr/sbin/ip", "-batch", "-"], input=lines.encode(), check=True, timeout=10)
 
 

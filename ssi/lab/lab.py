@@ -16,7 +16,7 @@ from ssi.lab.errors import LabConflictError, LabUnavailableError, LabUnknownErro
 from ssi.lab.host import Host
 from ssi.lab.identity import share_names, write_identities
 from ssi.lab.image import ensure_image
-from ssi.lab.requirements import check_machine
+from ssi.lab.requirements import check_machine, check_root
 
 DEFAULT_NAME = "lab"
 DEFAULT_SIZE = 3
@@ -89,8 +89,8 @@ class Lab:
 
     @classmethod
     def names(cls) -> list[str]:
-        """The labs of this machine, in order."""
-        return state.names()
+        """The labs of this machine, in order; also one of which a crash left only a part."""
+        return sorted({*state.names(), *_all_labs().children()})
 
     @classmethod
     def remove(cls, name: str) -> None:
@@ -99,11 +99,14 @@ class Lab:
         It works from the name alone, so it also clears what a crash half-way left.
         """
         blueprints.check_name(name)
-        check_machine()
+        check_root()
         with state.exclusive():
-            _cgroup_of(name).remove()
+            everything = _all_labs()
+            everything.child(name).remove()
             network.remove(f"ssi-{name}")
             state.remove(name)
+            if not everything.children():
+                everything.remove()
 
     @property
     def hosts(self) -> Sequence[Host]:
@@ -120,7 +123,7 @@ class Lab:
         return Host(
             name=name,
             blueprint=self.blueprint,
-            cgroup=_cgroup_of(self.name, name),
+            cgroup=_all_labs().child(self.name).child(name),
             boot_again=self._boot_again,
         )
 
@@ -131,7 +134,7 @@ class Lab:
     def _raise_up(self) -> None:
         """The bridge, the identities and every host exist and run; the lock is held."""
         blueprint, folder = self.blueprint, state.folder_of(self.name)
-        dead = [host for host in self.hosts if not host.alive]
+        dead = [host for host in self.hosts if not host.whole]
         running = [host for host in self.hosts if host not in dead]
         network.ensure_bridge(blueprint)
         network.enslave(blueprint, [host.name for host in running])
@@ -146,7 +149,7 @@ class Lab:
     def _boot_again(self, name: str) -> None:
         with state.exclusive():
             host = self.host(name)
-            if not host.alive:
+            if not host.whole:
                 host.kill()
                 boot(self.blueprint, [_plan(host, state.folder_of(self.name))])
 
@@ -173,13 +176,14 @@ def _plan(host: Host, folder: Path) -> Plan:
     return Plan(host=host.name, address=host.address, cgroup=host.cgroup, folder=folder / host.name)
 
 
-def _cgroup_of(*below: str) -> Cgroup:
+def _all_labs() -> Cgroup:
+    """The cgroup that holds those of all labs; it exists while there is one."""
     mounted = hierarchy()
     if mounted is None:
         raise LabUnavailableError(
             missing=["cgroup v2 is not mounted"], remedy="mount -t cgroup2 none /sys/fs/cgroup"
         )
-    return Cgroup(mounted.joinpath("ssi-lab", *below))
+    return Cgroup(mounted / "ssi-lab")
 
 
 def _ignore(_: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import TypedDict
 
 from ssi.lab.blueprint import Blueprint
@@ -28,6 +28,11 @@ class _Route(TypedDict):
 class _Link(TypedDict):
     ifname: str
     flags: list[str]
+
+
+def hardware_address(address: IPv4Address) -> str:
+    """The locally administered Ethernet address that goes with an IPv4 address of a lab."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x55, *address.packed))
 
 
 def networks_in_use() -> list[IPv4Network]:
@@ -51,10 +56,10 @@ def ensure_bridge(blueprint: Blueprint) -> None:
     bridge, subnet = blueprint.bridge, blueprint.subnet
     lines = []
     if bridge not in links_of(bridge):
-        # A bridge without an address of its own takes over the lowest one of its ports, and then
-        # every new host would make the others' ARP entries stale.
-        packed = ":".join(f"{byte:02x}" for byte in blueprint.bridge_address.packed)
-        lines.append(f"link add {bridge} address 02:55:{packed} type bridge forward_delay 0")
+        # A bridge without a hardware address of its own takes over the lowest of its ports', and
+        # then every new host would make the others' ARP entries stale.
+        hardware = hardware_address(blueprint.bridge_address)
+        lines.append(f"link add {bridge} address {hardware} type bridge forward_delay 0")
     lines.append(f"address replace {blueprint.bridge_address}/{subnet.prefixlen} dev {bridge}")
     lines.append(f"link set {bridge} up")
     _batch(lines)
@@ -66,7 +71,10 @@ def plug_in(blueprint: Blueprint, init_pids: Mapping[str, int]) -> None:
     lines = []
     for host, pid in init_pids.items():
         port = blueprint.port(host)
-        lines.append(f"link add {port} type veth peer name eth0 netns {pid}")
+        # The same at each boot: its neighbours remember a machine's hardware address for a minute.
+        hardware = hardware_address(blueprint.address(host))
+        peer = f"peer name eth0 address {hardware} netns {pid}"
+        lines.append(f"link add {port} type veth {peer}")
         lines.append(f"link set {port} master {blueprint.bridge} up")
     _batch(lines)
 

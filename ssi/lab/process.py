@@ -20,6 +20,14 @@ def init_of(cgroup: Cgroup) -> int | None:
     return None
 
 
+def is_booting(pid: int) -> bool:
+    """Whether the init is still the shell of ``boot.sh``, waiting for the one who boots it."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "sh\n"
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # it dies, as it does when the one who boots it died
+
+
 def namespace_pids(pid: int) -> list[int]:
     """The pids of one process, ours first; empty where it is gone or a zombie."""
     try:

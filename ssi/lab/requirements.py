@@ -34,11 +34,7 @@ def check_machine() -> None:
     Raises:
         LabUnavailableError: It cannot; the error names all that is missing.
     """
-    if os.geteuid() != 0:
-        raise LabUnavailableError(
-            missing=["it must be run as root"],
-            remedy="run the same command with sudo; namespaces, mounts and veths need root",
-        )
+    check_root()
     programs = missing_programs()
     if programs:
         packages = sorted({PACKAGE_OF_PROGRAM[program] for program in programs})
@@ -51,6 +47,19 @@ def check_machine() -> None:
         raise LabUnavailableError(
             missing=missing,
             remedy="use a virtual machine, or a container started with --privileged",
+        )
+
+
+def check_root() -> None:
+    """We are root.
+
+    Raises:
+        LabUnavailableError: We are not.
+    """
+    if os.geteuid() != 0:
+        raise LabUnavailableError(
+            missing=["this takes root"],
+            remedy="run the same command with sudo; namespaces, mounts and cables need it",
         )
 
 

@@ -1,0 +1,199 @@
+"""``ssi lab``: throwaway Linux hosts on this machine, to try ssi on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ssi.lab import Condition, Host, Lab
+from ssi.lab.lab import DEFAULT_NAME, DEFAULT_SIZE
+
+app = typer.Typer(
+    name="lab",
+    no_args_is_help=True,
+    help="Throwaway Linux hosts on this machine, to try ssi on.",
+)
+
+NameOption = Annotated[str, typer.Option("--name", help="Which lab; several live side by side.")]
+HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="A host of the lab, as n1.")]
+
+
+@app.command()
+def up(
+    size: Annotated[int, typer.Argument(metavar="[N]", help="How many hosts.")] = DEFAULT_SIZE,
+    name: NameOption = DEFAULT_NAME,
+    subnet: Annotated[
+        str | None, typer.Option(help="Their network; else the first free 10.99.K.0/24.")
+    ] = None,
+) -> None:
+    """Start hosts n1 to nN, or add and repair some: twice is harmless."""
+    started = time.monotonic()
+    progress = _Progress()
+    try:
+        lab = Lab.up(name=name, size=size, subnet=subnet, progress=progress.show)
+    finally:
+        progress.clear()
+    elapsed_s = time.monotonic() - started
+    typer.echo(f"{_headline(lab)}, up in {elapsed_s:.1f} s\n")
+    _show_hosts(lab)
+    typer.echo(f"\n{_next_steps(lab)}")
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Option("--name", help="Only this lab.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One list of objects.")] = False,
+) -> None:
+    """Show the labs of this machine, and how each of their hosts is."""
+    labs = [Lab.get(name)] if name else [lab for each in Lab.names() if (lab := Lab.find(each))]
+    if as_json:
+        typer.echo(json.dumps([_record(host) for lab in labs for host in lab.hosts], indent=2))
+        return
+    if not labs:
+        typer.echo("there is no lab on this machine; `ssi lab up` makes one")
+    for lab in labs:
+        typer.echo(_headline(lab))
+        _show_hosts(lab)
+
+
+@app.command()
+def ssh(
+    host: HostArgument,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- CMD ARGS]", help="What to run; a login where left out."),
+    ] = None,
+    name: NameOption = DEFAULT_NAME,
+    user: Annotated[str, typer.Option("--user", "-l", help="root or ada.")] = "root",
+    show: Annotated[bool, typer.Option("--print", help="Only print the ssh command.")] = False,
+) -> None:
+    """Log in to a host, or run a command there; the exit status is the command's.
+
+    One word after ``--`` is a line for the shell there; several are a program and its arguments.
+    """
+    line = Lab.get(name).host(host).ssh_command(user=user)
+    words = command or []
+    if words:
+        line += ["--", words[0] if len(words) == 1 else shlex.join(words)]
+    if show:
+        typer.echo(shlex.join(line))
+        return
+    sys.stdout.flush()
+    os.execvp(line[0], line)  # noqa: S606 - ssh takes over this terminal; words, no shell
+
+
+@app.command()
+def down(
+    name: NameOption = DEFAULT_NAME,
+    everything: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False,
+) -> None:
+    """Remove a lab: its processes, interfaces, namespaces and disks."""
+    existing = Lab.names()
+    for each in existing if everything else [name]:
+        Lab.remove(each)
+        typer.echo(f"lab {each} is gone" if each in existing else f"there was no lab {each}")
+
+
+@app.command()
+def kill(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
+    """Kill a host as if its power failed; `ssi lab up` boots it again."""
+    _change(name, host, Host.kill)
+
+
+@app.command()
+def pause(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
+    """Freeze a host as if it hung."""
+    _change(name, host, Host.pause)
+
+
+@app.command()
+def resume(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
+    """Let a paused host run on."""
+    _change(name, host, Host.resume)
+
+
+@app.command()
+def cut(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
+    """Pull a host's network cable; it runs on."""
+    _change(name, host, Host.cut)
+
+
+@app.command()
+def heal(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
+    """Plug a host's network cable in again."""
+    _change(name, host, Host.heal)
+
+
+def _change(lab_name: str, host_name: str, change: Callable[[Host], None]) -> None:
+    host = Lab.get(lab_name).host(host_name)
+    change(host)
+    typer.echo(f"{host.name} {host.condition}")
+
+
+class _Progress:
+    """What takes long, on stderr: one line that is rewritten on a terminal, else one per step."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._rewrites = sys.stderr.isatty()
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        """Shows the step; the same one again only moves the clock."""
+        if self._rewrites:
+            elapsed_s = time.monotonic() - self._started
+            typer.echo(f"\r\033[K{text} ({elapsed_s:.0f} s)", err=True, nl=False)
+        elif text != self._shown:
+            typer.echo(text, err=True)
+        self._shown = text
+
+    def clear(self) -> None:
+        """Leaves the terminal's line empty for what follows."""
+        if self._rewrites and self._shown:
+            typer.echo("\r\033[K", err=True, nl=False)
+
+
+def _headline(lab: Lab) -> str:
+    count = len(lab.hosts)
+    return f"lab {lab.name}: {count} host{'s' if count > 1 else ''} on {lab.blueprint.subnet}"
+
+
+def _show_hosts(lab: Lab) -> None:
+    for host in lab.hosts:
+        typer.echo(f"  {host.name:<4} {host.address:<15} {_coloured(host.condition)}")
+
+
+def _coloured(condition: Condition) -> str:
+    """The condition in a colour on a terminal; typer strips it elsewhere."""
+    colour = typer.colors.GREEN if condition is Condition.RUNNING else typer.colors.YELLOW
+    return typer.style(condition, fg=colour)
+
+
+def _next_steps(lab: Lab) -> str:
+    named = "" if lab.name == DEFAULT_NAME else f" --name {lab.name}"
+    last = lab.hosts[-1].name
+    hosts = "n1" if last == "n1" else f"n1..{last}"
+    steps = (
+        (f"ssi up {hosts}", "make them one computer"),
+        (f"ssi lab ssh n1{named}", "log in to one of them"),
+        (f"ssi lab down{named}", "remove them"),
+    )
+    return "\n".join(["next:", *(f"  {command:<30} {effect}" for command, effect in steps)])
+
+
+def _record(host: Host) -> dict[str, str | int | None]:
+    return {
+        "lab": host.lab,
+        "host": host.name,
+        "address": host.address,
+        "condition": host.condition,
+        "pid": host.pid if host.alive else None,
+        "ssh_config": str(Lab.get(host.lab).ssh_config),
+    }
