@@ -1,0 +1,66 @@
+"""What can go wrong between a face and the system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssi.model.errors import SsiError
+
+
+@dataclass(eq=False, kw_only=True)
+class NoSystem(SsiError):
+    """There is no agent on this machine and nothing was deployed from it."""
+
+    word = "no-system"
+    exit_code = 12
+
+    def what(self) -> str:
+        return "this machine belongs to no system yet"
+
+    def advice(self) -> str:
+        return "`ssi up HOST...` makes one of the hosts you name; `ssi lab up` makes hosts to try"
+
+
+@dataclass(eq=False, kw_only=True)
+class DoorClosed(SsiError):
+    """The agent of this machine does not answer at its door."""
+
+    word = "door-closed"
+    exit_code = 12
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"the agent of this machine does not answer at {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "`ssi up` starts it again"
+
+
+@dataclass(eq=False, kw_only=True)
+class PartialAnswer(SsiError):
+    """Some nodes answered, others did not."""
+
+    word = "partial-answer"
+    exit_code = 4
+    nodes: str
+    reason: str
+    missing: str
+
+    def what(self) -> str:
+        return f"{self.nodes}: {self.reason}; {self.missing}"
+
+
+@dataclass(eq=False, kw_only=True)
+class NoNodeFits(SsiError):
+    """No node that lives can take a job."""
+
+    word = "no-node-fits"
+    exit_code = 4
+    detail: str
+
+    def what(self) -> str:
+        return f"no node can take the job: {self.detail}"
+
+    def advice(self) -> str:
+        return "`ssi nodes` shows their states"

@@ -1,0 +1,176 @@
+"""The system as a face sees it: its nodes, many asked at once, and where a process is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Generic, TypeVar
+
+from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
+from ssi.client.errors import NoNodeFits
+from ssi.model.errors import SsiError
+from ssi.model.gpid import parts_of
+from ssi.model.node import NodeRow, NodeState
+from ssi.model.nodeset import expand, fold
+from ssi.policy.placement import Suggestion, suggest
+from ssi.protocol.codec import BadMessage
+from ssi.protocol.messages import (
+    ListNodes,
+    Locate,
+    Located,
+    NodeList,
+    ReplyMessage,
+    RequestMessage,
+)
+from ssi.protocol.refusals import LinkRefused, NodeDown, NodeUnknown, NoSuchProcess
+
+ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
+
+
+@dataclass(slots=True)
+class Answers(Generic[ReplyT]):
+    """What several nodes said to one question, by node name."""
+
+    replies: dict[str, ReplyT] = field(default_factory=dict)
+    failures: dict[str, SsiError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a process is now.
+
+    Attributes:
+        start_ms: Its identity beside the gpid.
+        job: First gpid of its job; 0 where it is none of a job.
+    """
+
+    node: str
+    gpid: int
+    start_ms: int
+    job: int
+
+
+class System:
+    """Questions to one node, to many, or to whichever has a process."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def ask(
+        self,
+        body: RequestMessage,
+        kind: type[ReplyT],
+        *,
+        node: str = "",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        request_id: bytes | None = None,
+    ) -> ReplyT:
+        """The reply of one node, of the kind that such a request has.
+
+        Raises:
+            SsiError: As :meth:`Connection.ask`.
+        """
+        reply = await self.connection.ask(
+            body, node=node, timeout_s=timeout_s, request_id=request_id
+        )
+        if not isinstance(reply, kind):
+            raise BadMessage(reason=f"{type(reply).__name__} answers {type(body).__name__}")
+        return reply
+
+    async def nodes(self) -> NodeList:
+        """All nodes as the agent at the door sees them."""
+        return await self.ask(ListNodes(), NodeList)
+
+    async def select(self, nodeset: str | None) -> list[NodeRow]:
+        """The nodes that a node set names, in the roster's order; all for None.
+
+        Raises:
+            NodesetInvalid: It cannot be read.
+            NodeUnknown: It names one that there is not.
+        """
+        rows = (await self.nodes()).rows
+        if nodeset is None or nodeset == "all":
+            return list(rows)
+        names = expand(nodeset)
+        known = {row.name for row in rows}
+        for name in names:
+            if name not in known:
+                raise NodeUnknown(node=name, known=fold(known))
+        wanted = set(names)
+        return [row for row in rows if row.name in wanted]
+
+    async def gather(
+        self,
+        body: RequestMessage,
+        kind: type[ReplyT],
+        nodes: Iterable[NodeRow],
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> Answers[ReplyT]:
+        """Asks all of them at once; never raises for a node that fails.
+
+        Nodes that are believed dead fail at once.
+        """
+        answers: Answers[ReplyT] = Answers()
+        asked = []
+        for row in nodes:
+            if row.state in {NodeState.DEAD, NodeState.LEFT}:
+                answers.failures[row.name] = _why_dead(row)
+            else:
+                asked.append(row.name)
+        replies = await asyncio.gather(
+            *(self.ask(body, kind, node=name, timeout_s=timeout_s) for name in asked),
+            return_exceptions=True,
+        )
+        for name, reply in zip(asked, replies, strict=True):
+            if isinstance(reply, SsiError):
+                answers.failures[name] = reply
+            elif isinstance(reply, BaseException):
+                raise reply
+            else:
+                answers.replies[name] = reply
+        return answers
+
+    async def locate(self, gpid: int, timeout_s: float = 5.0) -> Location:
+        """The node that has a process now.
+
+        A process of a host is where its number says; one of a job may have moved, so all nodes are
+        asked: none of them has to live for the sake of what left it.
+
+        Raises:
+            GpidInvalid: No process can have that number.
+            NoSuchProcess: No node has it.
+            NodeDown: None of those that answer has it, and one that does not answer may.
+        """
+        parts = parts_of(gpid)
+        rows = (await self.nodes()).rows
+        if not parts.is_job:
+            rows = tuple(row for row in rows if row.number == parts.node_number)
+            if not rows:
+                raise NoSuchProcess(gpid=gpid, detail=f"there is no node {parts.node_number}")
+        answers = await self.gather(Locate(gpid=gpid), Located, rows, timeout_s)
+        for name, located in answers.replies.items():
+            if located.here:
+                return Location(node=name, gpid=gpid, start_ms=located.start_ms, job=located.job)
+        for error in answers.failures.values():
+            raise error
+        raise NoSuchProcess(gpid=gpid)
+
+    async def place(self, candidates: Sequence[NodeRow] | None = None) -> Suggestion:
+        """The node that suits a new job best.
+
+        Raises:
+            NoNodeFits: None lives.
+        """
+        rows = candidates if candidates is not None else (await self.nodes()).rows
+        suggestions = suggest(rows, Random())  # noqa: S311 - spreads askers, guards nothing
+        if not suggestions:
+            raise NoNodeFits(detail="none of them is alive")
+        return suggestions[0]
+
+
+def _why_dead(row: NodeRow) -> SsiError:
+    if row.problem and row.rtt_ms is None:
+        return LinkRefused(node=row.name, reason=row.problem)
+    return NodeDown(node=row.name, silent_s=row.age_s)
