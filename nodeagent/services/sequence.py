@@ -6,11 +6,11 @@ on the disk, before any number of that block is given; so a crash loses numbers 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nodeagent.files import replace_file
 from ssi.model.errors import SsiError
 from ssi.model.gpid import JOB_BASE, NODE_SPAN
 
@@ -78,19 +78,8 @@ class Sequence:
 
     def _reserve(self, end: int) -> None:
         """Makes all numbers below ``end`` ours, on the disk."""
-        fresh = self._path.with_name(self._path.name + ".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{end}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)  # the rename itself must survive a power cut
-            finally:
-                os.close(folder)
+            replace_file(self._path, b"%d\n" % end)
         except OSError as exc:
             raise SequenceBroken(path=str(self._path), reason=str(exc)) from exc
         self._reserved = end

@@ -1,0 +1,87 @@
+"""The process table as people see it: which rows, in which order, as lines of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from ssi.model.errors import UsageError
+from ssi.view.columns import Moment, Placed, ProcessColumn, column_named, command_text
+from ssi.view.table import render_table
+from ssi.view.tree import branches, forest
+
+
+def render_processes(
+    placed: Sequence[Placed],
+    columns: Sequence[ProcessColumn],
+    moment: Moment,
+    *,
+    width_cells: int | None = None,
+    headers: bool = True,
+    tree: bool = False,
+) -> str:
+    """The table of processes as text, one line each, in the order given (or as a forest).
+
+    A header stands above unless no column has a title.
+    """
+    drawn: list[str] = []
+    if tree:
+        rows = forest([(p.row.gpid, p.row.parent_gpid) for p in placed])
+        placed, drawn = [placed[branch.row] for branch in rows], branches(rows)
+    cells = [column.cells(placed, moment) for column in columns]
+    for index, column in enumerate(columns):
+        if tree and column.bears_tree:
+            cells[index] = [line + cell for line, cell in zip(drawn, cells[index], strict=True)]
+    return render_table(
+        [column.column for column in columns],
+        list(zip(*cells, strict=True)),
+        width_cells=width_cells,
+        headers=headers and any(column.column.title for column in columns),
+    )
+
+
+def sort_processes(placed: Iterable[Placed], keys: str) -> list[Placed]:
+    """The rows ordered as ``ps --sort`` does: ``-%cpu,rss`` puts the busiest first, then the small.
+
+    Raises:
+        UsageError: A key is unknown.
+    """
+    ordered = list(placed)
+    for key in reversed([key.strip() for key in keys.split(",") if key.strip()]):
+        column = column_named(key.lstrip("+-"), "--sort")
+        ordered.sort(key=column.sort_value, reverse=key.startswith("-"))
+    return ordered
+
+
+def select_processes(
+    placed: Iterable[Placed], *, pattern: str = "", users: Collection[str] = ()
+) -> list[Placed]:
+    """The rows whose command line the pattern is found in, of these users; all without either.
+
+    Args:
+        placed: Any rows.
+        pattern: A regular expression as Python has them, looked for in the name and the whole
+            command line (``pgrep -f``); a whole gpid finds its process.
+        users: Names, or uids where a node has no name for one.
+
+    Raises:
+        UsageError: The pattern is no regular expression.
+    """
+    try:
+        found = re.compile(pattern).search
+    except re.error as exc:
+        raise UsageError(
+            text=f"the pattern {pattern!r} cannot be read: {exc}",
+            hint="it is a regular expression; write \\ before ( ) [ ] * + ? . to mean themselves",
+        ) from exc
+    return [
+        p
+        for p in placed
+        if (not users or p.row.user in users)
+        and (
+            not pattern
+            or found(p.row.name)
+            or found(command_text(p.row))
+            or str(p.row.gpid) == pattern
+        )
+    ]
