@@ -77,7 +77,7 @@ def _build(image: Path, progress: Callable[[str], None]) -> None:
             builder.kill()  # nothing to kill where it ended; else its whole pid namespace dies
             builder.wait()
     if builder.returncode != 0:
-        raise LabImageError(reason=_last_error(log.read_text()), log=str(log))
+        raise LabImageError(reason=last_error(log.read_text()), log=str(log))
     unfinished.rename(image)
 
 
@@ -113,7 +113,7 @@ def _steps(builder: subprocess.Popen[bytes], log: Path) -> Iterator[str]:
     """What mmdebstrap does, once a second, until it ends or its time is over."""
     deadline = time.monotonic() + BUILD_TIMEOUT_S
     while time.monotonic() < deadline:
-        yield _last_step(log.read_text(errors="replace"))
+        yield last_step(log.read_text(errors="replace"))
         try:
             builder.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
@@ -121,13 +121,13 @@ def _steps(builder: subprocess.Popen[bytes], log: Path) -> Iterator[str]:
         return
 
 
-def _last_step(log: str) -> str:
+def last_step(log: str) -> str:
     """The newest step that mmdebstrap announced, in its words."""
     announced = [line[3:] for line in log.splitlines() if line.startswith("I: ")]
     return announced[-1].rstrip(".") if announced else "starting"
 
 
-def _last_error(log: str) -> str:
+def last_error(log: str) -> str:
     """The line that tells best why mmdebstrap failed."""
     complaints = [line for line in log.splitlines() if line.startswith(("E: ", "W: Failed"))]
     return complaints[0][3:] if complaints else "mmdebstrap was killed or ran out of time"

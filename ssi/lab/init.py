@@ -56,8 +56,15 @@ def _bring_up_network(address: str) -> None:
 
 
 def _start_sshd() -> int:
-    """The pid of a fresh sshd; ``posix_spawn`` with an empty mask, or its logins inherit ours."""
-    return os.posix_spawn(SSHD[0], SSHD, dict(os.environ), setsigmask=[], setsid=True)
+    """The pid of a fresh sshd, with no signal blocked or ignored: its logins inherit that."""
+    return os.posix_spawn(
+        SSHD[0],
+        SSHD,
+        dict(os.environ),
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # the two that Python ignores
+    )
 
 
 def _reap() -> set[int]:

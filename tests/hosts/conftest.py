@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,9 +51,19 @@ def big_lab(lab: Lab) -> Callable[[int], Lab]:
     return grow
 
 
+@pytest.fixture
+def spare_name(machine: None) -> Iterator[str]:
+    """A name for a lab that one test may make, break and remove; it is removed after the test."""
+    name = f"x{os.getpid()}"
+    try:
+        yield name
+    finally:
+        Lab.remove(name)
+
+
 def remove_labs_of_dead_runs() -> None:
-    """A run that was killed could not clean up; its lab is called ``t`` and its pid."""
+    """A run that was killed could not clean up; its labs are called by a letter and its pid."""
     for name in Lab.names():
-        pid = name.removeprefix("t")
-        if name.startswith("t") and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        named = re.fullmatch(r"[tx](\d+)", name)
+        if named and not Path(f"/proc/{named[1]}").exists():
             Lab.remove(name)
