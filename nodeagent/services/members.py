@@ -6,10 +6,14 @@ identity; on one node the start time beside it tells a pid that was used again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from nodeagent.services.sequence import SequenceBroken
 from ssi.model.gpid import Gpid
+
+_log = logging.getLogger(__name__)
 
 
 class Member(NamedTuple):
@@ -57,6 +61,8 @@ class Membership:
     def observe(self, seen: Iterable[Sighting]) -> dict[int, Member]:
         """The members by inner pid after one whole scan: newcomers named, the gone forgotten.
 
+        A newcomer for whom no gpid can be had is left out, and tried again next time.
+
         An adopted member is taken for the process that has its inner pid at the first scan after;
         so scan once while a restored job still stands at its barrier.
         """
@@ -68,7 +74,11 @@ class Membership:
             if member is None or self._start_ticks.get(pid, sighting.start_ticks) != (
                 sighting.start_ticks
             ):
-                member = Member(self._allocate(), sighting.started_ms)
+                try:
+                    member = Member(self._allocate(), sighting.started_ms)
+                except SequenceBroken as exc:  # a full disk: the table of processes must go on
+                    _log.error("event=unnamed inner_pid=%d reason=%s", pid, exc)  # noqa: TRY400
+                    continue
             members[pid] = member
             start_ticks[pid] = sighting.start_ticks
         self._members, self._start_ticks = members, start_ticks

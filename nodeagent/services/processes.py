@@ -3,6 +3,7 @@
 Every process that descends from a job's shim belongs to the job, the shim itself apart: that one is
 an ordinary process of the host. A job is a tree of its own, so what its processes have outside of
 it (the parent of the first, the session that the shim leads) is 0: it would change with each move.
+A process of a job that could not be named yet is shown as one of the host, under its pid.
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""The agent: sockets, register, mesh and services put together, from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from nodeagent.dispatch import Dispatcher
+from nodeagent.files import replace_file
+from nodeagent.peers import Peers
+from nodeagent.places import Places
+from nodeagent.register import Register
+from nodeagent.router import Router
+from nodeagent.services.mesh import Identity, MeshService
+from nodeagent.services.node import NodeServices
+from ssi.transport.door import Door
+from ssi.transport.gate import Gate
+from ssi.transport.keys import load_or_make_key
+from ssi.transport.listener import Listener
+from ssi.version import VERSION
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How an agent is started.
+
+    Attributes:
+        node: Its name; empty in client mode.
+        address: On which it listens for the other nodes; ``*`` for all.
+        control_port: 0 takes a free one at the first start and keeps it.
+        bulk_port: Likewise.
+        places: Its files.
+        key_path: Its secret key.
+        roster_path: Its roster.
+    """
+
+    node: str
+    address: str
+    control_port: int
+    bulk_port: int
+    places: Places
+    key_path: Path
+    roster_path: Path
+
+    @property
+    def is_client(self) -> bool:
+        """Whether it is no member, and serves its user only."""
+        return not self.node
+
+
+class Agent:
+    """Runs until cancelled."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._key = load_or_make_key(settings.key_path)
+        clients_path = None if settings.is_client else settings.places.clients
+        self._register = Register(settings.node, settings.roster_path, clients_path)
+        self._peers = Peers(self._context, settings.node, self._key)
+        incarnation = int(time.time() * 1000)
+        self._identity = Identity(node=settings.node, incarnation=incarnation, version=VERSION)
+
+    async def run(self) -> None:
+        """Opens the sockets, writes ``ready`` and answers until cancelled.
+
+        Raises:
+            SsiError: A key that must not be used, a port that is taken.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            dispatcher = Dispatcher(self._settings.node or "this machine", tasks)
+            services = None
+            if not self._settings.is_client:
+                services = NodeServices(
+                    self._settings.node, self._settings.places, self._register, self._peers, tasks
+                )
+                services.register_handlers(dispatcher)
+            mesh = MeshService(
+                self._identity,
+                self._register,
+                self._peers,
+                services.metrics if services is not None else None,
+                tasks,
+            )
+            mesh.register_handlers(dispatcher)
+            router = Router(
+                self._settings.node, dispatcher, self._register, self._peers, mesh.silent_s
+            )
+            if services is not None:
+                await services.adopt()
+            await self._serve(router, mesh, tasks)
+
+    async def _serve(self, router: Router, mesh: MeshService, tasks: asyncio.TaskGroup) -> None:
+        door = Door(router.from_door)
+        gate, listeners = None, []
+        try:
+            ports = (0, 0)
+            if not self._settings.is_client:
+                gate = Gate(self._context, self._register.knows)
+                answer = router.from_mesh
+                listeners = [Listener(self._context, self._key, answer, tasks) for _ in range(2)]
+                ports = self._bind(listeners)
+            # Others may come in by a client's door only where they are the same user.
+            mode = 0o666 if os.geteuid() == 0 and not self._settings.is_client else 0o600
+            await door.open(self._settings.places.door, mode)
+            self._write_ready(ports)
+            await mesh.run()
+        finally:
+            await door.close()
+            for listener in listeners:
+                listener.close()
+            self._peers.close()
+            if gate is not None:
+                gate.close()
+            self._context.destroy(linger=0)
+
+    def _bind(self, listeners: list[Listener]) -> tuple[int, int]:
+        """Listens on the ports that were asked for, or else on those of the last time."""
+        path = self._settings.places.state / "ports"
+        kept = _kept_ports(path)
+        wanted = (self._settings.control_port or kept[0], self._settings.bulk_port or kept[1])
+        for listener, port in zip(listeners, wanted, strict=True):
+            listener.bind(self._settings.address, port)
+        ports = (listeners[0].port, listeners[1].port)
+        if ports != kept:
+            replace_file(path, msgspec.json.encode(ports))
+        return ports
+
+    def _write_ready(self, ports: tuple[int, int]) -> None:
+        ready = {
+            "public_key": self._key.public,
+            "control_port": ports[0],
+            "bulk_port": ports[1],
+            "pid": os.getpid(),
+            "version": VERSION,
+            "bundle": _bundle(),
+        }
+        replace_file(self._settings.places.ready, msgspec.json.encode(ready), durable=False)
+        _log.info("event=ready node=%s control=%d bulk=%d", self._settings.node, *ports)
+
+
+def _kept_ports(path: Path) -> tuple[int, int]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[int, int])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return (0, 0)
+
+
+def _bundle() -> str:
+    """Name of the directory that this code was unpacked to: its hash, on a deployed node."""
+    return Path(__file__).resolve().parent.parent.parent.name

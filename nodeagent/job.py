@@ -1,0 +1,137 @@
+"""A job as the agent of its node holds it: its row, the link to its shim, its processes' names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from nodeagent.files import replace_file
+from nodeagent.services.members import Membership
+from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
+from nodeagent.shimlink import ShimGone, ShimLink
+from ssi.model.job import TRANSITIONS, JobRow, JobState
+from ssi.protocol.refusals import NotAJob
+
+_log = logging.getLogger(__name__)
+
+STATUS_POLL_S = 60.0
+"""How long one question for a job's end may stay open at its shim."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the shim keeps for an agent that comes after this one.
+
+    Attributes:
+        members: Inner pid, gpid, birth and start ticks of each process that was named.
+    """
+
+    row: JobRow
+    members: tuple[tuple[int, int, int, int], ...] = ()
+
+
+class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a shim leaves when its job has ended."""
+
+    exit_status: int
+    ended_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One job of this node.
+
+    Attributes:
+        row: As faces see it; replaced whole.
+        sockets: Directory of its shim's socket.
+        record: Directory of what is kept of it: ``job.json`` and its logs.
+        link: To its shim; None once that has ended.
+        shim_pid: As the host sees it; 0 once it has ended.
+        root_pid: First process of the job, as the host sees it; 0 where there is none.
+        ended: Set when the job has ended here, or left.
+        stage: How far a move of it has come; see :class:`ssi.protocol.messages.Ownership`.
+    """
+
+    row: JobRow
+    sockets: Path
+    record: Path
+    membership: Membership
+    link: ShimLink | None = None
+    shim_pid: int = 0
+    root_pid: int = 0
+    stage: str = "running"
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _noted: Note | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can run any more."""
+        return self.row.state in {JobState.EXITED, JobState.LOST}
+
+    def shim(self) -> ShimLink:
+        """The link to its shim.
+
+        Raises:
+            NotAJob: The job has ended and its shim with it.
+        """
+        if self.link is None:
+            raise NotAJob(gpid=self.row.gpid, node=self.row.node)
+        return self.link
+
+    def become(self, state: JobState, **changes: object) -> None:
+        """Takes a step of its life; one that the table does not have is a bug."""
+        before = self.row.state
+        assert state is before or state in TRANSITIONS[before], (self.row.gpid, before, state)
+        self.row = msgspec.structs.replace(self.row, state=state, **changes)
+        self.save()
+        _log.info("event=job gpid=%d before=%s after=%s", self.row.gpid, before, state)
+
+    def save(self) -> None:
+        """Keeps the row for an agent that finds the shim gone."""
+        self.record.mkdir(mode=0o700, exist_ok=True)
+        replace_file(self.record / "job.json", msgspec.json.encode(self.row), durable=False)
+
+    async def note(self) -> None:
+        """Gives the shim what a later agent needs, where it has changed."""
+        note = Note(row=self.row, members=self.membership.snapshot())
+        if self.link is not None and note != self._noted:
+            await self.link.ask(SetNote(note=msgspec.msgpack.encode(note)), Ok, 5.0)
+            self._noted = note
+
+    async def watch(self) -> None:
+        """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""
+        try:
+            while True:
+                ask = GetStatus(wait_ms=int(STATUS_POLL_S * 1000))
+                status = await self.shim().ask(ask, Status, STATUS_POLL_S + 10.0)
+                if status.exit_status is not None:
+                    self._end(status.exit_status, int(time.time() * 1000))
+                    return
+        except ShimGone:
+            if self.stage != "moved":
+                self.bury()
+
+    def bury(self) -> None:
+        """Notes the end of a job whose shim has ended: with its status, or as lost."""
+        self.link, self.shim_pid = None, 0
+        try:
+            content = (self.sockets / "exit.json").read_bytes()
+            record = msgspec.json.decode(content, type=ExitRecord)
+        except (FileNotFoundError, msgspec.DecodeError):
+            if not self.is_over:
+                problem = "its shim ended without a word: killed, or its machine was restarted"
+                self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))
+        else:
+            self._end(record.exit_status, record.ended_ms)
+        self.ended.set()
+
+    def _end(self, exit_status: int, ended_ms: int) -> None:
+        if not self.is_over:
+            self.become(JobState.EXITED, exit_status=exit_status, ended_ms=ended_ms, processes=0)
+        self.root_pid = 0
+        self.ended.set()

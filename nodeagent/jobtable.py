@@ -1,0 +1,205 @@
+"""All jobs of this node: made, found again after a restart of the agent, and forgotten in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from nodeagent.job import Job, Note
+from nodeagent.places import Places
+from nodeagent.services.members import Membership
+from nodeagent.services.processes import HeldJob
+from nodeagent.services.sequence import Sequence
+from nodeagent.shim.messages import GetStatus, Status
+from nodeagent.shimlink import ShimGone, ShimLink
+from ssi.model.errors import SsiError
+from ssi.model.gpid import Gpid, gpid_of_job_process
+from ssi.model.job import JobRow, JobState
+from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
+
+_log = logging.getLogger(__name__)
+
+MAX_ENDED = 1000
+"""Ended jobs of which record and logs are kept; the oldest beyond that are forgotten."""
+
+MAX_MOVED = 10_000
+"""Jobs that left of which it is known where they went."""
+
+
+class JobTable:
+    """The jobs by their gpids, also ended ones that are remembered.
+
+    Args:
+        node: Name of this node.
+        number: Tells this node's number; None before the roster has come.
+        places: Where their directories are.
+        tasks: In which each job is watched.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        number: Callable[[], int | None],
+        places: Places,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.moved: dict[int, str] = {}
+        self._node = node
+        self._number = number
+        self._places = places
+        self._tasks = tasks
+        self._sequence = Sequence(places.sequence)
+
+    def allocate(self) -> Gpid:
+        """A gpid for a process that was born here in a job.
+
+        Raises:
+            NotServed: The node has no number yet.
+            SequenceBroken: No number is left that was surely never given.
+        """
+        number = self._number()
+        if number is None:
+            reason = "it has been given no roster yet"
+            raise NotServed(node=self._node, request="jobs", reason=reason)
+        return gpid_of_job_process(number, self._sequence.next())
+
+    def find(self, gpid: int) -> Job:
+        """The job of that first gpid.
+
+        Raises:
+            JobMoved: It left, and it is known where to.
+            NoSuchProcess: There is none here.
+        """
+        job = self.jobs.get(gpid)
+        if job is not None:
+            return job
+        if gpid in self.moved:
+            raise JobMoved(gpid=gpid, node=self.moved[gpid])
+        raise NoSuchProcess(gpid=gpid, detail=f"{self._node} has no such job")
+
+    def living(self) -> list[Job]:
+        """Jobs whose shim is there."""
+        return [job for job in self.jobs.values() if job.shim_pid]
+
+    def held(self) -> list[HeldJob]:
+        """The living jobs, as the process table wants them."""
+        return [
+            HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
+            for job in self.living()
+        ]
+
+    def make(self, row: JobRow) -> Job:
+        """A job with its directories, empty and not yet in the table.
+
+        Raises:
+            OSError: They cannot be made: the disk is full.
+        """
+        job = self._job(row)
+        job.sockets.mkdir(mode=0o700, parents=True)
+        job.record.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return job
+
+    def add(self, job: Job) -> None:
+        """Takes a job into the table and watches it until it ends."""
+        self.jobs[job.row.gpid] = job
+        self.moved.pop(job.row.gpid, None)
+        self._tasks.create_task(self._watch(job))
+        self._forget_oldest()
+
+    def leave(self, job: Job, node: str) -> None:
+        """Notes that a job went to another node and clears what it had here."""
+        self.moved[job.row.gpid] = node
+        while len(self.moved) > MAX_MOVED:
+            self.moved.pop(next(iter(self.moved)))
+        self.forget(job)
+        job.ended.set()
+
+    def forget(self, job: Job) -> None:
+        """Drops a job with its directories."""
+        self.jobs.pop(job.row.gpid, None)
+        if job.link is not None:
+            job.link.close()
+        remove_tree(job.sockets)
+        remove_tree(job.record)
+
+    async def adopt(self) -> None:
+        """Finds the jobs that were here before this agent started."""
+        for directory in _numbered(self._places.jobs):
+            row = _kept_row(directory / "job.json")
+            if row is None:
+                remove_tree(directory)
+                continue
+            job = self._job(row)
+            try:
+                await self._adopt_shim(job)
+            except ShimGone:
+                job.bury()
+                if not job.row.detached:
+                    self.forget(job)
+                    continue
+            self.add(job)
+        for directory in _numbered(self._places.job_sockets):
+            if int(directory.name) not in self.jobs:
+                remove_tree(directory)
+
+    async def _adopt_shim(self, job: Job) -> None:
+        link = await ShimLink.connect(job.sockets / "shim.sock", self._tasks, timeout_s=2.0)
+        job.link = link
+        status = await link.ask(GetStatus(), Status, 5.0)
+        job.shim_pid, job.root_pid, job.stage = status.shim_pid, status.root_pid, status.stage
+        with suppress(msgspec.DecodeError):
+            note = msgspec.msgpack.decode(status.note, type=Note)
+            job.row = note.row
+            job.membership.recall(note.members)
+        _log.info("event=job-adopted gpid=%d stage=%s", job.row.gpid, job.stage)
+
+    async def _watch(self, job: Job) -> None:
+        try:
+            await job.watch()
+        except SsiError as exc:
+            _log.warning("event=watch-failed gpid=%d reason=%s", job.row.gpid, exc)
+
+    def _job(self, row: JobRow) -> Job:
+        return Job(
+            row=row,
+            sockets=self._places.job_sockets / str(row.gpid),
+            record=self._places.jobs / str(row.gpid),
+            membership=Membership(self.allocate),
+        )
+
+    def _forget_oldest(self) -> None:
+        ended = [job for job in self.jobs.values() if job.is_over and job.link is None]
+        for job in ended[: max(0, len(ended) - MAX_ENDED)]:
+            self.forget(job)
+
+
+def remove_tree(directory: Path) -> None:
+    """Removes a directory with all in it; what resists is told of in the log."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        _log.warning("event=not-removed path=%s reason=%s", directory, exc)
+
+
+def _numbered(parent: Path) -> Iterable[Path]:
+    directories = [path for path in parent.iterdir() if path.name.isdigit()]
+    return sorted(directories, key=lambda path: int(path.name))
+
+
+def _kept_row(path: Path) -> JobRow | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=JobRow)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+__all__ = ["JobState", "JobTable", "remove_tree"]

@@ -1,0 +1,75 @@
+"""The agent's link to its keeper, which it starts again where that has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from nodeagent.shim.messages import ForkShim, ShimForked
+from nodeagent.shimlink import ShimGone, ShimLink
+
+_log = logging.getLogger(__name__)
+
+KEEPER_START_S = 5.0
+"""How long a keeper may take to listen."""
+
+FORK_TIMEOUT_S = 10.0
+
+
+class KeeperLink:
+    """Asks the keeper at ``path`` for shims; reading goes on in ``tasks``."""
+
+    def __init__(self, path: Path, tasks: asyncio.TaskGroup) -> None:
+        self._path = path
+        self._tasks = tasks
+        self._link: ShimLink | None = None
+        self._lock = asyncio.Lock()
+
+    async def fork_shim(self, request: ForkShim) -> ShimForked:
+        """A new shim; a keeper that died is replaced first.
+
+        Raises:
+            ShimGone: No keeper can be had.
+            SsiError: It could not fork.
+        """
+        try:
+            return await (await self._connected()).ask(request, ShimForked, FORK_TIMEOUT_S)
+        except ShimGone:  # it died since it was last asked; the fork itself leaves nothing behind
+            return await (await self._connected()).ask(request, ShimForked, FORK_TIMEOUT_S)
+
+    async def watch(self) -> None:
+        """Keeps a keeper running: without one, nobody would restart this agent."""
+        while True:
+            link = await self._connected()
+            await link.gone.wait()
+
+    async def _connected(self) -> ShimLink:
+        async with self._lock:
+            if self._link is None or self._link.gone.is_set():
+                try:
+                    self._link = await ShimLink.connect(self._path, self._tasks)
+                except ShimGone:
+                    _log.warning("event=keeper-gone action=start")
+                    _start_keeper()
+                    self._link = await self._await_keeper()
+            return self._link
+
+    async def _await_keeper(self) -> ShimLink:
+        give_up_at_s = time.monotonic() + KEEPER_START_S
+        while True:
+            try:
+                return await ShimLink.connect(self._path, self._tasks)
+            except ShimGone:
+                if time.monotonic() > give_up_at_s:
+                    raise
+                await asyncio.sleep(0.05)
+
+
+def _start_keeper() -> None:
+    """With this agent's own options: it is to restart this agent one day."""
+    command = [sys.executable, "-m", "nodeagent.keeper", *sys.argv[1:]]
+    subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)

@@ -1,0 +1,95 @@
+"""Whom an agent knows: the roster of nodes, and the clients that may connect."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from nodeagent.files import replace_file
+from ssi.model.node import Roster
+from ssi.protocol.refusals import RosterConflict
+
+_log = logging.getLogger(__name__)
+
+
+class Register:
+    """The roster and the clients, kept in files.
+
+    Args:
+        node: Name of this node; empty for a client-mode agent.
+        roster_path: Where the roster is kept.
+        clients_path: Where the clients are kept; None for a client-mode agent, which has none.
+
+    A file that is not there is an empty register. One that cannot be read is put aside and told of
+    in the log: the next ``ssi up`` writes it again, and until then nobody is let in.
+    """
+
+    def __init__(self, node: str, roster_path: Path, clients_path: Path | None) -> None:
+        self._node = node
+        self._roster_path = roster_path
+        self._clients_path = clients_path
+        self.roster: Roster | None = _load(roster_path, Roster)
+        clients = _load(clients_path, dict[str, str]) if clients_path is not None else None
+        self.clients: dict[str, str] = clients or {}
+        self._listeners: list[Callable[[Roster], None]] = []
+
+    def on_change(self, listener: Callable[[Roster], None]) -> None:
+        """Calls ``listener`` with every roster that is installed from now on."""
+        self._listeners.append(listener)
+
+    def install(self, roster: Roster) -> bool:
+        """Takes a roster if it is newer; tells whether it did.
+
+        Raises:
+            RosterConflict: It is of another system, or differs at an equal version.
+        """
+        known = self.roster
+        if known is not None:
+            if known.system != roster.system:
+                raise RosterConflict(node=self._node, reason="it belongs to another system")
+            if roster.version == known.version and roster != known:
+                reason = f"two rosters of version {known.version} differ: two `ssi up` at once"
+                raise RosterConflict(node=self._node, reason=reason)
+            if roster.version <= known.version:
+                return False
+        replace_file(self._roster_path, msgspec.json.encode(roster))
+        self.roster = roster
+        _log.info("event=roster version=%d nodes=%d", roster.version, len(roster.nodes))
+        for listener in self._listeners:
+            listener(roster)
+        return True
+
+    def allow_client(self, public_key: str, user: str) -> None:
+        """Lets whoever has that key act as ``user`` here."""
+        if self.clients.get(public_key) == user or self._clients_path is None:
+            return
+        clients = {**self.clients, public_key: user}
+        replace_file(self._clients_path, msgspec.json.encode(clients))
+        self.clients = clients
+
+    def knows(self, public_key: str) -> bool:
+        """Whether a node or a client has that key."""
+        if public_key in self.clients:
+            return True
+        return self.roster is not None and self.roster.node_by_key(public_key) is not None
+
+
+_KindT = TypeVar("_KindT")
+
+
+def _load(path: Path, kind: type[_KindT]) -> _KindT | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as exc:
+        aside = path.with_name(f"{path.name}.unreadable")
+        path.replace(aside)
+        _log.error("event=register-unreadable file=%s aside=%s reason=%s", path, aside, exc)
+        return None

@@ -1,0 +1,90 @@
+"""Whose request it is, and whether this agent answers it or passes it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.peers import Peers
+from nodeagent.register import Register
+from ssi.model.errors import SsiError
+from ssi.protocol.codec import BadMessage, decode_request_body, make_failure
+from ssi.protocol.envelope import Failure, Reply, Request
+from ssi.protocol.refusals import NodeDown, NotPermitted
+from ssi.transport.door import DoorUser
+
+
+class Router:
+    """Between the sockets and the dispatcher.
+
+    Args:
+        node: Name of this node; empty in client mode, where everything is passed on.
+        dispatcher: Answers what is for this agent.
+        register: Tells nodes and clients by their keys.
+        peers: Links to pass requests on.
+        silent_s: For how long a node believed dead has been silent, else None.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        dispatcher: Dispatcher,
+        register: Register,
+        peers: Peers,
+        silent_s: Callable[[str], float | None],
+    ) -> None:
+        self._node = node
+        self._dispatcher = dispatcher
+        self._register = register
+        self._peers = peers
+        self._silent_s = silent_s
+
+    async def from_door(self, request: Request, user: DoorUser) -> Reply | Failure:
+        """Answers or passes on a request of a person on this machine."""
+        if not request.target or request.target == self._node:
+            return await self._dispatcher.answer(request, Caller(user=user.name))
+        try:
+            return await self._pass_on(request, user.name)
+        except SsiError as exc:
+            return make_failure(request.id, exc)
+
+    async def from_mesh(self, request: Request, peer_key: str) -> Reply | Failure:
+        """Answers a request of a node or a client; what is for others is not passed on."""
+        try:
+            caller = self._caller_of(request, peer_key)
+            if request.target and request.target != self._node:
+                raise BadMessage(reason=f"it is for {request.target}, this is {self._node}")
+        except SsiError as exc:
+            return make_failure(request.id, exc)
+        return await self._dispatcher.answer(request, caller)
+
+    async def _pass_on(self, request: Request, user: str) -> Reply:
+        silent_s = self._silent_s(request.target)
+        if silent_s is not None:
+            raise NodeDown(node=request.target, silent_s=silent_s)
+        forwarded = Request(
+            request.id,
+            request.target,
+            # In client mode the peer knows the user by this machine's key.
+            user if self._node else "",
+            request.deadline_ms,
+            request.body,
+        )
+        bulk = type(decode_request_body(request.body)).bulk
+        timeout_s = max(request.deadline_ms, 1) / 1000
+        return await self._peers.forward(forwarded, bulk=bulk, timeout_s=timeout_s)
+
+    def _caller_of(self, request: Request, peer_key: str) -> Caller:
+        """Who asks, checked with every message, so that a revoked key has no more say at once.
+
+        A node of the roster is believed when it names a user; a client is its own user alone.
+        """
+        roster = self._register.roster
+        entry = roster.node_by_key(peer_key) if roster is not None else None
+        if entry is not None:
+            return Caller(user=request.caller or "root", node=entry.name)
+        user = self._register.clients.get(peer_key)
+        if user is None or request.caller not in {"", user}:
+            claimed = request.caller or "unknown"
+            raise NotPermitted(node=self._node, user=claimed, deed="ask with this key")
+        return Caller(user=user)

@@ -1,0 +1,192 @@
+"""Jobs: started as their user, listed, waited for, released."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable
+from nodeagent.mechanism import cgroup, login
+from nodeagent.services.permission import owned_job
+from nodeagent.shim.messages import ForkShim, Release, ShimForked, Start, Status
+from nodeagent.shim.messages import Ok as ShimOk
+from nodeagent.shimlink import ShimGone, ShimLink
+from ssi.model.errors import SsiError
+from ssi.model.gpid import parts_of
+from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.process import ProcessRow
+from ssi.protocol.messages import (
+    Done,
+    JobList,
+    JobReply,
+    ListJobs,
+    ReleaseJob,
+    StartJob,
+    WaitJob,
+)
+from ssi.protocol.refusals import NotServed, UserUnknown
+
+LEASE_S: Final = 20.0
+"""A foreground job whose client was silent for so long gets SIGHUP."""
+
+START_TIMEOUT_S: Final = 15.0
+MAX_WAIT_MS: Final = 30_000
+
+PID_BASE_FIRST: Final = 300
+PID_BASE_SPAN: Final = 29_000
+"""Where pids of jobs begin: below the default pid_max of 32,768, apart from each other, so that
+two jobs that write pid files rarely meet."""
+
+ForkShimCall = Callable[[ForkShim], Awaitable[ShimForked]]
+
+
+class JobService:
+    """Handlers for jobs.
+
+    Args:
+        node: Name of this node.
+        table: Its jobs.
+        fork_shim: Asks the keeper for a shim.
+        scan: Rows of all processes of jobs, freshly read.
+        tasks: In which links to shims are read.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        table: JobTable,
+        fork_shim: ForkShimCall,
+        scan: Callable[[], list[ProcessRow]],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._node = node
+        self._table = table
+        self._fork_shim = fork_shim
+        self._scan = scan
+        self._tasks = tasks
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to jobs."""
+        dispatcher.serve(StartJob, self._start)
+        dispatcher.serve(ListJobs, self._list)
+        dispatcher.serve(WaitJob, self._wait)
+        dispatcher.serve(ReleaseJob, self._release)
+
+    async def open_shim(self, job: Job) -> None:
+        """Gives a job that has none a shim, and a link to it.
+
+        Raises:
+            SsiError: The keeper does not answer or could not fork.
+        """
+        fork = ForkShim(directory=str(job.sockets), namespaces=login.is_root())
+        job.shim_pid = (await self._fork_shim(fork)).pid
+        job.link = await ShimLink.connect(job.sockets / "shim.sock", self._tasks)
+
+    async def _start(self, caller: Caller, body: StartJob) -> JobReply:
+        spec = body.spec
+        if not spec.argv:
+            raise NotServed(node=self._node, request="an empty command")
+        account = login.find_account(caller.user)
+        if account is None:
+            raise UserUnknown(node=self._node, user=caller.user)
+        gpid = self._table.allocate()
+        started_ms = int(time.time() * 1000)
+        job = self._make(gpid, started_ms, caller.user, spec)
+        try:
+            await self.open_shim(job)
+            start = self._start_message(job, spec, account)
+            status = await job.shim().ask(start, Status, START_TIMEOUT_S)
+        except SsiError:
+            await self._give_up(job)
+            raise
+        job.root_pid = status.root_pid
+        job.membership.adopt([(login.innermost_pid(status.root_pid), gpid, started_ms)])
+        job.become(JobState.RUNNING)
+        self._table.add(job)
+        with suppress(ShimGone):  # `true` may have ended by now
+            await job.note()
+        return JobReply(row=job.row)
+
+    def _make(self, gpid: int, started_ms: int, user: str, spec: JobSpec) -> Job:
+        row = JobRow(
+            gpid=gpid,
+            node=self._node,
+            user=user,
+            argv=spec.argv,
+            cwd=spec.cwd,
+            state=JobState.STARTING,
+            start_ms=started_ms,
+            detached=spec.detached,
+            has_terminal=spec.terminal is not None,
+            nodes=(self._node,),
+            home=spec.home or self._node,
+        )
+        return self._table.make(row)
+
+    def _start_message(self, job: Job, spec: JobSpec, account: login.LoginAccount) -> Start:
+        environment = login.environment(account, spec.environment)
+        if spec.terminal is not None:
+            environment["TERM"] = spec.terminal.term
+        fallback = (account.home, "/") if spec.cwd_fallback or not spec.cwd else ()
+        parts = parts_of(job.row.gpid)
+        offset = (parts.node_number * 7919 + parts.local * 61) % PID_BASE_SPAN
+        return Start(
+            account=account.for_shim(),
+            argv=spec.argv,
+            environment=environment,
+            cwds=(*((spec.cwd,) if spec.cwd else ()), *fallback),
+            terminal=spec.terminal,
+            logs=str(job.record) if spec.detached else "",
+            log_limit_bytes=spec.log_limit_bytes,
+            pid_base=PID_BASE_FIRST + offset,
+            cgroup=cgroup.make_for_job(job.row.gpid),
+            lease_s=0.0 if spec.detached else LEASE_S,
+        )
+
+    async def _give_up(self, job: Job) -> None:
+        if job.link is not None:
+            with suppress(ShimGone):
+                await job.link.ask(Release(), ShimOk, 5.0)
+        self._table.forget(job)
+
+    async def _list(self, caller: Caller, _body: ListJobs) -> JobList:
+        counts: dict[int, list[str]] = {}
+        for process in self._scan():
+            counts.setdefault(process.job, []).append(process.state)
+        rows = [
+            _with_processes(job.row, counts.get(job.row.gpid, []))
+            for job in self._table.jobs.values()
+            if caller.is_root or caller.user == job.row.user
+        ]
+        return JobList(node=self._node, rows=tuple(sorted(rows, key=lambda row: row.start_ms)))
+
+    async def _wait(self, caller: Caller, body: WaitJob) -> JobReply:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(body.wait_ms, MAX_WAIT_MS) / 1000):
+                await job.ended.wait()
+        return JobReply(row=owned_job(self._table, body.gpid, caller, self._node).row)
+
+    async def _release(self, caller: Caller, body: ReleaseJob) -> Done:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        if job.is_over and not job.row.detached:
+            if job.link is not None:
+                with suppress(ShimGone):
+                    await job.link.ask(Release(), ShimOk, 5.0)
+            self._table.forget(job)
+        return Done()
+
+
+def _with_processes(row: JobRow, states: list[str]) -> JobRow:
+    """The row with its count of processes; stopped where every one of them is."""
+    state = row.state
+    if state is JobState.RUNNING and states and all(letter in "TtZ" for letter in states):
+        state = JobState.STOPPED
+    return msgspec.structs.replace(row, processes=len(states), state=state)

@@ -1,0 +1,78 @@
+"""All services of a node that is a member, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.jobtable import JobTable
+from nodeagent.keeperlink import KeeperLink
+from nodeagent.mechanism.hostmetrics import HostMetrics
+from nodeagent.peers import Peers
+from nodeagent.places import Places
+from nodeagent.register import Register
+from nodeagent.services.jobs import JobService
+from nodeagent.services.streams import StreamService
+from nodeagent.services.table import TableService
+from ssi.model.node import NodeMetrics
+from ssi.protocol.messages import AllowClient, Done
+
+METRICS_AGE_S = 1.0
+"""How old metrics may be; every prober asks for them each second."""
+
+
+class NodeServices:
+    """What a node serves beside the mesh."""
+
+    def __init__(
+        self,
+        node: str,
+        places: Places,
+        register: Register,
+        peers: Peers,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._node = node
+        self._places = places
+        self._register = register
+        self._tasks = tasks
+        self._keeper = KeeperLink(places.keeper_socket, tasks)
+        self._host = HostMetrics()
+        self._metrics: NodeMetrics | None = None
+        self._metrics_at_s = 0.0
+        self.jobs = JobTable(node, self._number, places, tasks)
+        self._table = TableService(node, self._number, self.jobs)
+        self._job_service = JobService(
+            node, self.jobs, self._keeper.fork_shim, self._table.job_rows, tasks
+        )
+        self._streams = StreamService(node, self.jobs)
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves all that belongs to a node."""
+        dispatcher.serve(AllowClient, self._allow_client)
+        self._table.register_handlers(dispatcher)
+        self._job_service.register_handlers(dispatcher)
+        self._streams.register_handlers(dispatcher)
+
+    async def adopt(self) -> None:
+        """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""
+        await self.jobs.adopt()
+        self._tasks.create_task(self._keeper.watch())
+
+    def metrics(self) -> NodeMetrics:
+        """How this machine fares, at most a second old."""
+        now_s = time.monotonic()
+        if self._metrics is None or now_s - self._metrics_at_s > METRICS_AGE_S:
+            self._metrics = self._host.read(jobs=len(self.jobs.living()))
+            self._metrics_at_s = now_s
+        return self._metrics
+
+    def _number(self) -> int | None:
+        roster = self._register.roster
+        entry = roster.node(self._node) if roster is not None else None
+        return entry.number if entry is not None else None
+
+    async def _allow_client(self, caller: Caller, body: AllowClient) -> Done:
+        self._register.allow_client(body.public_key, caller.user)
+        return Done()

@@ -1,0 +1,86 @@
+"""Input, output and terminal of jobs: what a client reads and writes, passed to the shim."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Final
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable
+from nodeagent.services.permission import owned_job
+from nodeagent.shim.messages import Accepted, Data, Ok, Read, Resize, Write
+from nodeagent.shimlink import ShimGone
+from ssi.protocol.envelope import BULK_CHUNK_BYTES
+from ssi.protocol.messages import (
+    Done,
+    ReadStream,
+    ResizeTerminal,
+    StreamAccepted,
+    StreamData,
+    WriteStream,
+)
+
+MAX_WAIT_MS: Final = 30_000
+"""The longest that one read or write may wait; clients ask again."""
+
+GRACE_S: Final = 10.0
+"""What a shim gets beyond the wait before it counts as gone."""
+
+
+class StreamService:
+    """Handlers for streams; each answers for its owner and root only."""
+
+    def __init__(self, node: str, table: JobTable) -> None:
+        self._node = node
+        self._table = table
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to streams."""
+        dispatcher.serve(ReadStream, self._read)
+        dispatcher.serve(WriteStream, self._write)
+        dispatcher.serve(ResizeTerminal, self._resize)
+
+    async def _read(self, caller: Caller, body: ReadStream) -> StreamData:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        if job.link is None:
+            return _from_log(job, body)
+        wait_ms = min(body.wait_ms, MAX_WAIT_MS)
+        read = Read(
+            stream=body.stream,
+            offset=body.offset,
+            limit_bytes=min(body.limit_bytes, BULK_CHUNK_BYTES),
+            wait_ms=wait_ms,
+            peek=body.peek,
+        )
+        try:
+            data = await job.link.ask(read, Data, wait_ms / 1000 + GRACE_S)
+        except ShimGone:
+            # The shim of a detached job ends with it, and may do so while somebody reads.
+            self._table.find(body.gpid)
+            job.bury()
+            return _from_log(job, body)
+        return StreamData(offset=data.offset, data=data.data, ended=data.ended)
+
+    async def _write(self, caller: Caller, body: WriteStream) -> StreamAccepted:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        wait_ms = min(body.wait_ms, MAX_WAIT_MS)
+        write = Write(offset=body.offset, data=body.data, end=body.end, wait_ms=wait_ms)
+        accepted = await job.shim().ask(write, Accepted, wait_ms / 1000 + GRACE_S)
+        return StreamAccepted(offset=accepted.offset, closed=accepted.closed)
+
+    async def _resize(self, caller: Caller, body: ResizeTerminal) -> Done:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        await job.shim().ask(Resize(terminal=body.terminal), Ok, GRACE_S)
+        return Done()
+
+
+def _from_log(job: Job, body: ReadStream) -> StreamData:
+    """What the log of an ended job holds; nothing where it has none."""
+    with suppress(FileNotFoundError), (job.record / body.stream).open("rb") as log:
+        limit = min(body.limit_bytes, BULK_CHUNK_BYTES)
+        data = os.pread(log.fileno(), limit, body.offset)
+        end = os.fstat(log.fileno()).st_size
+        return StreamData(offset=body.offset, data=data, ended=body.offset + len(data) >= end)
+    return StreamData(offset=body.offset, data=b"", ended=True)

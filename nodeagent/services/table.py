@@ -1,0 +1,155 @@
+"""The process table: what runs here under which gpid, and signals to it."""
+
+from __future__ import annotations
+
+import pwd
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.jobtable import JobTable
+from nodeagent.mechanism import signals
+from nodeagent.mechanism.procfs import ProcessTable
+from nodeagent.services.permission import owned_job
+from nodeagent.services.processes import ScanTime, hide_commands, process_rows, select_rows
+from ssi.model.gpid import parts_of
+from ssi.model.process import ProcessRow
+from ssi.protocol.messages import (
+    Done,
+    ListProcesses,
+    Locate,
+    Located,
+    ProcessList,
+    SignalProcess,
+)
+from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed
+
+STOP_ROUNDS = 5
+"""How often a job is read again for processes that it forked while it was being signalled."""
+
+
+class TableService:
+    """Handlers for processes.
+
+    Args:
+        node: Name of this node.
+        number: Tells this node's number; None before the roster has come.
+        jobs: Its jobs.
+    """
+
+    def __init__(self, node: str, number: Callable[[], int | None], jobs: JobTable) -> None:
+        self._node = node
+        self._number = number
+        self._jobs = jobs
+        self._processes = ProcessTable()
+        self._names: dict[int, str] = {}
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to processes."""
+        dispatcher.serve(ListProcesses, self._list)
+        dispatcher.serve(Locate, self._locate)
+        dispatcher.serve(SignalProcess, self._signal)
+
+    def rows(self) -> list[ProcessRow]:
+        """All processes, freshly read.
+
+        Raises:
+            NotServed: The node has no number yet.
+        """
+        number = self._number()
+        if number is None:
+            reason = "it has been given no roster yet"
+            raise NotServed(node=self._node, request="processes", reason=reason)
+        taken = ScanTime(wall_s=time.time(), since_boot_s=time.clock_gettime(time.CLOCK_BOOTTIME))
+        return process_rows(
+            self._processes.scan(),
+            self._jobs.held(),
+            node_number=number,
+            taken=taken,
+            namespace_pids=self._processes.namespace_pids,
+            user_name=self._user_name,
+        )
+
+    def job_rows(self) -> list[ProcessRow]:
+        """Processes of jobs only; costs nothing where there is no job."""
+        return [row for row in self.rows() if row.job] if self._jobs.living() else []
+
+    async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
+        rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)
+        for job in self._jobs.living():
+            await job.note()
+        return ProcessList(
+            node=self._node, taken_at_s=time.time(), rows=tuple(hide_commands(rows, caller.user))
+        )
+
+    async def _locate(self, _caller: Caller, body: Locate) -> Located:
+        row = next((row for row in self.rows() if row.gpid == body.gpid), None)
+        if row is not None:
+            return Located(here=True, start_ms=row.start_ms, job=row.job)
+        job = self._jobs.jobs.get(body.gpid)
+        if job is not None:
+            return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
+        return Located(here=False, moved_to=self._jobs.moved.get(body.gpid, ""))
+
+    async def _signal(self, caller: Caller, body: SignalProcess) -> Done:
+        if not 0 <= body.signal < signal.NSIG:
+            raise NotServed(node=self._node, request=f"signal {body.signal}")
+        if parts_of(body.gpid).is_job and body.gpid in {*self._jobs.jobs, *self._jobs.moved}:
+            self._signal_job(caller, body)
+        else:
+            row = next((row for row in self.rows() if row.gpid == body.gpid), None)
+            if row is None:
+                raise NoSuchProcess(gpid=body.gpid, detail=f"not on {self._node}")
+            self._signal_row(caller, body, row)
+        return Done()
+
+    def _signal_job(self, caller: Caller, body: SignalProcess) -> None:
+        """Signals every process of a job, as systemd does for a unit (systemd.kill(5)).
+
+        The job's processes are read again until no new one turns up: one that is being forked
+        while the others are signalled must not escape.
+        """
+        job = owned_job(self._jobs, body.gpid, caller, self._node)
+        if job.is_over or job.row.start_ms != body.start_ms:
+            raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
+        signalled: set[int] = set()
+        for _ in range(STOP_ROUNDS):
+            fresh = [
+                row
+                for row in self.rows()
+                if row.job == body.gpid and row.gpid not in signalled and row.state != "Z"
+            ]
+            if not fresh:
+                return
+            for row in fresh:
+                signalled.add(row.gpid)
+                with suppress(ProcessLookupError):
+                    signals.send(row.pid, body.signal)
+
+    def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
+        if row.start_ms != body.start_ms:
+            raise NoSuchProcess(gpid=body.gpid, detail="another process has its pid now")
+        caller_uid = 0 if caller.is_root else pwd.getpwnam(caller.user).pw_uid
+        try:
+            signals.send_checked(row.pid, body.signal, caller_uid, lambda: self._is_still(row))
+        except ProcessLookupError as exc:
+            raise NoSuchProcess(gpid=body.gpid, detail="it has just ended") from exc
+        except PermissionError as exc:
+            deed = f"signal {body.gpid} ({row.name} of {row.user})"
+            raise NotPermitted(node=self._node, user=caller.user, deed=deed) from exc
+
+    def _is_still(self, row: ProcessRow) -> bool:
+        again = next((r for r in self.rows() if r.pid == row.pid), None)
+        return again is not None and again.gpid == row.gpid and again.start_ms == row.start_ms
+
+    def _user_name(self, uid: int) -> str:
+        name = self._names.get(uid)
+        if name is None:
+            try:
+                name = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                name = str(uid)
+            self._names[uid] = name
+        return name

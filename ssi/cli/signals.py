@@ -1,0 +1,70 @@
+"""``ssi stop``, ``ssi cont``, ``ssi kill``: signals to any process of any node."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated
+
+import typer
+
+from ssi.cli.gpids import each_located, parse_gpids
+from ssi.cli.outcome import run_async
+from ssi.client.system import Location, System
+from ssi.model.errors import UsageError
+from ssi.protocol.messages import Done, SignalProcess
+
+GpidArguments = Annotated[list[str], typer.Argument(metavar="GPID...", help="As `ssi ps` shows.")]
+
+
+def stop(gpids: GpidArguments) -> None:
+    """Stop processes; a job's own gpid means all of its processes."""
+    _send(gpids, signal.SIGSTOP)
+
+
+def cont(gpids: GpidArguments) -> None:
+    """Let stopped processes go on."""
+    _send(gpids, signal.SIGCONT)
+
+
+def kill(
+    words: Annotated[
+        list[str], typer.Argument(metavar="[-SIGNAL] GPID...", help="TERM, unless named.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--signal", "-s", help="Name or number of the signal.")
+    ] = None,
+) -> None:
+    """Send a signal, TERM by default, to processes."""
+    texts = [word for word in words if word != "--"]
+    if name is None and texts and texts[0].startswith("-"):
+        name = texts.pop(0)[1:]
+    _send(texts, parse_signal(name) if name is not None else signal.SIGTERM)
+
+
+def parse_signal(text: str) -> int:
+    """The signal that a person named: ``9``, ``KILL``, ``SIGKILL``, ``rtmin+1``.
+
+    Raises:
+        UsageError: There is none of that name or number.
+    """
+    if text.isdigit() and int(text) < signal.NSIG:
+        return int(text)
+    name, plus, offset = text.upper().removeprefix("SIG").partition("+")
+    known = signal.Signals.__members__.get(f"SIG{name}")
+    if known is None or (plus and not (name == "RTMIN" and offset.isdigit())):
+        hint = "name it as in signal(7), for instance TERM, KILL, HUP, or by its number"
+        raise UsageError(text=f"there is no signal {text!r}", hint=hint)
+    return int(known) + int(offset or 0)
+
+
+def _send(texts: list[str], number: int) -> None:
+    gpids = parse_gpids(texts)
+
+    async def body(system: System) -> int:
+        async def deed(location: Location) -> None:
+            request = SignalProcess(gpid=location.gpid, start_ms=location.start_ms, signal=number)
+            await system.ask(request, Done, node=location.node)
+
+        return await each_located(system, gpids, deed)
+
+    run_async(body)

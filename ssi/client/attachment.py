@@ -1,0 +1,129 @@
+"""This process's own stdin, stdout and stderr, joined to those of a job."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from typing import Final
+
+from ssi.client.jobs import JobHandle
+from ssi.model.job import JobRow, StreamName
+from ssi.protocol.refusals import NotAJob
+
+READ_BYTES: Final = 256 * 1024
+
+
+class OutputClosed(Exception):
+    """Whoever read this process's output left: as SIGPIPE, without a word."""
+
+
+async def attach(job: JobHandle, *, stdin: int | None, stdout: int = 1, stderr: int = 2) -> JobRow:
+    """Carries bytes between the descriptors and the job until it has ended and all has arrived.
+
+    The job is waited for in order: first its output to the last byte, then its end.
+
+    Args:
+        job: Started or found.
+        stdin: Descriptor to read from, or None to leave the job's input alone.
+        stdout: Descriptor to write to.
+        stderr: Descriptor to write to.
+
+    Raises:
+        OutputClosed: ``stdout`` or ``stderr`` takes no more; the job was told by SIGPIPE.
+        SsiError: The job is out of reach.
+    """
+    feeding = asyncio.create_task(_feed(job, stdin)) if stdin is not None else None
+    try:
+        async with asyncio.TaskGroup() as pumps:
+            pumps.create_task(_drain(job, "stdout", stdout))
+            if not job.row.has_terminal:
+                pumps.create_task(_drain(job, "stderr", stderr))
+        return await job.wait()
+    except* BrokenPipeError as group:
+        await job.signal(signal.SIGPIPE)
+        raise OutputClosed from group
+    finally:
+        if feeding is not None:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+
+async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, follow: bool) -> None:
+    """Writes a detached job's log to a descriptor; with ``follow`` until the job has ended."""
+    offset = 0
+    while True:
+        data = await job.read(stream, offset, peek=True)
+        await asyncio.to_thread(write_all, descriptor, data.data)
+        offset = data.offset + len(data.data)
+        if data.ended or not (data.data or follow):
+            return
+
+
+async def _drain(job: JobHandle, stream: StreamName, descriptor: int) -> None:
+    """Copies a stream to its end; the next bytes are fetched while the last are written."""
+    offset = 0
+    writing: asyncio.Task[None] | None = None
+    while True:
+        data = await job.read(stream, offset)
+        if writing is not None:
+            await writing
+        offset = data.offset + len(data.data)
+        writing = asyncio.create_task(asyncio.to_thread(write_all, descriptor, data.data))
+        if data.ended:
+            await writing
+            return
+
+
+async def _feed(job: JobHandle, descriptor: int) -> None:
+    """Copies a descriptor to the job's input until either ends."""
+    offset = 0
+    while True:
+        data = await _read_some(descriptor)
+        while True:
+            try:
+                accepted = await job.write(offset, data, end=not data)
+            except NotAJob:  # it has ended, and its shim with it
+                return
+            if accepted.closed:
+                return
+            data = data[accepted.offset - offset :]
+            at_end, offset = not data and accepted.offset == offset, accepted.offset
+            if not data:
+                break
+        if at_end:
+            return
+
+
+async def _read_some(descriptor: int) -> bytes:
+    """Bytes from a descriptor, empty at its end; waits without a thread where it can be polled."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    try:
+        loop.add_reader(descriptor, readable.set)
+    except PermissionError:  # a regular file or /dev/null never blocks, and epoll refuses it
+        return os.read(descriptor, READ_BYTES)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+    with suppress(OSError):  # a terminal that went away reads as its end
+        return os.read(descriptor, READ_BYTES)
+    return b""
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of it; waits where the descriptor is non-blocking and full.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            import select
+
+            select.select([], [descriptor], [])

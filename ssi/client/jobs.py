@@ -1,0 +1,156 @@
+"""A job that this process holds on to: asked wherever it is, through moves and broken links."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Final, TypeVar
+
+from ssi.client.connection import Connection
+from ssi.client.errors import DoorClosed
+from ssi.client.system import System
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
+from ssi.protocol.envelope import BULK_CHUNK_BYTES
+from ssi.protocol.messages import (
+    Done,
+    JobReply,
+    ReadStream,
+    ReleaseJob,
+    ReplyMessage,
+    RequestMessage,
+    ResizeTerminal,
+    SignalProcess,
+    StartJob,
+    StreamAccepted,
+    StreamData,
+    WaitJob,
+    WriteStream,
+)
+from ssi.protocol.refusals import JobMoved, LinkDown, NodeDown, NoSuchProcess, TimedOut
+
+ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
+
+PATIENCE_S: Final = 30.0
+"""How long a broken link or a silent node is waited for before a job counts as out of reach."""
+
+POLL_MS: Final = 10_000
+"""How long one question for bytes or an exit stays open; it also renews the job's lease."""
+
+START_TIMEOUT_S: Final = 20.0
+
+
+class JobHandle:
+    """One job. Requests find it where it is now and are repeated when a link breaks.
+
+    That is safe: reads and writes name their offsets, and signals and releases carry ids.
+    """
+
+    def __init__(self, system: System, row: JobRow) -> None:
+        self.row = row
+        self._system = system
+        self._node = row.node
+        self._reconnecting = asyncio.Lock()
+
+    @classmethod
+    async def start(cls, system: System, node: str, spec: JobSpec) -> JobHandle:
+        """Starts a job on a node.
+
+        Raises:
+            SsiError: It could not be started, or whether it was is unknown (``TimedOut``).
+        """
+        reply = await system.ask(
+            StartJob(spec=spec), JobReply, node=node, timeout_s=START_TIMEOUT_S
+        )
+        return cls(system, reply.row)
+
+    @classmethod
+    async def find(cls, system: System, gpid: int) -> JobHandle:
+        """The job of that first gpid, wherever it is.
+
+        Raises:
+            NoSuchProcess: There is none.
+            NotPermitted: It is another user's.
+        """
+        location = await system.locate(gpid)
+        reply = await system.ask(WaitJob(gpid=gpid, wait_ms=0), JobReply, node=location.node)
+        return cls(system, reply.row)
+
+    async def read(self, stream: StreamName, offset: int, *, peek: bool = False) -> StreamData:
+        """Bytes from ``offset`` on; empty after about ten seconds without any."""
+        body = ReadStream(
+            gpid=self.row.gpid,
+            stream=stream,
+            offset=offset,
+            limit_bytes=BULK_CHUNK_BYTES,
+            wait_ms=POLL_MS,
+            peek=peek,
+        )
+        return await self._ask(body, StreamData)
+
+    async def write(self, offset: int, data: bytes, *, end: bool = False) -> StreamAccepted:
+        """Gives bytes from ``offset`` on; the reply says how far they were taken."""
+        body = WriteStream(gpid=self.row.gpid, offset=offset, data=data, end=end, wait_ms=POLL_MS)
+        return await self._ask(body, StreamAccepted)
+
+    async def wait(self) -> JobRow:
+        """The job's row once it has ended."""
+        while True:
+            body = WaitJob(gpid=self.row.gpid, wait_ms=POLL_MS)
+            self.row = (await self._ask(body, JobReply)).row
+            if self.row.state in {JobState.EXITED, JobState.LOST}:
+                return self.row
+
+    async def signal(self, number: int) -> None:
+        """Sends a signal to every process of the job; one that has ended gets none."""
+        body = SignalProcess(gpid=self.row.gpid, start_ms=self.row.start_ms, signal=number)
+        try:
+            await self._ask(body, Done)
+        except NoSuchProcess:
+            return
+
+    async def resize(self, terminal: Terminal) -> None:
+        """Gives the job's terminal another size."""
+        await self._ask(ResizeTerminal(gpid=self.row.gpid, terminal=terminal), Done)
+
+    async def release(self) -> None:
+        """Says that nothing more is wanted of the job, which has ended."""
+        await self._ask(ReleaseJob(gpid=self.row.gpid), Done)
+
+    async def _ask(self, body: RequestMessage, kind: type[ReplyT]) -> ReplyT:
+        loop = asyncio.get_running_loop()
+        give_up_at_s = loop.time() + PATIENCE_S
+        request_id = secrets.token_bytes(16)
+        pause_s = 0.05
+        while True:
+            try:
+                return await self._system.ask(
+                    body,
+                    kind,
+                    node=self._node,
+                    timeout_s=POLL_MS / 1000 + 5.0,
+                    request_id=request_id,
+                )
+            except JobMoved as exc:
+                self._node = exc.node
+                request_id = secrets.token_bytes(16)
+                continue
+            except (LinkDown, NodeDown, TimedOut, DoorClosed) as exc:
+                if loop.time() > give_up_at_s:
+                    raise
+                await self._mend(exc)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 1.0)
+
+    async def _mend(self, error: SsiError) -> None:
+        """Connects to the door again where that broke."""
+        if not isinstance(error, DoorClosed):
+            return
+        async with self._reconnecting:
+            try:
+                await self._system.nodes()
+            except DoorClosed:
+                try:
+                    self._system.connection = await Connection.open()
+                except SsiError:
+                    return  # not there yet; the caller's patience bounds how often this is tried
