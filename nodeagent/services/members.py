@@ -77,7 +77,7 @@ class Membership:
                 try:
                     member = Member(self._allocate(), sighting.started_ms)
                 except SequenceBroken as exc:  # a full disk: the table of processes must go on
-                    _log.error("event=unnamed inner_pid=%d reason=%s", pid, exc)  # noqa: TRY400
+                    _log.error("event=unnamed inner_pid=%d reason=%s", pid, exc)
                     continue
             members[pid] = member
             start_ticks[pid] = sighting.start_ticks
