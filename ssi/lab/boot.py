@@ -68,7 +68,7 @@ def boot(blueprint: Blueprint, plans: Sequence[Plan]) -> None:
         pids = {each.plan.host: _wait_ready(blueprint, each, deadline) for each in boots}
         network.plug_in(blueprint, pids)
         for each in boots:
-            os.write(each.to_host, b"go\n")
+            _say_go(blueprint, each)
         for each in boots:
             # Not sooner: the answer to a packet that was lost comes only after a second.
             _expect(blueprint, each, b"up\n", deadline)
@@ -80,8 +80,39 @@ def boot(blueprint: Blueprint, plans: Sequence[Plan]) -> None:
 
 
 def _start(blueprint: Blueprint, plan: Plan) -> _Boot:
+    """The host's ``boot.sh`` runs, in its cgroup and namespaces; nothing is waited for in them."""
     plan.cgroup.create()
-    environment = {
+    host_in, to_host = os.pipe()
+    from_host, host_out = os.pipe()
+    started = _Boot(plan=plan, to_host=to_host, from_host=from_host)
+    script = resources.files("ssi.lab").joinpath("boot.sh")
+    try:
+        with resources.as_file(script) as path, _console(plan).open("w") as console:
+            # It leaves the host's init to the machine's as soon as the namespaces are made. A
+            # failure shows as an early end of its output.
+            subprocess.run(
+                ["sh", str(path), "enter"],
+                stdin=host_in,
+                stdout=host_out,
+                stderr=console,
+                env=_environment(blueprint, plan),
+                cwd="/",
+                umask=0o022,
+                start_new_session=True,
+                check=False,
+                timeout=BOOT_TIMEOUT_S,
+            )
+    except subprocess.TimeoutExpired as exc:
+        started.close()
+        raise _failure(blueprint, plan, "its namespaces could not be made") from exc
+    finally:
+        os.close(host_in)
+        os.close(host_out)
+    return started
+
+
+def _environment(blueprint: Blueprint, plan: Plan) -> dict[str, str]:
+    return {
         **CLEAN_ENVIRONMENT,
         "LAB_CGROUP": str(plan.cgroup.path),
         "LAB_IMAGE": str(blueprint.image),
@@ -89,33 +120,6 @@ def _start(blueprint: Blueprint, plan: Plan) -> _Boot:
         "LAB_HOST": plan.host,
         "LAB_ADDRESS": f"{plan.address}/{blueprint.subnet.prefixlen}",
     }
-    host_in, to_host = os.pipe()
-    from_host, host_out = os.pipe()
-    script = resources.files("ssi.lab").joinpath("boot.sh")
-    with resources.as_file(script) as path, _console(plan).open("w") as console:
-        try:
-            process = subprocess.Popen(
-                ["sh", str(path), "enter"],
-                stdin=host_in,
-                stdout=host_out,
-                stderr=console,
-                env=environment,
-                cwd="/",
-                umask=0o022,
-                start_new_session=True,
-            )
-        finally:
-            os.close(host_in)
-            os.close(host_out)
-        started = _Boot(plan=plan, to_host=to_host, from_host=from_host)
-        try:
-            # It leaves the host's init to the machine's as soon as the namespaces are made.
-            process.wait(timeout=BOOT_TIMEOUT_S)
-        except subprocess.TimeoutExpired as exc:
-            process.kill()
-            started.close()
-            raise _failure(blueprint, plan, "its namespaces could not be made") from exc
-    return started
 
 
 def _console(plan: Plan) -> Path:
@@ -129,6 +133,13 @@ def _wait_ready(blueprint: Blueprint, each: _Boot, deadline: float) -> int:
     if pid is None:
         raise _failure(blueprint, each.plan, "its init died")
     return pid
+
+
+def _say_go(blueprint: Blueprint, each: _Boot) -> None:
+    try:
+        os.write(each.to_host, b"go\n")
+    except BrokenPipeError as exc:
+        raise _failure(blueprint, each.plan, "its init died") from exc
 
 
 def _expect(blueprint: Blueprint, each: _Boot, word: bytes, deadline: float) -> None:

@@ -90,7 +90,8 @@ class Lab:
     @classmethod
     def names(cls) -> list[str]:
         """The labs of this machine, in order; also one of which a crash left only a part."""
-        return sorted({*state.names(), *_all_labs().children()})
+        living = [] if hierarchy() is None else _all_labs().children()
+        return sorted({*state.names(), *living})
 
     @classmethod
     def remove(cls, name: str) -> None:
