@@ -2,13 +2,14 @@
 # Boots one host of a lab: cgroup, namespaces, root, and then its init.
 #
 # Runs as root on the machine, twice: `boot.sh enter` joins the host's cgroup and makes its
-# namespaces; `boot.sh mount`, pid 1 of them, makes its root and becomes its init. All mounts are made
-# in the host's own mount namespace, so the machine never sees one and none can be left behind.
+# namespaces; `boot.sh mount`, pid 1 of them, makes its root and becomes its init. All mounts are
+# made in the host's own mount namespace, so the machine never sees one and none is left behind.
 #
 # From the environment: LAB_CGROUP, LAB_IMAGE, LAB_DIR (upper, work and root of the overlay),
 # LAB_HOST, LAB_ADDRESS (with prefix length). It prints `ready` when the root stands, and waits for
-# `go`, which says that the cable is plugged in; its init prints `up` when the network stands. An end of file instead means that whoever boots us
-# died: then so do we, and with pid 1 all namespaces.
+# `go`, which says that the cable is plugged in; its init prints `up` when the network stands. An
+# end of file instead of `go` means that whoever boots us died: then so do we, and with pid 1 all
+# namespaces.
 set -eu
 
 enter() {
