@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
+from asyncio import sleep
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +65,7 @@ async def watch(take: Callable[[], Awaitable[Look]], every_s: float, *, draws: b
         else:
             show(Look(text=look.text, notices=() if look.notices == noted else look.notices))
             noted = look.notices
-        await asyncio.sleep(every_s)
+        await sleep(every_s)
 
 
 def drawn_over(look: Look, rows: int) -> str:
