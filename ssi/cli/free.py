@@ -18,7 +18,7 @@ from ssi.view.memory import memory_objects, memory_of, render_memory
 def free(
     nodes: Annotated[
         str | None,
-        typer.Option("--nodes", "-n", metavar="NODES", help="Only these nodes: n1..3, gpu*."),
+        typer.Option("--nodes", "-n", metavar="NODES", help="Only these nodes: n1..3."),
     ] = None,
     exact: Annotated[bool, typer.Option("--bytes", "-b", help="Sizes in bytes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,

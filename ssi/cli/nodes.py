@@ -17,7 +17,7 @@ from ssi.view.nodes import render_nodes
 
 def nodes(
     only: Annotated[
-        str | None, typer.Argument(metavar="[NODES]", help="Only these nodes: n1..3, gpu*.")
+        str | None, typer.Argument(metavar="[NODES]", help="Only these nodes: n1..3.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
     watching: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again.")] = False,

@@ -83,7 +83,7 @@ def ps(
     ] = "",
     nodes: Annotated[
         str | None,
-        typer.Option("--nodes", "-n", metavar="NODES", help="Only on these nodes: n1..3, gpu*."),
+        typer.Option("--nodes", "-n", metavar="NODES", help="Only on these nodes: n1..3."),
     ] = None,
     jobs: Annotated[
         bool, typer.Option("--jobs", "-j", help="Only processes of jobs, with their job.")

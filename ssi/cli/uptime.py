@@ -18,7 +18,7 @@ from ssi.view.uptime import render_uptimes, uptime_objects, uptimes_of
 def uptime(
     nodes: Annotated[
         str | None,
-        typer.Option("--nodes", "-n", metavar="NODES", help="Only these nodes: n1..3, gpu*."),
+        typer.Option("--nodes", "-n", metavar="NODES", help="Only these nodes: n1..3."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the titles.")] = False,
