@@ -28,10 +28,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     Attributes:
         members: Inner pid, gpid, birth and start ticks of each process that was named.
+        destination: Node that it is being given to; empty where it is not.
+        source: Node that it comes from, while it stands at the barrier.
+        carried: Files here that go away with it.
     """
 
     row: JobRow
     members: tuple[tuple[int, int, int, int], ...] = ()
+    destination: str = ""
+    source: str = ""
+    carried: tuple[str, ...] = ()
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +58,12 @@ class Job:
         link: To its shim; None once that has ended.
         shim_pid: As the host sees it; 0 once it has ended.
         root_pid: First process of the job, as the host sees it; 0 where there is none.
-        ended: Set when the job has ended here, or left.
         stage: How far a move of it has come; see :class:`ssi.protocol.messages.Ownership`.
+        destination: Node that it is being given to; empty where it is not.
+        source: Node that it comes from, while it stands at the barrier.
+        carried: Files here that go away with it: it writes them, or brought them.
+        moving: Held while a move of it is led from here.
+        ended: Set when the job has ended here, or left.
     """
 
     row: JobRow
@@ -64,6 +74,9 @@ class Job:
     shim_pid: int = 0
     root_pid: int = 0
     stage: str = "running"
+    destination: str = ""
+    source: str = ""
+    carried: list[str] = field(default_factory=list)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _noted: Note | None = None
@@ -98,10 +111,24 @@ class Job:
 
     async def note(self) -> None:
         """Gives the shim what a later agent needs, where it has changed."""
-        note = Note(row=self.row, members=self.membership.snapshot())
+        note = Note(
+            row=self.row,
+            members=self.membership.snapshot(),
+            destination=self.destination,
+            source=self.source,
+            carried=tuple(self.carried),
+        )
         if self.link is not None and note != self._noted:
             await self.link.ask(SetNote(note=msgspec.msgpack.encode(note)), Ok, 5.0)
             self._noted = note
+
+    def recall(self, note: Note) -> None:
+        """Takes over what an earlier agent noted."""
+        self.row = note.row
+        self.membership.recall(note.members)
+        self.destination, self.source = note.destination, note.source
+        self.carried = list(note.carried)
+        self._noted = note
 
     async def watch(self) -> None:
         """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ from nodeagent.shim.messages import GetStatus, Status
 from nodeagent.shimlink import ShimGone, ShimLink
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid, gpid_of_job_process
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobRow
 from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,10 @@ class JobTable:
     ) -> None:
         self.jobs: dict[int, Job] = {}
         self.moved: dict[int, str] = {}
+        self.past: dict[int, int] = {}
+        """Epochs of jobs that moved here, ended, and were forgotten: their source may still ask."""
+        self.at_barrier: list[Job] = []
+        """Restored jobs that an earlier agent had not let run yet."""
         self._node = node
         self._number = number
         self._places = places
@@ -116,14 +121,16 @@ class JobTable:
     def leave(self, job: Job, node: str) -> None:
         """Notes that a job went to another node and clears what it had here."""
         self.moved[job.row.gpid] = node
-        while len(self.moved) > MAX_MOVED:
-            self.moved.pop(next(iter(self.moved)))
+        _keep_newest(self.moved)
         self.forget(job)
         job.ended.set()
 
     def forget(self, job: Job) -> None:
         """Drops a job with its directories."""
         self.jobs.pop(job.row.gpid, None)
+        if job.is_over and job.row.epoch > 1:
+            self.past[job.row.gpid] = job.row.epoch
+            _keep_newest(self.past)
         if job.link is not None:
             job.link.close()
         remove_tree(job.sockets)
@@ -144,20 +151,22 @@ class JobTable:
                 if not job.row.detached:
                     self.forget(job)
                     continue
-            self.add(job)
+            if job.stage == "ready":
+                self.at_barrier.append(job)
+            else:
+                self.add(job)
         for directory in _numbered(self._places.job_sockets):
-            if int(directory.name) not in self.jobs:
+            if int(directory.name) not in {*self.jobs, *(j.row.gpid for j in self.at_barrier)}:
                 remove_tree(directory)
 
     async def _adopt_shim(self, job: Job) -> None:
         link = await ShimLink.connect(job.sockets / "shim.sock", self._tasks, timeout_s=2.0)
         job.link = link
         status = await link.ask(GetStatus(), Status, 5.0)
-        job.shim_pid, job.root_pid, job.stage = status.shim_pid, status.root_pid, status.stage
+        job.shim_pid, job.root_pid = status.shim_pid, status.root_pid
+        job.stage = stage_of(status.stage)
         with suppress(msgspec.DecodeError):
-            note = msgspec.msgpack.decode(status.note, type=Note)
-            job.row = note.row
-            job.membership.recall(note.members)
+            job.recall(msgspec.msgpack.decode(status.note, type=Note))
         _log.info("event=job-adopted gpid=%d stage=%s", job.row.gpid, job.stage)
 
     async def _watch(self, job: Job) -> None:
@@ -190,6 +199,18 @@ def remove_tree(directory: Path) -> None:
         _log.warning("event=not-removed path=%s reason=%s", directory, exc)
 
 
+def stage_of(shim_stage: str) -> str:
+    """How far a move has come, in the words of :class:`ssi.protocol.messages.Ownership`."""
+    return {"dumped": "stopped", "committed": "committed", "ready": "ready"}.get(
+        shim_stage, "running"
+    )
+
+
+def _keep_newest(table: dict[int, Any]) -> None:  # Any: whatever is kept by gpid
+    while len(table) > MAX_MOVED:
+        table.pop(next(iter(table)))
+
+
 def _numbered(parent: Path) -> Iterable[Path]:
     directories = [path for path in parent.iterdir() if path.name.isdigit()]
     return sorted(directories, key=lambda path: int(path.name))
@@ -200,6 +221,3 @@ def _kept_row(path: Path) -> JobRow | None:
         return msgspec.json.decode(path.read_bytes(), type=JobRow)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-
-
-__all__ = ["JobState", "JobTable", "remove_tree"]

@@ -13,6 +13,7 @@ from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.register import Register
 from nodeagent.services.jobs import JobService
+from nodeagent.services.migration import MigrationService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from ssi.model.node import NodeMetrics
@@ -47,6 +48,9 @@ class NodeServices:
             node, self.jobs, self._keeper.fork_shim, self._table.job_rows, tasks
         )
         self._streams = StreamService(node, self.jobs)
+        self._migration = MigrationService(
+            node, self.jobs, peers, self._table, self._job_service, places.images
+        )
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves all that belongs to a node."""
@@ -54,10 +58,12 @@ class NodeServices:
         self._table.register_handlers(dispatcher)
         self._job_service.register_handlers(dispatcher)
         self._streams.register_handlers(dispatcher)
+        self._migration.register_handlers(dispatcher)
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""
         await self.jobs.adopt()
+        self._migration.adopt(self._tasks)
         self._tasks.create_task(self._keeper.watch())
 
     def metrics(self) -> NodeMetrics:

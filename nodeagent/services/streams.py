@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import suppress
 from typing import Final
@@ -12,6 +13,7 @@ from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
 from nodeagent.shim.messages import Accepted, Data, Ok, Read, Resize, Write
 from nodeagent.shimlink import ShimGone
+from ssi.model.job import JobState
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.messages import (
     Done,
@@ -43,10 +45,12 @@ class StreamService:
         dispatcher.serve(ResizeTerminal, self._resize)
 
     async def _read(self, caller: Caller, body: ReadStream) -> StreamData:
-        job = owned_job(self._table, body.gpid, caller, self._node)
+        job = await self._settled_job(caller, body.gpid, body.wait_ms)
+        wait_ms = min(body.wait_ms, MAX_WAIT_MS)
+        if job.row.state is JobState.MIGRATING:
+            return StreamData(offset=body.offset, data=b"", ended=False)
         if job.link is None:
             return _from_log(job, body)
-        wait_ms = min(body.wait_ms, MAX_WAIT_MS)
         read = Read(
             stream=body.stream,
             offset=body.offset,
@@ -57,18 +61,40 @@ class StreamService:
         try:
             data = await job.link.ask(read, Data, wait_ms / 1000 + GRACE_S)
         except ShimGone:
-            # The shim of a detached job ends with it, and may do so while somebody reads.
-            self._table.find(body.gpid)
+            # It moved while somebody read, or it was detached and its shim ended with it.
+            job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
             job.bury()
             return _from_log(job, body)
         return StreamData(offset=data.offset, data=data.data, ended=data.ended)
 
     async def _write(self, caller: Caller, body: WriteStream) -> StreamAccepted:
-        job = owned_job(self._table, body.gpid, caller, self._node)
+        job = await self._settled_job(caller, body.gpid, body.wait_ms)
         wait_ms = min(body.wait_ms, MAX_WAIT_MS)
+        if job.row.state is JobState.MIGRATING:
+            return StreamAccepted(offset=body.offset)
         write = Write(offset=body.offset, data=body.data, end=body.end, wait_ms=wait_ms)
-        accepted = await job.shim().ask(write, Accepted, wait_ms / 1000 + GRACE_S)
+        try:
+            accepted = await job.shim().ask(write, Accepted, wait_ms / 1000 + GRACE_S)
+        except ShimGone:
+            await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            raise
         return StreamAccepted(offset=accepted.offset, closed=accepted.closed)
+
+    async def _settled_job(self, caller: Caller, gpid: int, wait_ms: int) -> Job:
+        """The job, after at most ``wait_ms`` for a move of it to end.
+
+        Raises:
+            JobMoved: It has gone to another node.
+            SsiError: As :func:`owned_job`.
+        """
+        job = owned_job(self._table, gpid, caller, self._node)
+        if job.row.state is not JobState.MIGRATING and job.stage == "running":
+            return job
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(wait_ms, MAX_WAIT_MS) / 1000):
+                async with job.moving:
+                    pass
+        return owned_job(self._table, gpid, caller, self._node)
 
     async def _resize(self, caller: Caller, body: ResizeTerminal) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import signals
 from nodeagent.mechanism.procfs import ProcessTable
 from nodeagent.services.permission import owned_job
-from nodeagent.services.processes import ScanTime, hide_commands, process_rows, select_rows
+from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from ssi.model.gpid import parts_of
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
@@ -58,6 +59,9 @@ class TableService:
         Raises:
             NotServed: The node has no number yet.
         """
+        return self._rows(self._jobs.held())
+
+    def _rows(self, held: list[HeldJob]) -> list[ProcessRow]:
         number = self._number()
         if number is None:
             reason = "it has been given no roster yet"
@@ -65,7 +69,7 @@ class TableService:
         taken = ScanTime(wall_s=time.time(), since_boot_s=time.clock_gettime(time.CLOCK_BOOTTIME))
         return process_rows(
             self._processes.scan(),
-            self._jobs.held(),
+            held,
             node_number=number,
             taken=taken,
             namespace_pids=self._processes.namespace_pids,
@@ -75,6 +79,11 @@ class TableService:
     def job_rows(self) -> list[ProcessRow]:
         """Processes of jobs only; costs nothing where there is no job."""
         return [row for row in self.rows() if row.job] if self._jobs.living() else []
+
+    def observe(self, job: Job) -> None:
+        """Reads the processes of a job that is not in the table yet, so that they are named."""
+        held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
+        self._rows([held])
 
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
         rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)

@@ -286,7 +286,7 @@ class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A file or directory of a job: its path and what must be the same at the destination.
 
     Attributes:
-        digests: BLAKE2b-128 of each MiB; empty for a directory.
+        digests: SHA-256 of each MiB; of a program, of its first 4 KiB; empty for a directory.
         writable: The job has it open for writing.
         mapped: It is program text or a library: never carried, must be there already.
     """
@@ -304,14 +304,25 @@ class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
-    """Asks the destination whether it could take a job: :class:`MigrationPrepared`."""
+    """Asks the destination whether it could take a job: :class:`MigrationPrepared`.
+
+    Attributes:
+        job: As it will be there: its node and epoch are the destination's.
+        criu: Version at the source.
+        uid: Of its owner; images name users by number, so it must be the same on both.
+        cpu: What ``criu cpuinfo dump`` wrote at the source.
+        programs: Must be there, the same.
+        image_bytes: How much memory the images will take, about.
+    """
 
     mutating: ClassVar[bool] = True
     job: JobRow
     source: str
     criu: str
-    cpu_image: bytes
-    files: tuple[FileMeta, ...]
+    uid: int
+    gid: int
+    cpu: bytes
+    programs: tuple[FileMeta, ...]
     image_bytes: int
 
 
@@ -336,20 +347,21 @@ class FilesCompared(ReplyMessage, frozen=True, tag="files-compared"):
     missing: tuple[tuple[int, ...], ...]
 
 
-class PutChunk(RequestMessage, frozen=True, tag="put-chunk"):
-    """Gives the destination a piece of a carried file or of an image: :class:`Done`.
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """A part of a file: absolute path of a carried one, or the plain name of an image."""
 
-    Attributes:
-        file: Absolute path of a carried file, or the plain name of an image file.
-        offset: In bytes; writing one piece twice does no harm.
-    """
+    file: str
+    offset: int
+    data: bytes
+
+
+class PutPieces(RequestMessage, frozen=True, tag="put-pieces"):
+    """Gives the destination parts of files, in the order of their offsets: :class:`Done`."""
 
     bulk: ClassVar[bool] = True
     gpid: int
     epoch: int
-    file: str
-    offset: int
-    data: bytes
+    pieces: tuple[Piece, ...]
 
 
 class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
@@ -357,7 +369,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
 
     Attributes:
         shim_state: What the source's shim says of streams and terminal, for the new one.
-        images: Name, size and BLAKE2b-128 of each image file.
+        images: Name, size and SHA-256 of each image file.
         members: Inner pid, gpid and birth of each process, so that they keep their names.
     """
 
@@ -368,6 +380,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     images: tuple[tuple[str, int, bytes], ...]
     members: tuple[tuple[int, int, int], ...]
     files: tuple[FileMeta, ...]
+    directories: tuple[FileMeta, ...] = ()
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):
@@ -428,7 +441,7 @@ RequestBody: TypeAlias = (
     | MigrateJob
     | PrepareMigration
     | CompareFiles
-    | PutChunk
+    | PutPieces
     | RestoreJob
     | ResumeJob
     | AbandonMigration

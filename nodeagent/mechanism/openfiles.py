@@ -1,0 +1,164 @@
+"""What a process holds open, as /proc shows it: descriptors, mappings, its directory and program.
+
+Source: proc(5), sections ``/proc/pid/fd``, ``fdinfo``, ``map_files`` and ``maps``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DELETED: Final = " (deleted)"
+ELF_MAGIC: Final = b"\x7fELF"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenThing:
+    """One thing that a process of a job needs to exist.
+
+    Attributes:
+        pid: Of the process, as the host sees it.
+        where: How it holds it: ``fd 3``, ``mapping``, ``cwd``, ``program``, ``root``.
+        path: As the kernel names it, without the mark of a deleted file.
+        kind: ``file``, ``directory``, ``device``, ``fifo``, ``pipe``, ``socket``, ``memory`` or
+            ``other`` (``anon_inode`` and the like).
+        size_bytes: Of a file.
+        links: How many names a file has; 0 for a deleted one.
+        device: Of its file system, with the inode its identity on this host.
+        writable: Open for writing.
+        is_elf: A program or library.
+    """
+
+    pid: int
+    where: str
+    path: str
+    kind: str
+    size_bytes: int = 0
+    links: int = 1
+    device: int = 0
+    inode: int = 0
+    writable: bool = False
+    is_elf: bool = False
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether no name leads to it any more."""
+        return self.links == 0 and self.kind == "file"
+
+
+def read_open_things(pids: Iterable[int]) -> list[OpenThing]:
+    """What these processes hold open. One that has ended meanwhile holds nothing.
+
+    Raises:
+        PermissionError: The caller may not look: it is neither root nor their owner.
+    """
+    things: list[OpenThing] = []
+    for pid in pids:
+        try:
+            things += _process_things(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return things
+
+
+def writers_outside(inodes: frozenset[tuple[int, int]], pids: frozenset[int]) -> dict[int, int]:
+    """Which of these files (device, inode) other processes than ``pids`` have open: inode to pid."""
+    found: dict[int, int] = {}
+    if not inodes:
+        return found
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in pids:
+            continue
+        try:
+            for descriptor in (entry / "fd").iterdir():
+                status = descriptor.stat()
+                if (status.st_dev, status.st_ino) in inodes:
+                    found[status.st_ino] = int(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+def _process_things(pid: int) -> Iterator[OpenThing]:
+    base = f"/proc/{pid}"
+    for where, link in (("cwd", "cwd"), ("program", "exe"), ("root", "root")):
+        yield _thing(pid, where, f"{base}/{link}", writable=False)
+    for name in os.listdir(f"{base}/fd"):  # noqa: PTH208 - names are all that is wanted
+        try:
+            yield _thing(pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name))
+        except FileNotFoundError:
+            continue  # closed since it was listed
+    yield from _mappings(pid, base)
+
+
+def _is_writable(base: str, descriptor: str) -> bool:
+    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
+    for line in text.splitlines():
+        if line.startswith("flags:"):
+            return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
+    return False
+
+
+def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
+    """Each mapped file once; writable where a shared mapping may change it."""
+    seen: set[tuple[str, bool]] = set()
+    with open(f"{base}/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
+        for line in maps:
+            fields = line.rstrip("\n").split(maxsplit=5)
+            if len(fields) < 6 or not fields[5].startswith("/"):
+                continue
+            permissions, path = fields[1], fields[5]
+            writable = permissions[1] == "w" and permissions[3] == "s"
+            if (path, writable) in seen:
+                continue
+            seen.add((path, writable))
+            try:
+                yield _thing(pid, "mapping", f"{base}/map_files/{fields[0]}", writable=writable)
+            except (FileNotFoundError, PermissionError):
+                continue
+
+
+def _thing(pid: int, where: str, link: str, *, writable: bool) -> OpenThing:
+    path = os.readlink(link)  # noqa: PTH115 - a text, not a path to be resolved
+    status = os.stat(link)  # noqa: PTH116
+    kind = _kind(path, status.st_mode)
+    return OpenThing(
+        pid=pid,
+        where=where,
+        path=path.removesuffix(DELETED) if status.st_nlink == 0 else path,
+        kind=kind,
+        size_bytes=status.st_size,
+        links=status.st_nlink,
+        device=status.st_dev,
+        inode=status.st_ino,
+        writable=writable,
+        is_elf=kind == "file" and not writable and where != "cwd" and _is_elf(link),
+    )
+
+
+def _kind(path: str, mode: int) -> str:
+    if path.startswith(("/memfd:", "/dev/zero (deleted)", "/SYSV")):
+        return "memory"
+    if not path.startswith("/"):
+        return {"pipe": "pipe", "socket": "socket"}.get(path.split(":", 1)[0], "other")
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    if stat.S_ISFIFO(mode):
+        return "fifo"
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return "device"
+    return "other"
+
+
+def _is_elf(link: str) -> bool:
+    try:
+        with open(link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
+            return file.read(4) == ELF_MAGIC
+    except OSError:
+        return False

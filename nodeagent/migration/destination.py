@@ -1,0 +1,306 @@
+"""The receiving side of a move: look, take in, restore up to the barrier, let run when told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable, remove_tree
+from nodeagent.mechanism import cgroup
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.landing import Landing, same_program
+from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
+from nodeagent.shimlink import ShimGone
+from ssi.model.checkpoint import RestoreFailed
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobState
+from ssi.protocol.messages import (
+    AbandonMigration,
+    CompareFiles,
+    Done,
+    FilesCompared,
+    JobRestored,
+    MigrationPrepared,
+    PrepareMigration,
+    PutPieces,
+    RestoreJob,
+    ResumeJob,
+)
+from ssi.protocol.refusals import NoSuchProcess, NotPermitted
+
+_log = logging.getLogger(__name__)
+
+RESTORE_TIMEOUT_S: Final = 600.0
+MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Left free where the images lie, beside the images."""
+
+IDLE_LIMIT_S: Final = 60.0
+"""An arrival that hears nothing for so long asks its source how things stand."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Arrival:
+    """A job on its way to this node.
+
+    Attributes:
+        row: As it will be here.
+        source: The node that leads.
+        images: Directory of its images, in memory.
+        landing: Its files.
+        digests: Running SHA-256 and size of each image.
+        job: Once it stands at the barrier.
+        heard_at_s: When the source last said something.
+    """
+
+    row: JobRow
+    source: str
+    images: Path
+    landing: Landing
+    digests: dict[str, tuple[Any, int]] = field(default_factory=dict)  # Any: hashlib's own type
+    job: Job | None = None
+    heard_at_s: float = field(default_factory=time.monotonic)
+
+
+class Destination:
+    """Handlers for the nodes that send jobs here.
+
+    Args:
+        node: Name of this node.
+        table: Its jobs.
+        capability: What CRIU here can do.
+        images: Directory for images, in memory.
+        open_shim: Gives a job a shim.
+        observe: Reads a job's processes once, so that they keep their names.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        table: JobTable,
+        capability: Capability,
+        images: Path,
+        open_shim: Callable[[Job], Awaitable[None]],
+        observe: Callable[[Job], None],
+    ) -> None:
+        self.arrivals: dict[int, Arrival] = {}
+        self.images = images
+        self._node = node
+        self._table = table
+        self._capability = capability
+        self._open_shim = open_shim
+        self._observe = observe
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what a source asks."""
+        dispatcher.serve(PrepareMigration, self._prepare, Audience.NODE)
+        dispatcher.serve(CompareFiles, self._compare, Audience.NODE)
+        dispatcher.serve(PutPieces, self._put, Audience.NODE)
+        dispatcher.serve(RestoreJob, self._restore, Audience.NODE)
+        dispatcher.serve(ResumeJob, self._resume, Audience.NODE)
+        dispatcher.serve(AbandonMigration, self._abandon, Audience.NODE)
+
+    def adopt(self, jobs: list[Job]) -> None:
+        """Takes over jobs that an earlier agent left at the barrier; doubt settles them."""
+        for job in jobs:
+            self.arrivals[job.row.gpid] = Arrival(
+                row=job.row,
+                source=job.source,
+                images=self.images / f"{job.row.gpid}-{job.row.epoch}",
+                landing=Landing(node=self._node, gpid=job.row.gpid, placed=list(job.carried)),
+                job=job,
+                heard_at_s=float("-inf"),
+            )
+
+    async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
+        await asyncio.to_thread(self._capability.refresh)
+        gpid = body.job.gpid
+        blockers = await asyncio.to_thread(self._blockers, body)
+        known = self.arrivals.get(gpid)
+        if known is not None and known.job is not None:
+            blockers.append("an earlier move of it to here is not settled yet")
+        if not blockers:
+            if known is not None:
+                await self.drop(gpid)
+            images = self.images / f"{gpid}-{body.job.epoch}"
+            remove_tree(images)
+            images.mkdir(mode=0o700)
+            self.arrivals[gpid] = Arrival(
+                row=body.job,
+                source=caller.node,
+                images=images,
+                landing=Landing(node=self._node, gpid=gpid),
+            )
+        return MigrationPrepared(blockers=tuple(f"{self._node}: {b}" for b in blockers))
+
+    def _blockers(self, body: PrepareMigration) -> list[str]:
+        blockers = self._capability.blockers()
+        if blockers:
+            return blockers
+        blockers = self._capability.misfits(body.criu, body.cpu)
+        blockers += _account_blockers(body)
+        free = shutil.disk_usage(self.images).free
+        if body.image_bytes + MEMORY_RESERVE_BYTES > free:
+            mib = (body.image_bytes + MEMORY_RESERVE_BYTES) // 1024 // 1024
+            blockers.append(f"{self.images} has no room for {mib} MiB of images")
+        blockers += [reason for meta in body.programs if (reason := same_program(meta))]
+        if body.job.gpid in self._table.jobs:
+            blockers.append("it has a job of that gpid already")
+        return blockers
+
+    async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
+        arrival = self._arrival(caller, body.gpid, body.epoch)
+        directories = [meta for meta in body.files if meta.kind == "directory"]
+        arrival.landing.make_directories(directories)
+        missing = await asyncio.to_thread(
+            lambda: tuple(
+                () if meta.kind == "directory" else arrival.landing.missing_chunks(meta)
+                for meta in body.files
+            )
+        )
+        return FilesCompared(missing=missing)
+
+    async def _put(self, caller: Caller, body: PutPieces) -> Done:
+        arrival = self._arrival(caller, body.gpid, body.epoch)
+        for piece in body.pieces:
+            if piece.file.startswith("/"):
+                arrival.landing.put(piece.file, piece.offset, piece.data)
+            else:
+                self._put_image(arrival, piece.file, piece.offset, piece.data)
+        return Done()
+
+    def _put_image(self, arrival: Arrival, name: str, offset: int, data: bytes) -> None:
+        digest, size = arrival.digests.get(name) or (hashlib.sha256(), 0)
+        if "/" in name or name.startswith(".") or offset != size:
+            raise RestoreFailed(reason=f"image {name!r} arrived out of order")
+        digest.update(data)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(arrival.images / name, flags, 0o600)
+            try:
+                os.pwrite(descriptor, data, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as exc:
+            raise RestoreFailed(reason=f"image {name}: {exc.strerror}") from exc
+        arrival.digests[name] = (digest, size + len(data))
+
+    async def _restore(self, caller: Caller, body: RestoreJob) -> JobRestored:
+        arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
+        for name, size, digest in body.images:
+            found, found_size = arrival.digests.get(name) or (hashlib.sha256(), -1)
+            if (found_size, found.digest()) != (size, digest):
+                raise RestoreFailed(reason=f"image {name} is not what the source sent")
+        try:
+            arrival.landing.make_directories(body.directories)
+            job = self._table.make(body.job)
+            job.carried = arrival.landing.place(body.files)
+            ready = await self._restore_shim(arrival, job, body)
+        except (SsiError, OSError) as exc:
+            await self.drop(body.job.gpid)
+            if isinstance(exc, OSError):
+                raise RestoreFailed(reason=str(exc)) from exc
+            raise
+        return JobRestored(restore_ms=ready.restore_ms)
+
+    async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
+        arrival.job = job
+        await self._open_shim(job)
+        request = Restore(
+            criu=self._capability.path,
+            images=str(arrival.images),
+            state=body.shim_state,
+            cgroup=cgroup.make_for_job(job.row.gpid),
+            epoch=body.job.epoch,
+        )
+        ready = await job.shim().ask(request, Ready, RESTORE_TIMEOUT_S)
+        job.stage, job.root_pid, job.source = "ready", ready.root_pid, arrival.source
+        job.membership.adopt(body.members)
+        self._observe(job)
+        job.save()
+        await job.note()
+        return ready
+
+    async def _resume(self, caller: Caller, body: ResumeJob) -> Done:
+        job = self._table.jobs.get(body.gpid)
+        if job is not None and job.row.epoch == body.epoch:
+            return Done()  # told twice: it runs
+        await self.run(self._arrival(caller, body.gpid, body.epoch))
+        return Done()
+
+    async def run(self, arrival: Arrival) -> None:
+        """The source's copy is gone: the job runs here.
+
+        Raises:
+            ShimGone: Its shim died at the barrier, and the job with it.
+        """
+        job = arrival.job
+        if job is None:
+            raise NoSuchProcess(gpid=arrival.row.gpid, detail="it does not stand at the barrier")
+        await job.shim().ask(Resume(), Resumed, 30.0)
+        self.arrivals.pop(arrival.row.gpid, None)
+        job.stage, job.source = "running", ""
+        job.become(JobState.RUNNING)
+        self._table.add(job)
+        remove_tree(arrival.images)
+        with suppress(ShimGone):
+            await job.note()
+
+    async def _abandon(self, caller: Caller, body: AbandonMigration) -> Done:
+        arrival = self.arrivals.get(body.gpid)
+        if arrival is not None and arrival.row.epoch == body.epoch:
+            self._check_source(caller, arrival)
+            await self.drop(body.gpid)
+        return Done()
+
+    async def drop(self, gpid: int) -> None:
+        """Gives up an arrival: its copy at the barrier, its images and its files."""
+        arrival = self.arrivals.pop(gpid, None)
+        if arrival is None:
+            return
+        job = arrival.job
+        if job is not None:
+            if job.link is not None:
+                with suppress(SsiError):
+                    await job.link.ask(Release(), Ok, 10.0)
+                job.link.close()
+            remove_tree(job.sockets)
+            remove_tree(job.record)
+        arrival.landing.undo()
+        remove_tree(arrival.images)
+        _log.info("event=arrival-dropped gpid=%d", gpid)
+
+    def _arrival(self, caller: Caller, gpid: int, epoch: int) -> Arrival:
+        arrival = self.arrivals.get(gpid)
+        if arrival is None or arrival.row.epoch != epoch:
+            raise NoSuchProcess(gpid=gpid, detail=f"{self._node} expects no such job")
+        self._check_source(caller, arrival)
+        arrival.heard_at_s = time.monotonic()
+        return arrival
+
+    def _check_source(self, caller: Caller, arrival: Arrival) -> None:
+        if caller.node != arrival.source:
+            deed = f"speak for the move of job {arrival.row.gpid}"
+            raise NotPermitted(node=self._node, user=caller.node, deed=deed)
+
+
+def _account_blockers(body: PrepareMigration) -> list[str]:
+    """Images name users by number; it must be the same user here."""
+    try:
+        account = pwd.getpwnam(body.job.user)
+    except KeyError:
+        return [f"there is no account for user {body.job.user}"]
+    if account.pw_uid != body.uid:
+        return [f"user {body.job.user} has uid {account.pw_uid} here and {body.uid} at the source"]
+    return []

@@ -1,0 +1,173 @@
+"""Moves whose other side fell silent, or that an agent's death cut in two: asked until settled.
+
+Nobody guesses: a copy runs only when the other side has said that it has none, or has given it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable, remove_tree, stage_of
+from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
+from nodeagent.migration.errors import MigrationFailed, MigrationInDoubt
+from nodeagent.migration.source import Source
+from nodeagent.peers import Peers
+from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
+from ssi.model.errors import SsiError
+from ssi.model.job import JobState
+from ssi.protocol.messages import GetOwnership, Ownership, ResumeJob
+
+_log = logging.getLogger(__name__)
+
+ROUND_S: Final = 1.0
+"""Between two questions about one job."""
+
+PATIENCE_S: Final = 20.0
+"""How long whoever asked for the move waits before it is told that the move is in doubt."""
+
+
+class Doubt:
+    """Settles what is open, as long as the agent runs."""
+
+    def __init__(self, node: str, table: JobTable, peers: Peers) -> None:
+        self._node = node
+        self._table = table
+        self._peers = peers
+        self.source: Source | None = None
+        self.destination: Destination | None = None
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Answers how this node stands to a job."""
+        dispatcher.serve(GetOwnership, self._ownership, Audience.NODE)
+
+    async def settle(self, job: Job) -> None:
+        """Asks until the job is settled, for those who wait for its move.
+
+        Raises:
+            MigrationInDoubt: The other side was silent too long; asking goes on without the caller.
+            SsiError: The move came to nothing; the job runs on here.
+        """
+        began_s = time.monotonic()
+        while job.stage == "committed":
+            await self._settle_departure(job)
+            if time.monotonic() - began_s > PATIENCE_S and job.stage == "committed":
+                raise MigrationInDoubt(
+                    gpid=job.row.gpid,
+                    source=self._node,
+                    destination=job.destination,
+                    silent_s=time.monotonic() - began_s,
+                )
+            await asyncio.sleep(0 if job.stage != "committed" else ROUND_S)
+        if job.stage == "running":
+            raise MigrationFailed(
+                gpid=job.row.gpid,
+                source=self._node,
+                destination=job.destination,
+                step="resume",
+                reason="the destination lost it after the commit; it was restored here",
+            )
+
+    async def run(self) -> None:
+        """Looks after open moves until cancelled."""
+        while True:
+            await asyncio.sleep(ROUND_S)
+            for job in list(self._table.jobs.values()):
+                if job.row.state is JobState.MIGRATING and not job.moving.locked():
+                    await self._guarded(self._look_after(job))
+            assert self.destination is not None
+            for gpid, arrival in list(self.destination.arrivals.items()):
+                if time.monotonic() - arrival.heard_at_s > IDLE_LIMIT_S / 6:
+                    await self._guarded(self._settle_arrival(gpid))
+
+    async def _guarded(self, settling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await settling
+        except SsiError as exc:
+            _log.warning("event=not-settled reason=%s", exc)
+
+    async def _look_after(self, job: Job) -> None:
+        """A move that an agent before this one began: its shim knows how far it came."""
+        status = await job.shim().ask(GetStatus(), Status, 5.0)
+        job.stage, job.root_pid = stage_of(status.stage), status.root_pid
+        if job.stage == "running":
+            self._runs_here(job)
+        else:
+            await self._settle_departure(job)
+
+    async def _settle_departure(self, job: Job) -> None:
+        """A job that was dumped here: where does it live?"""
+        theirs = await self._ask(job.destination, job.row.gpid)
+        epoch = job.row.epoch + 1
+        if job.stage == "stopped":
+            # No commit was made, so it is ours, whatever they have; they drop theirs when they ask.
+            await job.shim().ask(Thaw(), Ok, 20.0)
+            self._runs_here(job)
+        elif theirs is None:
+            return  # silent: stays in doubt
+        elif theirs.stage == "running" and theirs.epoch >= epoch:
+            assert self.source is not None
+            await self.source.let_go(job, job.destination)
+        elif theirs.stage == "ready" and theirs.epoch == epoch:
+            request = ResumeJob(gpid=job.row.gpid, epoch=epoch)
+            await self._peers.ask(job.destination, request, timeout_s=20.0)
+        elif theirs.stage == "none":
+            status = await job.shim().ask(RestoreHere(), Status, 600.0)
+            job.root_pid = status.root_pid
+            job.membership.adopt(job.membership.export())
+            self._runs_here(job)
+
+    def _runs_here(self, job: Job) -> None:
+        job.stage = "running"
+        if job.row.state is JobState.MIGRATING:
+            job.become(JobState.RUNNING)
+        remove_tree(self._images_of(job))
+        _log.info("event=settled gpid=%d node=%s", job.row.gpid, self._node)
+
+    async def _settle_arrival(self, gpid: int) -> None:
+        """A job that stands at the barrier here, or was on its way: what does its source say?"""
+        assert self.destination is not None
+        arrival = self.destination.arrivals.get(gpid)
+        if arrival is None:
+            return
+        theirs = await self._ask(arrival.source, gpid)
+        if theirs is None:
+            return  # silent: stays in doubt
+        arrival.heard_at_s = time.monotonic()
+        if theirs.stage == "committed" and arrival.job is not None:
+            await self.destination.run(arrival)
+        elif theirs.stage in {"running", "moved", "none"}:
+            # It is not ours: the source runs it, or it has gone on, or ended there.
+            await self.destination.drop(gpid)
+
+    async def _ask(self, node: str, gpid: int) -> Ownership | None:
+        try:
+            reply = await self._peers.ask(node, GetOwnership(gpid=gpid), timeout_s=3.0)
+        except SsiError:
+            return None
+        return reply if isinstance(reply, Ownership) else None
+
+    async def _ownership(self, _caller: Caller, body: GetOwnership) -> Ownership:
+        assert self.destination is not None
+        job = self._table.jobs.get(body.gpid)
+        if job is not None:
+            # A job that has ended here was this node's to the end, which is what is asked.
+            return Ownership(stage="running" if job.is_over else job.stage, epoch=job.row.epoch)
+        arrival = self.destination.arrivals.get(body.gpid)
+        if arrival is not None and arrival.job is not None and arrival.job.stage == "ready":
+            return Ownership(stage="ready", epoch=arrival.row.epoch)
+        if body.gpid in self._table.moved:
+            return Ownership(stage="moved")
+        if body.gpid in self._table.past:
+            return Ownership(stage="running", epoch=self._table.past[body.gpid])
+        return Ownership(stage="none")
+
+    def _images_of(self, job: Job) -> Path:
+        assert self.destination is not None
+        return self.destination.images / f"{job.row.gpid}-{job.row.epoch + 1}"

@@ -1,0 +1,70 @@
+"""Why a job did not move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssi.model.errors import SsiError
+
+
+@dataclass(eq=False, kw_only=True)
+class CannotMigrate(SsiError):
+    """Something stands in the way; the job was not touched."""
+
+    word = "cannot-migrate"
+    exit_code = 26
+    gpid: int
+    destination: str
+    blockers: list[str]
+
+    def what(self) -> str:
+        return f"job {self.gpid} cannot move to {self.destination}: {'; '.join(self.blockers)}"
+
+    def advice(self) -> str:
+        return "it runs on where it was"
+
+
+@dataclass(eq=False, kw_only=True)
+class MigrationFailed(SsiError):
+    """It was tried and undone; the job runs on at its source."""
+
+    word = "migration-failed"
+    exit_code = 27
+    gpid: int
+    source: str
+    destination: str
+    step: str
+    reason: str
+
+    def what(self) -> str:
+        return (
+            f"job {self.gpid} did not move from {self.source} to {self.destination}: "
+            f"{self.step}: {self.reason}"
+        )
+
+    def advice(self) -> str:
+        return f"it runs on at {self.source}"
+
+
+@dataclass(eq=False, kw_only=True)
+class MigrationInDoubt(SsiError):
+    """The destination fell silent after it was given the job."""
+
+    word = "migration-in-doubt"
+    exit_code = 28
+    gpid: int
+    source: str
+    destination: str
+    silent_s: float
+
+    def what(self) -> str:
+        return (
+            f"job {self.gpid} was given to {self.destination}, which has been silent for "
+            f"{self.silent_s:.0f} s since"
+        )
+
+    def advice(self) -> str:
+        return (
+            f"{self.source} keeps its images and asks on: when {self.destination} answers, the job "
+            f"runs on where it is, or at {self.source}"
+        )

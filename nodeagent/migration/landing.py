@@ -1,0 +1,188 @@
+"""Where files of an arriving job land: beside their path first, at it only once all is there.
+
+Nothing that a user has is ever overwritten: a file that stands at the path with other content is a
+refusal, one with the same content is used as it is. Whatever was made is undone unless it is kept.
+"""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
+from ssi.model.errors import SsiError
+from ssi.protocol.messages import FileMeta
+
+
+@dataclass(eq=False, kw_only=True)
+class FileConflict(SsiError):
+    """A file of the job cannot be at its path on the destination."""
+
+    word = "file-conflict"
+    exit_code = 25
+    node: str
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node}: {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "move it out of the way there, or choose another node"
+
+
+@dataclass(slots=True, kw_only=True)
+class Landing:
+    """The files of one arriving job.
+
+    Attributes:
+        node: Name of this node, for refusals.
+        gpid: Of the job; part of the names of staged files.
+        placed: Paths of files that were put there.
+    """
+
+    node: str
+    gpid: int
+    placed: list[str] = field(default_factory=list)
+    _staged: dict[str, FileMeta] = field(default_factory=dict)
+    _made: list[str] = field(default_factory=list)
+
+    def missing_chunks(self, meta: FileMeta) -> tuple[int, ...]:
+        """Which chunks of a file are to be sent: none where the same file is here already.
+
+        Raises:
+            FileConflict: Another file stands at its path, or its staged copy cannot be written.
+        """
+        standing = _digests(Path(meta.path))
+        if standing is not None:
+            if standing == meta.digests:
+                return ()
+            raise FileConflict(
+                node=self.node, path=meta.path, reason="another file of that name is there"
+            )
+        staging = self._staging(meta.path)
+        known = _digests(staging) or ()
+        try:
+            descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.truncate(meta.size_bytes)
+        except OSError as exc:
+            raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
+        self._staged[meta.path] = meta
+        return tuple(
+            index
+            for index, digest in enumerate(meta.digests)
+            if index >= len(known) or known[index] != digest
+        )
+
+    def put(self, path: str, offset: int, data: bytes) -> None:
+        """Writes a piece of a staged file, if it is what was announced.
+
+        Raises:
+            FileConflict: It was not announced, is damaged, or cannot be written.
+        """
+        meta = self._staged.get(path)
+        index, within = divmod(offset, CHUNK_BYTES)
+        if meta is None or within or index >= len(meta.digests):
+            raise FileConflict(node=self.node, path=path, reason="a piece was not announced")
+        if hashlib.sha256(data).digest() != meta.digests[index]:
+            raise FileConflict(node=self.node, path=path, reason="a piece arrived damaged")
+        try:
+            descriptor = os.open(self._staging(path), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.pwrite(descriptor, data, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as exc:
+            raise FileConflict(node=self.node, path=path, reason=str(exc)) from exc
+
+    def make_directories(self, metas: Sequence[FileMeta]) -> None:
+        """Makes those that are missing, outermost first, with their owner and mode.
+
+        Raises:
+            FileConflict: Something else is there, or it cannot be made.
+        """
+        for meta in metas:
+            path = Path(meta.path)
+            try:
+                if path.is_dir():
+                    continue
+                path.mkdir()
+                self._made.append(meta.path)
+                _give(path, meta)
+            except (OSError, KeyError) as exc:
+                raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
+
+    def place(self, metas: Sequence[FileMeta]) -> list[str]:
+        """Puts every staged file at its path; returns the paths that were put there.
+
+        Raises:
+            FileConflict: One appeared there meanwhile, or cannot be put; then none is left there.
+        """
+        for meta in metas:
+            if meta.path not in self._staged:
+                continue
+            staging = self._staging(meta.path)
+            try:
+                _give(staging, meta)
+                os.utime(staging, ns=(meta.mtime_ns, meta.mtime_ns))
+                # link(2) refuses where rename(2) would overwrite.
+                os.link(staging, meta.path)
+                self.placed.append(meta.path)
+                staging.unlink()
+            except (OSError, KeyError) as exc:
+                raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
+        return list(self.placed)
+
+    def undo(self) -> None:
+        """Removes all that was brought: the job stays where it was."""
+        for path in [*(self._staging(path) for path in self._staged), *map(Path, self.placed)]:
+            path.unlink(missing_ok=True)
+        for directory in reversed(self._made):
+            with suppress(OSError):  # somebody uses it by now
+                Path(directory).rmdir()
+
+    def _staging(self, path: str) -> Path:
+        target = Path(path)
+        return target.with_name(f".{target.name}.ssi-{self.gpid}")
+
+
+def same_program(meta: FileMeta) -> str:
+    """Why a program here is not the one of the source; empty where it is."""
+    try:
+        with Path(meta.path).open("rb") as file:
+            head = hashlib.sha256(file.read(HEAD_BYTES)).digest()
+            size = os.fstat(file.fileno()).st_size
+    except OSError as exc:
+        return f"{meta.path}: {exc.strerror}"
+    if size != meta.size_bytes:
+        return f"{meta.path} has {size} bytes here and {meta.size_bytes} there"
+    if (head,) != meta.digests:
+        return f"{meta.path} is another build here"
+    return ""
+
+
+def _digests(path: Path) -> tuple[bytes, ...] | None:
+    digests = []
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digests.append(hashlib.sha256(chunk).digest())
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return (b"unreadable",)
+    return tuple(digests)
+
+
+def _give(path: Path, meta: FileMeta) -> None:
+    uid = int(meta.user) if meta.user.isdigit() else pwd.getpwnam(meta.user).pw_uid
+    gid = int(meta.group) if meta.group.isdigit() else grp.getgrnam(meta.group).gr_gid
+    os.chown(path, uid, gid)
+    path.chmod(meta.mode)

@@ -1,0 +1,141 @@
+"""What goes along with a job, what must be there already, and what stands in the way: decided here.
+
+Nothing in this module reads a file; it judges what :mod:`nodeagent.mechanism.openfiles` has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nodeagent.mechanism.mounts import PSEUDO, Mounts
+from nodeagent.mechanism.openfiles import OpenThing
+
+GHOST_LIMIT_BYTES: Final = 64 * 1024 * 1024
+"""The largest deleted file that travels inside the images."""
+
+SYSTEM_DIRECTORIES: Final = ("/dev/", "/proc/", "/sys/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A file or directory of the plan.
+
+    Attributes:
+        link: Through which this host reads it, whatever its path is by now: ``/proc/PID/fd/N``.
+        writable: The job may change it until it is frozen.
+    """
+
+    path: str
+    link: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The judgement.
+
+    Attributes:
+        programs: Must be at the destination, the same; they are never carried.
+        files: Go along to the same path, or are there already with the same content.
+        directories: Are made at the destination where they are missing.
+        shared: On a file system that the destination should see too; nothing is copied.
+        blockers: What stands in the way, each in one sentence that names it.
+    """
+
+    programs: tuple[Item, ...] = ()
+    files: tuple[Item, ...] = ()
+    directories: tuple[Item, ...] = ()
+    shared: tuple[Item, ...] = ()
+    blockers: tuple[str, ...] = ()
+
+
+def make_plan(
+    things: Iterable[OpenThing],
+    mounts: Mounts,
+    *,
+    has_terminal: bool,
+    other_writers: Mapping[int, int],
+) -> Plan:
+    """Judges what a job holds open.
+
+    Args:
+        things: All of it.
+        mounts: As the job sees them.
+        has_terminal: Whether the job was given a terminal, which then is no blocker.
+        other_writers: Inodes that processes outside the job have open, with a pid of theirs.
+    """
+    programs: dict[str, Item] = {}
+    files: dict[str, Item] = {}
+    directories: dict[str, Item] = {}
+    shared: dict[str, Item] = {}
+    blockers: list[str] = []
+    for thing in things:
+        blocker = _blocker(thing, has_terminal=has_terminal)
+        if blocker:
+            blockers.append(blocker)
+        elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
+            item = Item(path=thing.path, link=_link(thing), writable=thing.writable)
+            if mounts.is_shared(thing.path):
+                shared[thing.path] = item
+            elif thing.kind == "directory":
+                directories[thing.path] = item
+            elif thing.is_elf:
+                programs[thing.path] = item
+            elif not thing.is_deleted:
+                known = files.get(thing.path)
+                if known is None or item.writable:
+                    files[thing.path] = item
+                blockers += _sharing(thing, other_writers)
+    return Plan(
+        programs=tuple(programs.values()),
+        files=tuple(files.values()),
+        directories=tuple(directories.values()),
+        shared=tuple(shared.values()),
+        blockers=tuple(dict.fromkeys(blockers)),
+    )
+
+
+def _link(thing: OpenThing) -> str:
+    kind, _space, number = thing.where.partition(" ")
+    if kind == "fd":
+        return f"/proc/{thing.pid}/fd/{number}"
+    return f"/proc/{thing.pid}/root{thing.path}"
+
+
+def _is_kernels(thing: OpenThing, mounts: Mounts) -> bool:
+    if thing.path.startswith(SYSTEM_DIRECTORIES) and not thing.path.startswith("/dev/shm/"):
+        return True
+    return thing.where == "root" or mounts.kind_of(thing.path) in PSEUDO
+
+
+def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
+    """Why a thing cannot move; empty where it can."""
+    who = f"process {thing.pid}, {thing.where}"
+    if thing.is_deleted and thing.is_elf:
+        return f"{who}: the program {thing.path} has been deleted or replaced"
+    if thing.is_deleted and thing.size_bytes > GHOST_LIMIT_BYTES:
+        mib = thing.size_bytes // 1024 // 1024
+        return f"{who}: {thing.path} is deleted and has {mib} MiB, more than 64 MiB"
+    if thing.kind == "fifo" and thing.path.startswith("/"):
+        return f"{who}: {thing.path} is a named pipe, whose other end would stay behind"
+    if thing.kind == "other" and "io_uring" in thing.path:
+        return f"{who}: io_uring cannot be carried"
+    if thing.path.startswith(("/dev/pts/", "/dev/tty")) and not has_terminal:
+        return f"{who}: {thing.path} is a terminal of this machine"
+    if thing.where == "root" and thing.path != "/":
+        return f"{who}: it lives in {thing.path} by chroot"
+    return ""
+
+
+def _sharing(thing: OpenThing, other_writers: Mapping[int, int]) -> list[str]:
+    """Why a file that the job writes must not be parted from this host."""
+    if not thing.writable:
+        return []
+    who = f"process {thing.pid}, {thing.where}: {thing.path}"
+    if thing.inode in other_writers:
+        return [f"{who} is written by the job and open in process {other_writers[thing.inode]} too"]
+    if thing.links > 1:
+        return [f"{who} is written by the job and has {thing.links} names; a copy would part them"]
+    return []

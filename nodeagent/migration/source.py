@@ -1,0 +1,376 @@
+"""The leading side of a move: plan, carry, dump, hand over, let go.
+
+Until the commit, any failure lets the job run on here, and it has lost nothing but time. After it,
+this side only gives the job up once the destination has said that it runs there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable, remove_tree
+from nodeagent.mechanism.mounts import Mounts
+from nodeagent.mechanism.openfiles import read_open_things, writers_outside
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.describe import (
+    describe_directory,
+    describe_file,
+    describe_parents,
+    describe_program,
+)
+from nodeagent.migration.errors import CannotMigrate, MigrationFailed
+from nodeagent.migration.plan import Item, Plan, make_plan
+from nodeagent.migration.transfer import (
+    ImageManifest,
+    file_pieces,
+    image_pieces,
+    send_pieces,
+)
+from nodeagent.peers import Peers
+from nodeagent.shim.messages import Commit, Dump, Dumped, Ok, Release, Thaw
+from nodeagent.shimlink import ShimGone
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobState
+from ssi.model.process import ProcessRow
+from ssi.protocol.messages import (
+    AbandonMigration,
+    CompareFiles,
+    FileMeta,
+    FilesCompared,
+    JobMigrated,
+    MigrationPrepared,
+    PrepareMigration,
+    RestoreJob,
+    ResumeJob,
+)
+
+_log = logging.getLogger(__name__)
+
+ASK_TIMEOUT_S: Final = 20.0
+DUMP_TIMEOUT_S: Final = 600.0
+RESTORE_TIMEOUT_S: Final = 600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Move:
+    """One move as it goes on.
+
+    Attributes:
+        job: What moves.
+        destination: Where to.
+        row: The job as it will be there.
+        images: Directory of its images, in memory.
+        files: Data files as they were last described, by path.
+        sent: Bytes of carried files.
+    """
+
+    job: Job
+    destination: str
+    row: JobRow
+    images: Path
+    plan: Plan = field(default_factory=Plan)
+    files: dict[str, FileMeta] = field(default_factory=dict)
+    sent: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What names the move on both sides: first gpid and the epoch that it leads to."""
+        return (self.row.gpid, self.row.epoch)
+
+
+class Source:
+    """Moves jobs away from this node.
+
+    Args:
+        node: Its name.
+        table: Its jobs.
+        peers: Links to the others.
+        capability: What CRIU here can do.
+        rows: Rows of all processes of jobs, freshly read.
+        images: Directory for images, in memory.
+        settle: Asks a destination that fell silent after the commit; see :mod:`doubt`.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        table: JobTable,
+        peers: Peers,
+        capability: Capability,
+        rows: Callable[[], list[ProcessRow]],
+        images: Path,
+        settle: Callable[[Job], Awaitable[None]],
+    ) -> None:
+        self._node = node
+        self._table = table
+        self._peers = peers
+        self._capability = capability
+        self._rows = rows
+        self._images = images
+        self._settle = settle
+
+    async def move(self, job: Job, destination: str) -> JobMigrated:
+        """Moves a job; returns once it runs at the destination.
+
+        Raises:
+            CannotMigrate: Something stands in the way; the job was not touched.
+            MigrationFailed: It was undone; the job runs on here.
+            MigrationInDoubt: The destination fell silent after the commit.
+        """
+        async with job.moving:
+            began_s = time.monotonic()
+            move = self._begin(job, destination)
+            await self._prepare(move)
+            frozen_s, manifest = await self._hand_over(move)
+            await self._commit(move)
+            now_s = time.monotonic()
+        return JobMigrated(
+            row=move.row,
+            total_ms=(now_s - began_s) * 1000,
+            freeze_ms=(now_s - frozen_s) * 1000,
+            image_bytes=manifest.size_bytes,
+            carried_bytes=move.sent,
+            files_carried=tuple(sorted(move.files)),
+        )
+
+    def _begin(self, job: Job, destination: str) -> Move:
+        row = job.row
+        there = msgspec.structs.replace(
+            row,
+            node=destination,
+            nodes=(*row.nodes, destination),
+            epoch=row.epoch + 1,
+            state=JobState.MIGRATING,
+        )
+        images = self._images / f"{row.gpid}-{there.epoch}"
+        blockers = list(self._capability.blockers())
+        if destination == self._node:
+            blockers = [f"it is on {destination} already"]
+        elif job.is_over or not job.shim_pid:
+            blockers = ["it has ended"]
+        elif job.stage != "running":
+            blockers = [f"another move of it is not settled yet (it is {job.stage})"]
+        if blockers:
+            raise CannotMigrate(gpid=row.gpid, destination=destination, blockers=blockers)
+        return Move(job=job, destination=destination, row=there, images=images)
+
+    async def _prepare(self, move: Move) -> None:
+        """All that can be done while the job still runs."""
+        pids = self._pids(move.job)
+        await asyncio.to_thread(self._make_plan, move, pids)
+        self._refuse(move, move.plan.blockers)
+        account = Path(f"/proc/{move.job.root_pid}").stat()
+        memory = sum(row.rss_bytes for row in self._rows() if row.job == move.job.row.gpid)
+        request = PrepareMigration(
+            job=move.row,
+            source=self._node,
+            criu=self._capability.version,
+            uid=account.st_uid,
+            gid=account.st_gid,
+            cpu=self._capability.cpu,
+            programs=await asyncio.to_thread(_describe_programs, move.plan.programs),
+            image_bytes=memory,
+        )
+        prepared = await self._peers.ask(move.destination, request, timeout_s=ASK_TIMEOUT_S)
+        assert isinstance(prepared, MigrationPrepared), prepared
+        self._refuse(move, prepared.blockers)
+        try:
+            await self._carry(move, move.plan.files)
+        except SsiError as exc:
+            await self._abandon(move)
+            raise CannotMigrate(
+                gpid=move.row.gpid, destination=move.destination, blockers=[exc.what()]
+            ) from exc
+
+    async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
+        """Freezes the job, sends what is left and has it restored up to the barrier."""
+        job, step = move.job, "dump"
+        job.destination = move.destination
+        await job.note()
+        job.become(JobState.MIGRATING)
+        frozen_s = time.monotonic()
+        try:
+            dumped = await self._dump(move)
+            step = "files"
+            # Only now does nothing change any more: what was opened since the plan was made is
+            # seen here, and what was written since is sent again.
+            await asyncio.to_thread(self._make_plan, move, self._pids(job))
+            self._refuse(move, move.plan.blockers)
+            await self._carry(move, _changed(move))
+            step = "images"
+            manifest = ImageManifest()
+            pieces = image_pieces(move.images, manifest)
+            await send_pieces(self._peers, move.destination, move.key, pieces)
+            step = "restore"
+            await self._restore(move, dumped, manifest)
+        except* SsiError as group:
+            error = _leaf(group)
+            await self._undo(move)
+            if isinstance(error, CannotMigrate):
+                raise error from None
+            raise self._failed(move, step, error) from error
+        return frozen_s, manifest
+
+    async def _dump(self, move: Move) -> Dumped:
+        move.images.mkdir(mode=0o700)
+        request = Dump(criu=self._capability.path, images=str(move.images))
+        dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
+        move.job.stage = "stopped"
+        return dumped
+
+    async def _restore(self, move: Move, dumped: Dumped, manifest: ImageManifest) -> None:
+        paths = [item.path for item in (*move.plan.files, *move.plan.directories)]
+        directories = [
+            *describe_parents(paths),
+            *(describe_directory(item) for item in move.plan.directories),
+        ]
+        request = RestoreJob(
+            job=move.row,
+            source=self._node,
+            shim_state=dumped.state,
+            images=tuple(manifest.entries),
+            members=move.job.membership.export(),
+            files=tuple(move.files.values()),
+            directories=tuple(directories),
+        )
+        await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
+
+    async def _commit(self, move: Move) -> None:
+        """The copy here is killed; from now on the job is the destination's."""
+        job = move.job
+        try:
+            await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)
+        except ShimGone:
+            # The shim died at this very moment, and the stopped copy with it: as good as killed.
+            _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
+        job.stage = "committed"
+        job.carried = sorted({*job.carried, *(i.path for i in move.plan.files if i.writable)})
+        gpid, epoch = move.key
+        try:
+            request = ResumeJob(gpid=gpid, epoch=epoch)
+            await self._peers.ask(move.destination, request, timeout_s=ASK_TIMEOUT_S)
+        except SsiError as exc:
+            _log.warning("event=resume-unsure gpid=%d reason=%s", gpid, exc)
+            await self._settle(job)
+            return
+        await self.let_go(job, move.destination)
+
+    async def let_go(self, job: Job, destination: str) -> None:
+        """The job runs at the destination: nothing of it is kept here, nor what went along."""
+        job.stage = "moved"
+        if job.link is not None:
+            with suppress(ShimGone):
+                await job.link.ask(Release(), Ok, 5.0)
+        for path in job.carried:
+            Path(path).unlink(missing_ok=True)
+        remove_tree(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
+        self._table.leave(job, destination)
+
+    async def _undo(self, move: Move) -> None:
+        """The job runs on here."""
+        job = move.job
+        if job.stage == "stopped":
+            try:
+                await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
+            except SsiError:
+                _log.exception("event=not-thawed gpid=%d", job.row.gpid)
+        job.stage = "running"
+        if not job.is_over:
+            job.become(JobState.RUNNING)
+        remove_tree(move.images)
+        await self._abandon(move)
+
+    async def _abandon(self, move: Move) -> None:
+        gpid, epoch = move.key
+        try:
+            request = AbandonMigration(gpid=gpid, epoch=epoch)
+            await self._peers.ask(move.destination, request, timeout_s=5.0)
+        except SsiError as exc:
+            # It drops what it was given by itself, once it has asked here how things stand.
+            _log.warning("event=abandon-not-told gpid=%d reason=%s", gpid, exc)
+
+    def _make_plan(self, move: Move, pids: Sequence[int]) -> None:
+        things = read_open_things(pids)
+        written = frozenset(
+            (thing.device, thing.inode)
+            for thing in things
+            if thing.kind == "file" and thing.writable
+        )
+        outside = writers_outside(written, frozenset({*pids, move.job.shim_pid}))
+        move.plan = make_plan(
+            things,
+            Mounts.of_process(move.job.root_pid),
+            has_terminal=move.job.row.has_terminal,
+            other_writers=outside,
+        )
+
+    async def _carry(self, move: Move, items: Sequence[Item]) -> None:
+        """Sends what the destination lacks of these files."""
+        if not items:
+            return
+        metas = await asyncio.to_thread(lambda: [describe_file(item) for item in items])
+        gpid, epoch = move.key
+        request = CompareFiles(
+            gpid=gpid, epoch=epoch, files=(*describe_parents([i.path for i in items]), *metas)
+        )
+        compared = await self._peers.ask(move.destination, request, timeout_s=120.0)
+        assert isinstance(compared, FilesCompared), compared
+        move.files.update({meta.path: meta for meta in metas})
+        wanted = compared.missing[-len(metas) :]
+        for item, chunks in zip(items, wanted, strict=True):
+            pieces = file_pieces(item.path, item.link, chunks)
+            move.sent += await send_pieces(self._peers, move.destination, move.key, pieces)
+
+    def _pids(self, job: Job) -> list[int]:
+        return [row.pid for row in self._rows() if row.job == job.row.gpid]
+
+    def _refuse(self, move: Move, blockers: Sequence[str]) -> None:
+        if blockers:
+            raise CannotMigrate(
+                gpid=move.row.gpid, destination=move.destination, blockers=list(blockers)
+            )
+
+    def _failed(self, move: Move, step: str, error: SsiError) -> MigrationFailed:
+        return MigrationFailed(
+            gpid=move.row.gpid,
+            source=self._node,
+            destination=move.destination,
+            step=step,
+            reason=error.what(),
+        )
+
+
+def _changed(move: Move) -> list[Item]:
+    """Files whose last description may be out of date: written ones, and ones opened since."""
+    changed = []
+    for item in move.plan.files:
+        known = move.files.get(item.path)
+        status = Path(item.link).stat()
+        if known is None or (known.size_bytes, known.mtime_ns) != (
+            status.st_size,
+            status.st_mtime_ns,
+        ):
+            changed.append(item)
+    return changed
+
+
+def _describe_programs(items: Sequence[Item]) -> tuple[FileMeta, ...]:
+    return tuple(describe_program(item) for item in items)
+
+
+def _leaf(group: BaseExceptionGroup[SsiError]) -> SsiError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, SsiError)
+    return error

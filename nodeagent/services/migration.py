@@ -1,0 +1,76 @@
+"""Moves of jobs: asked for by users, led from here, received here, and settled."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.destination import Destination
+from nodeagent.migration.doubt import Doubt
+from nodeagent.migration.source import Source
+from nodeagent.peers import Peers
+from nodeagent.services.jobs import JobService
+from nodeagent.services.permission import owned_job
+from nodeagent.services.table import TableService
+from ssi.protocol.messages import JobMigrated, MigrateJob
+from ssi.protocol.refusals import NodeUnknown, NoSuchProcess
+
+
+class MigrationService:
+    """Handlers for moves.
+
+    Args:
+        node: Name of this node.
+        table: Its jobs.
+        peers: Links to the others.
+        processes: Its process table.
+        jobs: Gives a job a shim.
+        images: Directory for images, in memory.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        table: JobTable,
+        peers: Peers,
+        processes: TableService,
+        jobs: JobService,
+        images: Path,
+    ) -> None:
+        self._node = node
+        self._table = table
+        self._peers = peers
+        self._capability = Capability()
+        self._doubt = Doubt(node, table, peers)
+        self._source = Source(
+            node, table, peers, self._capability, processes.job_rows, images, self._doubt.settle
+        )
+        self._destination = Destination(
+            node, table, self._capability, images, jobs.open_shim, processes.observe
+        )
+        self._doubt.source, self._doubt.destination = self._source, self._destination
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to moves."""
+        dispatcher.serve(MigrateJob, self._migrate)
+        self._destination.register_handlers(dispatcher)
+        self._doubt.register_handlers(dispatcher)
+
+    def adopt(self, tasks: asyncio.TaskGroup) -> None:
+        """Takes over what an earlier agent left open, and looks after it in ``tasks``."""
+        self._destination.adopt(self._table.at_barrier)
+        self._table.at_barrier.clear()
+        tasks.create_task(self._doubt.run())
+
+    async def _migrate(self, caller: Caller, body: MigrateJob) -> JobMigrated:
+        job: Job = owned_job(self._table, body.gpid, caller, self._node)
+        if job.row.start_ms != body.start_ms:
+            raise NoSuchProcess(gpid=body.gpid, detail="another job has its gpid")
+        if body.destination != self._node and body.destination not in self._peers.names():
+            raise NodeUnknown(node=body.destination, known=", ".join(self._peers.names()))
+        await asyncio.to_thread(self._capability.refresh)
+        return await self._source.move(job, body.destination)
