@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -65,22 +66,25 @@ def process_rows(
     of_pid: dict[int, tuple[int, Member]] = {}
     for job, members in _members(scan, jobs, boot_s, namespace_pids):
         of_pid.update({pid: (job, member) for pid, member in members.items()})
-    host_gpids = {p.pid: gpid_of_host_process(node_number, p.pid) for p in scan}
+
+    def host_gpid(pid: int) -> int:  # also of a leader that has ended: its session goes on
+        return gpid_of_host_process(node_number, pid) if pid > 0 else 0
+
+    def gpid_within(job: int, pid: int) -> int:
+        owner, member = of_pid.get(pid, (0, None))
+        return member.gpid if member is not None and owner == job else 0
+
     rows = []
     for process in scan:
         job, member = of_pid.get(process.pid, (0, None))
         if member is None:
             start_ms = process.start_ticks * 1000 // TICKS_PER_SECOND
-            identity = _Identity(host_gpids[process.pid], start_ms, 0, boot_s + start_ms / 1000)
-            names: Mapping[int, int] = host_gpids
+            identity = _Identity(host_gpid(process.pid), start_ms, 0, boot_s + start_ms / 1000)
+            gpid_of = host_gpid
         else:
             identity = _Identity(member.gpid, member.born_ms, job, member.born_ms / 1000)
-            names = {
-                pid: of_pid[pid][1].gpid
-                for pid in (process.ppid, process.session, process.pgrp)
-                if pid in of_pid and of_pid[pid][0] == job
-            }
-        rows.append(_row(process, identity, names, taken.since_boot_s, user_name(process.uid)))
+            gpid_of = partial(gpid_within, job)
+        rows.append(_row(process, identity, gpid_of, taken.since_boot_s, user_name(process.uid)))
     rows.sort(key=lambda row: row.gpid)
     return rows
 
@@ -172,7 +176,7 @@ def _inner_pid(pids: Sequence[int], shim_depth: int) -> int | None:
 def _row(
     process: HostProcess,
     identity: _Identity,
-    names: Mapping[int, int],
+    gpid_of: Callable[[int], int],
     since_boot_s: float,
     user: str,
 ) -> ProcessRow:
@@ -182,7 +186,7 @@ def _row(
     return ProcessRow(
         gpid=identity.gpid,
         pid=process.pid,
-        parent_gpid=names.get(process.ppid, 0),
+        parent_gpid=gpid_of(process.ppid),
         start_ms=identity.start_ms,
         started_at_s=identity.started_at_s,
         user=user,
@@ -197,6 +201,6 @@ def _row(
         name=process.name,
         command=process.command,
         job=identity.job,
-        session_gpid=names.get(process.session, 0),
-        group_gpid=names.get(process.pgrp, 0),
+        session_gpid=gpid_of(process.session),
+        group_gpid=gpid_of(process.pgrp),
     )

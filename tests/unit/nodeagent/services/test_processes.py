@@ -79,6 +79,16 @@ def test_host_process_is_named_by_its_pid_and_identified_by_ms_since_boot() -> N
     assert (row.session_gpid, row.group_gpid) == (30_000_042, 30_000_042)
 
 
+def test_session_of_a_leader_that_has_ended_keeps_its_name() -> None:
+    row = Node().rows(INIT, process(42, session=41, pgrp=40))[42]
+    assert (row.session_gpid, row.group_gpid) == (30_000_041, 30_000_040)
+
+
+def test_kernel_thread_has_no_session_and_no_parent() -> None:
+    row = Node().rows(process(2, 0, session=0, pgrp=0))[2]
+    assert (row.parent_gpid, row.session_gpid, row.group_gpid) == (0, 0, 0)
+
+
 def test_cpu_percent_is_over_the_lifetime() -> None:
     row = Node().rows(process(42, start_ticks=5000, utime_ticks=2000, stime_ticks=500))[42]
     assert (row.cpu_s, row.cpu_percent) == (25.0, 50.0)
