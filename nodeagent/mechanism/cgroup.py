@@ -1,0 +1,76 @@
+"""One cgroup per job: frozen, accounted and killed as a whole; setsid(2) does not leave it.
+
+Version 2 where it is mounted, else the freezer of version 1. Source: cgroups(7), the kernel's
+``cgroup-v2.rst`` and ``freezer-subsystem.rst``.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+PARENT: Final = "ssi"
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+
+
+def make_for_job(gpid: int) -> str:
+    """The directory of a job's own cgroup; empty where this machine lets us make none."""
+    for root in _roots():
+        directory = root / PARENT / f"job-{gpid}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            _log.info("event=no-cgroup path=%s reason=%s", directory, exc)
+            continue
+        return str(directory)
+    return ""
+
+
+def remove_of_job(gpid: int) -> None:
+    """Removes a job's cgroup once nothing is in it any more."""
+    for root in _roots():
+        with suppress(OSError):
+            (root / PARENT / f"job-{gpid}").rmdir()
+
+
+def freeze(directory: str) -> None:
+    """Freezes all processes of a cgroup; they cannot notice it.
+
+    Raises:
+        OSError: The machine has no freezer there.
+    """
+    _write(Path(directory), v2="1", v1="FROZEN")
+
+
+def thaw(directory: str) -> None:
+    """Undoes :func:`freeze`.
+
+    Raises:
+        OSError: The machine has no freezer there.
+    """
+    _write(Path(directory), v2="0", v1="THAWED")
+
+
+def _write(directory: Path, *, v2: str, v1: str) -> None:
+    unified = directory / "cgroup.freeze"
+    if unified.exists():
+        unified.write_text(v2, encoding="ascii")
+    else:
+        (directory / "freezer.state").write_text(v1, encoding="ascii")
+
+
+def _roots() -> list[Path]:
+    """Where cgroups can be made, version 2 first."""
+    unified, freezers = [], []
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
+        left, _separator, right = line.partition(" - ")
+        kind, _source, options = right.split(maxsplit=2)
+        if kind == "cgroup2":
+            unified.append(Path(left.split()[4]))
+        elif kind == "cgroup" and "freezer" in options.split(","):
+            freezers.append(Path(left.split()[4]))
+    return [*unified, *freezers]
