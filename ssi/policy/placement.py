@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
-from random import Random
+from typing import Any, Protocol
 
 from ssi.model.node import NodeRow, NodeState
+
+
+class Shuffler(Protocol):
+    """What a policy needs of ``random.Random``: chance is an argument, as the clock is."""
+
+    def shuffle(self, x: MutableSequence[Any], /) -> None:
+        """Puts the items in another order, in place."""  # Any: as random.Random has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +34,7 @@ MEMORY_WANTED_SHARE = 0.05
 """A node with less of its memory available than this is only taken where no other is left."""
 
 
-def suggest(snapshot: Sequence[NodeRow], random: Random) -> list[Suggestion]:
+def suggest(snapshot: Sequence[NodeRow], random: Shuffler) -> list[Suggestion]:
     """Nodes that live, best first; equal ones in random order, so that askers spread.
 
     The load average lags by a minute, so jobs that ssi started lately are counted beside it.
