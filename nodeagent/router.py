@@ -8,10 +8,13 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.peers import Peers
 from nodeagent.register import Register
 from ssi.model.errors import SsiError
-from ssi.protocol.codec import BadMessage, decode_request_body, make_failure
+from ssi.protocol.codec import BadMessage, is_bulk, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.refusals import NodeDown, NotPermitted
 from ssi.transport.door import DoorUser
+
+MAX_DEADLINE_S = 3600.0
+"""The longest that an answer is waited for, whatever the asker says."""
 
 
 class Router:
@@ -70,19 +73,22 @@ class Router:
             request.deadline_ms,
             request.body,
         )
-        bulk = type(decode_request_body(request.body)).bulk
-        timeout_s = max(request.deadline_ms, 1) / 1000
-        return await self._peers.forward(forwarded, bulk=bulk, timeout_s=timeout_s)
+        timeout_s = min(max(request.deadline_ms / 1000, 0.001), MAX_DEADLINE_S)
+        return await self._peers.forward(forwarded, bulk=is_bulk(request.body), timeout_s=timeout_s)
 
     def _caller_of(self, request: Request, peer_key: str) -> Caller:
         """Who asks, checked with every message, so that a revoked key has no more say at once.
 
-        A node of the roster is believed when it names a user; a client is its own user alone.
+        A node of the roster is believed when it names a user, and then has no more say than that
+        user: whatever a person typed at its door must not count as the word of the node itself.
+        It speaks for itself where it names nobody. A client is its own user alone.
         """
         roster = self._register.roster
         entry = roster.node_by_key(peer_key) if roster is not None else None
         if entry is not None:
-            return Caller(user=request.caller or "root", node=entry.name)
+            if request.caller:
+                return Caller(user=request.caller)
+            return Caller(user="root", node=entry.name)
         user = self._register.clients.get(peer_key)
         if user is None or request.caller not in {"", user}:
             claimed = request.caller or "unknown"

@@ -7,7 +7,7 @@ bytes, and allocates no more than a small multiple of their number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -23,10 +23,25 @@ from ssi.protocol.envelope import (
 )
 from ssi.protocol.messages import ReplyBody, ReplyMessage, RequestBody, RequestMessage
 
+# msgspec reports text that is no UTF-8 by UnicodeDecodeError, which is no DecodeError (measured).
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _envelopes: Final[msgspec.msgpack.Decoder[Envelope]] = msgspec.msgpack.Decoder(Envelope)
 _requests: Final[msgspec.msgpack.Decoder[RequestBody]] = msgspec.msgpack.Decoder(RequestBody)
 _replies: Final[msgspec.msgpack.Decoder[ReplyBody]] = msgspec.msgpack.Decoder(ReplyBody)
+
+
+class _Head(msgspec.Struct, array_like=True):
+    """The first item of a body, which names its kind; what follows is skipped unread."""
+
+    tag: str
+
+
+_heads: Final[msgspec.msgpack.Decoder[_Head]] = msgspec.msgpack.Decoder(_Head)
+_BULK_TAGS: Final = frozenset(
+    kind.__struct_config__.tag for kind in get_args(RequestBody) if kind.bulk
+)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -82,7 +97,7 @@ def decode_envelope(frame: bytes | memoryview) -> Envelope:
         raise VersionMismatch(ours=PROTOCOL_VERSION, theirs=head[3])
     try:
         return _envelopes.decode(memoryview(frame)[4:])
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except _UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -104,8 +119,29 @@ def decode_request_body(raw: msgspec.Raw) -> RequestBody:
     """
     try:
         return _requests.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except _UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
+
+
+def tag_of(raw: msgspec.Raw) -> str:
+    """The name of a body's kind, also of one that this version does not know.
+
+    Raises:
+        BadMessage: It is no body.
+    """
+    try:
+        return _heads.decode(raw).tag
+    except _UNREADABLE as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def is_bulk(raw: msgspec.Raw) -> bool:
+    """Whether a request travels on the bulk socket; one of an unknown kind does not.
+
+    Raises:
+        BadMessage: It is no body.
+    """
+    return tag_of(raw) in _BULK_TAGS
 
 
 def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
@@ -116,7 +152,7 @@ def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
     """
     try:
         return _replies.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except _UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -143,5 +179,7 @@ __all__ = [
     "encode_reply_body",
     "encode_request_body",
     "error_of",
+    "is_bulk",
     "make_failure",
+    "tag_of",
 ]

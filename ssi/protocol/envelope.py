@@ -6,7 +6,7 @@ an older agent unharmed.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -28,11 +28,15 @@ MAX_CONTROL_FRAME_BYTES = 16 * 1024 * 1024
 """The largest on a control socket: a process table of 50,000 rows."""
 
 
+RequestId: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+"""16 random bytes."""
+
+
 class Request(msgspec.Struct, frozen=True, array_like=True, tag="q"):
     """Somebody asks.
 
     Attributes:
-        id: 16 random bytes. A mutating request that arrives again under one id is not done again;
+        id: A mutating request that arrives again under one id is not done again;
             it is answered as the first time.
         target: Name of the node that is to answer; empty for the agent that receives it.
         caller: User on whose behalf; empty where the receiver knows it from the connection. Taken
@@ -41,7 +45,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="q"):
         body: One of :data:`ssi.protocol.messages.RequestBody`, encoded.
     """
 
-    id: bytes
+    id: RequestId
     target: str
     caller: str
     deadline_ms: int
