@@ -1,8 +1,8 @@
 """From a request to the service that answers it: who may ask, and at most once.
 
 Every handler is registered with who may call it; a request without a handler is refused, so a new
-message cannot be answered by accident. A mutating request that comes again under its id gets the
-first answer again.
+message cannot be answered by accident. A mutating request that comes again from its caller
+under its id gets the first answer again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ssi.model.errors import SsiError
 from ssi.protocol.codec import decode_request_body, encode_reply_body, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.messages import ReplyMessage, RequestMessage
-from ssi.protocol.refusals import AgentFailed, NotPermitted, NotServed
+from ssi.protocol.refusals import AgentFailed, NotPermitted, NotServed, Overloaded
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Caller:
 
     Attributes:
         user: Name of the user; ``root`` for a node's agent that speaks for itself.
-        node: The node that it came from; empty for a client or the door.
+        node: The node whose agent speaks for itself; empty for a person, on whatever machine.
     """
 
     user: str
@@ -75,7 +75,8 @@ class Dispatcher:
         self._node = node
         self._tasks = tasks
         self._handlers: dict[type[RequestMessage], _Registration] = {}
-        self._answers: OrderedDict[bytes, asyncio.Task[Reply | Failure]] = OrderedDict()
+        self._answers: OrderedDict[tuple[Caller, bytes], asyncio.Task[Reply | Failure]]
+        self._answers = OrderedDict()
 
     def serve(
         self,
@@ -99,13 +100,28 @@ class Dispatcher:
             return make_failure(request.id, exc)
         if not type(body).mutating:
             return await self._run(request, body, caller)
-        task = self._answers.get(request.id)
+        key = (caller, request.id)
+        task = self._answers.get(key)
         if task is None:
+            if not self._make_room():
+                full = Overloaded(node=self._node, queue="list of changes under way")
+                return make_failure(request.id, full)
             task = self._tasks.create_task(self._run(request, body, caller))
-            self._answers[request.id] = task
-            if len(self._answers) > MAX_REMEMBERED:
-                self._answers.popitem(last=False)
+            self._answers[key] = task
         return await asyncio.shield(task)
+
+    def _make_room(self) -> bool:
+        """Forgets the oldest answer where there are too many; one that is still to come, never.
+
+        Without its task, a repetition would be carried out beside the first.
+        """
+        if len(self._answers) < MAX_REMEMBERED:
+            return True
+        oldest = next((key for key, task in self._answers.items() if task.done()), None)
+        if oldest is None:
+            return False
+        del self._answers[oldest]
+        return True
 
     async def _run(self, request: Request, body: RequestMessage, caller: Caller) -> Reply | Failure:
         name = type(body).__name__
