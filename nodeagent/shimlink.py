@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from nodeagent.shim.messages import (
     RequestFrame,
     RequestMessage,
 )
+from ssi.model.checkpoint import ShimGone
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import BadMessage
 from ssi.transport.frames import read_frame, write_frame
@@ -28,21 +28,6 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(ReplyFrame)
 
 ReplyT = TypeVar("ReplyT", bound=Message)
-
-
-@dataclass(eq=False, kw_only=True)
-class ShimGone(SsiError):
-    """A shim or keeper does not answer: it ended, or was killed and its job with it."""
-
-    word = "shim-gone"
-    path: str
-    reason: str
-
-    def what(self) -> str:
-        return f"nobody answers at {self.path}: {self.reason}"
-
-    def advice(self) -> str:
-        return "`ssi jobs` shows what became of the job"
 
 
 class ShimLink:
@@ -127,3 +112,6 @@ class ShimLink:
                     answer.exception()  # its asker may have left: then nobody else retrieves it
             with suppress(RuntimeError):
                 self._writer.close()
+
+
+__all__ = ["ShimGone", "ShimLink"]

@@ -16,12 +16,12 @@ from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
-from nodeagent.migration.errors import MigrationFailed, MigrationInDoubt
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
+from ssi.model.migration import MigrationFailed, MigrationInDoubt
 from ssi.protocol.messages import GetOwnership, Ownership, ResumeJob
 
 _log = logging.getLogger(__name__)

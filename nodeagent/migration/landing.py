@@ -16,25 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
-from ssi.model.errors import SsiError
+from ssi.model.migration import FileConflict
 from ssi.protocol.messages import FileMeta
-
-
-@dataclass(eq=False, kw_only=True)
-class FileConflict(SsiError):
-    """A file of the job cannot be at its path on the destination."""
-
-    word = "file-conflict"
-    exit_code = 25
-    node: str
-    path: str
-    reason: str
-
-    def what(self) -> str:
-        return f"{self.node}: {self.path}: {self.reason}"
-
-    def advice(self) -> str:
-        return "move it out of the way there, or choose another node"
 
 
 @dataclass(slots=True, kw_only=True)

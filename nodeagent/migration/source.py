@@ -28,7 +28,6 @@ from nodeagent.migration.describe import (
     describe_parents,
     describe_program,
 )
-from nodeagent.migration.errors import CannotMigrate, MigrationFailed
 from nodeagent.migration.plan import Item, Plan, make_plan
 from nodeagent.migration.transfer import (
     ImageManifest,
@@ -41,6 +40,7 @@ from nodeagent.shim.messages import Commit, Dump, Dumped, Ok, Release, Thaw
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
+from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
     AbandonMigration,

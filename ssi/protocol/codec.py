@@ -11,7 +11,11 @@ from typing import Final, get_args
 
 import msgspec
 
+# An error is known by its word only once its class exists, so every module that has one which
+# crosses the wire is imported here, where failures become errors again.
+from ssi.model import checkpoint, launch, migration  # noqa: F401
 from ssi.model.errors import SsiError
+from ssi.protocol import refusals  # noqa: F401
 from ssi.protocol.envelope import (
     MAGIC,
     MAX_CONTROL_FRAME_BYTES,

@@ -68,3 +68,20 @@ class MigrationInDoubt(SsiError):
             f"{self.source} keeps its images and asks on: when {self.destination} answers, the job "
             f"runs on where it is, or at {self.source}"
         )
+
+
+@dataclass(eq=False, kw_only=True)
+class FileConflict(SsiError):
+    """A file of the job cannot be at its path on the destination."""
+
+    word = "file-conflict"
+    exit_code = 25
+    node: str
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node}: {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "move it out of the way there, or choose another node"
