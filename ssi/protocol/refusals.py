@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ssi.model.errors import SsiError
@@ -35,6 +36,8 @@ class NodeDown(SsiError):
     silent_s: float
 
     def what(self) -> str:
+        if math.isinf(self.silent_s):
+            return f"{self.node} has never answered"
         return f"{self.node} does not answer (silent for {self.silent_s:.0f} s)"
 
     def advice(self) -> str:

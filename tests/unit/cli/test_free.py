@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
 
 from ssi.cli import free as command
 from tests.unit.cli.fake_system import CommandLine
+from tests.unit.view.samples import node
 
 
 @pytest.fixture
@@ -31,9 +33,12 @@ def test_dead_node_is_not_counted_and_named(free: CommandLine) -> None:
     assert err == "ssi: n2: does not answer (silent for 12 s); its memory is not counted\n"
 
 
-def test_node_that_told_nothing_yet_is_not_counted(free: CommandLine) -> None:
-    from tests.unit.view.samples import node
+def test_node_that_never_answered_says_so(free: CommandLine) -> None:
+    free.system.kill("n2", age_s=math.inf)
+    assert free.run()[2] == "ssi: n2: has never answered; its memory is not counted\n"
 
+
+def test_node_that_told_nothing_yet_is_not_counted(free: CommandLine) -> None:
     free.system.nodes[1] = node(name="n2", metrics=None, age_s=0.1)
     assert free.run()[0] == 4
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,8 +82,6 @@ def test_node_that_was_never_heard_of_has_no_age_and_no_metrics() -> None:
 
 
 def test_gpus_are_objects() -> None:
-    import msgspec
-
     metrics = msgspec.structs.replace(METRICS, gpus=(GPU,))
     (shown,) = json.loads(render_json(node_objects([node(metrics=metrics)])))
     assert shown["metrics"]["gpus"] == [
