@@ -26,7 +26,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         rss_bytes: Resident memory.
         vsize_bytes: Virtual memory.
         name: Its ``comm``, at most 15 bytes.
-        command: Its arguments; ``[name]`` where it has none or the asker may not see them.
+        command: Its arguments; empty where it has none or the asker may not see them.
         job: First gpid of the job that it belongs to; 0 for none.
         session_gpid: Session leader; 0 where unknown.
         group_gpid: Process group leader; 0 where unknown.
