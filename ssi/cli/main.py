@@ -1,33 +1,104 @@
-"""The tree of commands."""
+"""The tree of commands. A command's module is imported when that command is asked for."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from ssi.cli import (
-    attach,
-    down,
-    free,
-    jobs,
-    lab,
-    logs,
-    migrate,
-    nodes,
-    ps,
-    run,
-    signals,
-    up,
-    uptime,
-    wait,
-)
 from ssi.cli.outcome import ended
+from ssi.model.errors import UsageError
 from ssi.version import VERSION
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "up": "ssi.cli.up:up",
+    "down": "ssi.cli.down:down",
+    "nodes": "ssi.cli.nodes:nodes",
+    "ps": "ssi.cli.ps:ps",
+    "free": "ssi.cli.free:free",
+    "uptime": "ssi.cli.uptime:uptime",
+    "run": "ssi.cli.run:run",
+    "jobs": "ssi.cli.jobs:jobs",
+    "wait": "ssi.cli.wait:wait",
+    "logs": "ssi.cli.logs:logs",
+    "attach": "ssi.cli.attach:attach",
+    "stop": "ssi.cli.signals:stop",
+    "cont": "ssi.cli.signals:cont",
+    "kill": "ssi.cli.signals:kill",
+    "migrate": "ssi.cli.migrate:migrate",
+    "lab": "ssi.cli.lab:app",
+}
+"""Where each command is: a module, and in it a function or, for one with commands of its own, an
+app. The order is that of ``ssi --help``."""
+
+PARSING: Final[Mapping[str, dict[str, bool]]] = {
+    "run": {"allow_interspersed_args": False},  # what follows CMD is CMD's
+    "kill": {"ignore_unknown_options": True},  # -9, -TERM
+}
+"""How the words of a command are read where that differs from the others."""
+
+
+class Commands(TyperGroup):
+    """The group of all commands, in which each is made when it is first looked up.
+
+    A command is ``Any`` here, for typer keeps its class in a private module.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands that this installation has, in the order of the table."""
+        for name in COMMANDS:
+            try:
+                self.get_command(ctx, name)
+            except UsageError:  # a node has no part that deploys
+                continue
+        return [name for name in COMMANDS if name in self.commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None where there is none.
+
+        Raises:
+            UsageError: There is, but not in this installation.
+        """
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = load_command(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the words begin with; a typing error is shown what was meant."""
+        if args[0] not in COMMANDS:
+            self.list_commands(ctx)
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str) -> Any:
+    """Imports a command and all that it needs. Any: see :class:`Commands`.
+
+    Raises:
+        UsageError: A package that it needs is not installed here.
+    """
+    module, _, attribute = COMMANDS[name].partition(":")
+    try:
+        found: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as exc:
+        raise UsageError(
+            text=f"`ssi {name}` is not part of this installation, which has no {exc.name}",
+            hint="use it on the machine from which ssi was deployed",
+        ) from exc
+    if isinstance(found, typer.Typer):
+        return get_command(found)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name, context_settings=PARSING.get(name))(found)
+    return get_command(alone)
+
 
 app = typer.Typer(
     name="ssi",
+    cls=Commands,
     help="The Linux machines you reach over SSH, as one computer.",
     no_args_is_help=True,
     add_completion=False,
@@ -52,27 +123,9 @@ def _root(
     """The Linux machines you reach over SSH, as one computer."""
 
 
-app.command()(up.up)
-app.command()(down.down)
-app.command()(nodes.nodes)
-app.command()(ps.ps)
-app.command()(free.free)
-app.command()(uptime.uptime)
-app.command(context_settings={"allow_interspersed_args": False})(run.run)
-app.command()(jobs.jobs)
-app.command()(wait.wait)
-app.command()(logs.logs)
-app.command()(attach.attach)
-app.command()(signals.stop)
-app.command()(signals.cont)
-app.command(context_settings={"ignore_unknown_options": True})(signals.kill)
-app.command()(migrate.migrate)
-app.add_typer(lab.app)
-
-
 def main() -> int:
     """Runs one command; its exit status."""
-    return ended(app)
+    return ended(lambda: app(prog_name="ssi"))
 
 
 if __name__ == "__main__":
