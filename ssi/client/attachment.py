@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 from typing import Final
 
-from ssi.client.jobs import JobHandle
+from ssi.client.jobs import POLL_MS, JobHandle
 from ssi.model.job import JobRow, StreamName
 from ssi.protocol.refusals import NotAJob
 
@@ -54,7 +54,7 @@ async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, fo
     """Writes a detached job's log to a descriptor; with ``follow`` until the job has ended."""
     offset = 0
     while True:
-        data = await job.read(stream, offset, peek=True)
+        data = await job.read(stream, offset, peek=True, wait_ms=POLL_MS if follow else 0)
         await asyncio.to_thread(write_all, descriptor, data.data)
         offset = data.offset + len(data.data)
         if data.ended or not (data.data or follow):

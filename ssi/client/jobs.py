@@ -76,14 +76,16 @@ class JobHandle:
         reply = await system.ask(WaitJob(gpid=gpid, wait_ms=0), JobReply, node=location.node)
         return cls(system, reply.row)
 
-    async def read(self, stream: StreamName, offset: int, *, peek: bool = False) -> StreamData:
-        """Bytes from ``offset`` on; empty after about ten seconds without any."""
+    async def read(
+        self, stream: StreamName, offset: int, *, peek: bool = False, wait_ms: int = POLL_MS
+    ) -> StreamData:
+        """Bytes from ``offset`` on; empty after ``wait_ms`` without any."""
         body = ReadStream(
             gpid=self.row.gpid,
             stream=stream,
             offset=offset,
             limit_bytes=BULK_CHUNK_BYTES,
-            wait_ms=POLL_MS,
+            wait_ms=wait_ms,
             peek=peek,
         )
         return await self._ask(body, StreamData)

@@ -57,17 +57,13 @@ class SsiError(Exception):
     def from_wire(word: str, values: Mapping[str, FieldValue]) -> SsiError:
         """The error that a peer sent; one of a newer peer becomes :class:`RemoteError`."""
         kind = SsiError._by_word.get(word)
-        if kind is None:
-            return RemoteError(
-                remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items())
-            )
-        names = {field.name for field in fields(kind)}
-        try:
-            return kind(**{name: value for name, value in values.items() if name in names})
-        except TypeError:  # an older or newer peer left out a field that we need
-            return RemoteError(
-                remote_word=word, text=", ".join(f"{k}={v}" for k, v in values.items())
-            )
+        if kind is not None:
+            names = {field.name for field in fields(kind)}
+            try:
+                return kind(**{name: value for name, value in values.items() if name in names})
+            except TypeError:  # an older or newer peer left out a field that we need
+                pass
+        return RemoteError(remote_word=word, remote_fields=dict(values))
 
     @staticmethod
     def classes() -> dict[str, type[SsiError]]:
@@ -81,13 +77,14 @@ class RemoteError(SsiError):
 
     word = "remote-error"
     remote_word: str
-    text: str
+    remote_fields: dict[str, FieldValue]
 
     def what(self) -> str:
-        return f"a node answered {self.remote_word!r}: {self.text}"
+        text = ", ".join(f"{name}={value}" for name, value in self.remote_fields.items())
+        return f"a node answered {self.remote_word!r}: {text}"
 
     def advice(self) -> str:
-        return "its agent.log tells more; `ssi version` shows nodes of another version"
+        return "its agent.log tells more; `ssi nodes` shows nodes of another version"
 
 
 @dataclass(eq=False, kw_only=True)

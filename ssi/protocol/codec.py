@@ -14,7 +14,7 @@ import msgspec
 # An error is known by its word only once its class exists, so every module that has one which
 # crosses the wire is imported here, where failures become errors again.
 from ssi.model import checkpoint, launch, migration  # noqa: F401
-from ssi.model.errors import SsiError
+from ssi.model.errors import RemoteError, SsiError
 from ssi.protocol import refusals  # noqa: F401
 from ssi.protocol.envelope import (
     MAGIC,
@@ -161,7 +161,9 @@ def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
 
 
 def make_failure(request_id: bytes, error: SsiError) -> Failure:
-    """The failure that tells an asker of an error."""
+    """The failure that tells of an error; one of a newer peer is passed on as it came."""
+    if isinstance(error, RemoteError):
+        return Failure(request_id, error.remote_word, error.remote_fields)
     return Failure(request_id, error.word, error.wire_fields())
 
 
