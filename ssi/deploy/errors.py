@@ -172,7 +172,7 @@ class NoPython(SsiError):
         return f"{self.host}: it has no python3"
 
     def advice(self) -> str:
-        return "install Python 3.11 or newer there (apt-get install python3, dnf install python3.12)"
+        return "install Python 3.11 or newer there (apt install python3, dnf install python3.12)"
 
 
 @dataclass(eq=False, kw_only=True)
