@@ -193,8 +193,8 @@ class Dumped(Message, frozen=True, tag="dumped"):
     """The job is stopped and its images are written.
 
     Attributes:
-        state: What another shim needs beside the images: streams with what is buffered, pipe
-            inodes, terminal, pids. Opaque to the agent.
+        state: What another shim needs beside the files of the image directory, all of which
+            must travel (what the streams hold is there too). Opaque to the agent.
         freeze_started_s: CLOCK_REALTIME when the first process stopped.
     """
 
@@ -216,13 +216,18 @@ class RestoreHere(Message, frozen=True, tag="restore-here"):
 
 
 class Restore(Message, frozen=True, tag="restore"):
-    """To an empty shim: restores up to the barrier: :class:`Ready`."""
+    """To an empty shim: restores up to the barrier: :class:`Ready`.
+
+    Attributes:
+        logs: Directory for the logs of a detached job; empty: as where it comes from.
+    """
 
     criu: str
     images: str
     state: bytes
     cgroup: str
     epoch: int
+    logs: str = ""
 
 
 class Ready(Message, frozen=True, tag="ready"):

@@ -1,0 +1,134 @@
+"""The command lines of CRIU, and what its log says. Nothing is run here.
+
+CRIU is used inside the namespaces of a job, on the job's tree alone, so that it dumps no
+namespace and needs to know of no mount. Source: criu(8), CRIU 4.2 ``criu/action-scripts.c``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+GHOST_LIMIT: Final = "64M"
+"""Deleted files up to this size that a job holds open travel within the images."""
+
+KERNEL_FACTS: Final = Path("/run/criu.kdat")
+"""Where CRIU keeps what it found out about the kernel."""
+
+BARRIER_OUT: Final = "barrier.out"
+BARRIER_IN: Final = "barrier.in"
+BARRIER_LET_GO: Final = b"C\n"
+
+_BARRIER: Final = (
+    '[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0; '
+    f"printf R >{BARRIER_OUT}; read X <{BARRIER_IN}; "
+    '[ "$X" = C ]'
+)
+"""CRIU gives this to ``sh -c``, in the work directory, at every stage of a restore. After
+``post-restore`` all is there and nothing runs yet; a non-zero exit kills what was restored."""
+
+_CAP_SYS_RESOURCE: Final = 24
+_HARMLESS: Final = ("Can't setup RLIMIT_NOFILE", "Can't get default rlimit", "Unable to create tun")
+
+
+def find_criu() -> str:
+    """Path of CRIU on this machine; empty where there is none."""
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return shutil.which("criu", path=path) or ""
+
+
+def lacks_sys_resource(status: str) -> bool:
+    """Whether a process with that ``/proc/PID/status`` has root's powers but CAP_SYS_RESOURCE.
+
+    Then CRIU cannot touch a job of another uid, because prlimit(2) refuses; with the *real* ids of
+    the job's owner it can, as prlimit compares real ids.
+    """
+    for line in status.splitlines():
+        if line.startswith("CapEff:"):
+            return not int(line.split()[1], 16) >> _CAP_SYS_RESOURCE & 1
+    return False
+
+
+def check_arguments(criu: str) -> list[str]:
+    """Finds out about the kernel, and remembers it in :data:`KERNEL_FACTS`."""
+    return [criu, "check", "--no-default-config"]
+
+
+def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bool) -> list[str]:
+    """Dumps the tree of ``root`` into ``images`` and leaves it stopped.
+
+    Args:
+        criu: Its path.
+        root: First process, as CRIU sees it.
+        images: An existing directory.
+        work: An existing directory, for the log.
+        real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
+    """
+    return [
+        criu,
+        "dump",
+        "--tree",
+        str(root),
+        "--leave-stopped",
+        *_common(images, work, "dump.log", real_ids=real_ids),
+    ]
+
+
+def restore_arguments(
+    criu: str, images: str, work: str, pipes: Mapping[int, int], *, real_ids: bool
+) -> list[str]:
+    """Restores as a child of the caller, up to the barrier.
+
+    Args:
+        criu: Its path.
+        images: As :func:`dump_arguments` left them.
+        work: With the two fifos of the barrier.
+        pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
+        real_ids: As for the dump.
+    """
+    inherited = [f"fd[{fd}]:pipe[{inode}]" for inode, fd in pipes.items()]
+    return [
+        criu,
+        "restore",
+        "--restore-detached",
+        "--restore-sibling",
+        "--action-script",
+        _BARRIER,
+        *(part for key in inherited for part in ("--inherit-fd", key)),
+        *_common(images, work, "restore.log", real_ids=real_ids),
+    ]
+
+
+def first_error(log: str) -> str:
+    """The line of a log that tells best why CRIU failed; empty where none does."""
+    return next(iter(_errors(log.splitlines())), "")
+
+
+def _errors(lines: Iterable[str]) -> Iterable[str]:
+    for line in lines:
+        # (00.012345)   1003: Error (criu/files-reg.c:1234): Can't open file tmp/x
+        _, marked, told = line.partition("Error (")
+        if marked and not any(harmless in told for harmless in _HARMLESS):
+            yield told.partition("): ")[2].strip() or told
+
+
+def _common(images: str, work: str, log: str, *, real_ids: bool) -> list[str]:
+    return [
+        "--images-dir",
+        images,
+        "--work-dir",
+        work,
+        "--log-file",
+        log,
+        "-v2",
+        "--no-default-config",
+        "--manage-cgroups=ignore",
+        "--file-locks",
+        "--ghost-limit",
+        GHOST_LIMIT,
+        # nft refuses where real and effective uid differ; a job with a connection to outside is
+        # refused anyway.
+        *(("--network-lock", "skip") if real_ids else ()),
+    ]

@@ -1,0 +1,183 @@
+"""The source's side of a move: dump, and then either the job runs on here or its copy is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from nodeagent.mechanism import criu, namespaces
+from nodeagent.shim import tree
+from nodeagent.shim.imager import Imager, Run
+from nodeagent.shim.job import Job
+from nodeagent.shim.messages import Dump, Dumped, Ok
+from nodeagent.shim.server import Answer
+from nodeagent.shim.stage import Stage, Step
+from nodeagent.shim.state import STATE_VERSION, SavedJob, encode_state
+from nodeagent.shim.tree import Member
+from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed
+
+_STOPPED: Final = "Tt"
+
+
+class Dumping:
+    """Dumps the job and takes the consequences.
+
+    Attributes:
+        saved: The job as last dumped; None before.
+        images: Where, as the last request had it.
+        criu: The program, as the last request had it.
+    """
+
+    def __init__(self, job: Job, imager: Imager) -> None:
+        self.saved: SavedJob | None = None
+        self.images = Path()
+        self.criu = ""
+        self._job = job
+        self._imager = imager
+        self._stopped_before: frozenset[int] = frozenset()
+
+    def dump(self, request: Dump, answer: Answer) -> None:
+        """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
+
+        Raises:
+            WrongStage: There is no running job.
+            NotMovable: This shim has no namespaces, or the job a terminal.
+            DumpFailed: A process of the job is out of reach.
+        """
+        job = self._job
+        job.check(Step.DUMP)
+        check_movable(job)
+        members = tree.read_members()
+        check_complete(members, job.root)
+        self._stopped_before = frozenset(m.pid for m in members if m.state in _STOPPED)
+        self.images, self.criu = Path(request.images), request.criu
+        assert job.account is not None
+        real = self._imager.real_ids_of(job.account)
+        arguments = criu.dump_arguments(
+            request.criu,
+            job.root,
+            request.images,
+            str(self._imager.work),
+            real_ids=real is not None,
+        )
+        started_s = time.time()
+
+        def ended(failure: str | None) -> None:
+            job.doing = ""
+            try:
+                if failure is not None:
+                    raise DumpFailed(reason=failure)
+                state = self._save()
+            except DumpFailed as exc:
+                self._wake(tree.read_members())
+                job.run_on()
+                answer.fail(exc)
+                return
+            job.take(Step.DUMP)
+            elapsed_ms = (time.time() - started_s) * 1000
+            answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
+
+        self._imager.start(Run(arguments=arguments, log="dump.log", real=real), ended)
+        job.stdio.pause()
+        job.doing = "a dump"
+
+    def thaw(self) -> None:
+        """The dumped job runs on as if nothing had been.
+
+        Raises:
+            WrongStage: There is no dumped job.
+        """
+        job = self._job
+        job.check(Step.THAW)
+        if job.stage is Stage.RUNNING:
+            return
+        job.take(Step.THAW)
+        job.run_on()  # what was taken back from its pipes is there again before it reads
+        self._wake(tree.read_members())
+
+    def commit(self, answer: Answer) -> None:
+        """Answers once the dumped job is dead and reaped; its images and its state stay.
+
+        Raises:
+            WrongStage: There is no dumped job.
+        """
+        job = self._job
+        job.check(Step.COMMIT)
+        if job.stage is Stage.COMMITTED:
+            answer.give(Ok())
+            return
+        job.doing = "a commit"
+
+        def buried(failure: ShimFailed | None) -> None:
+            job.doing = ""
+            if failure is not None:
+                answer.fail(failure)
+                return
+            job.take(Step.COMMIT)
+            job.stdio.close()
+            answer.give(Ok())
+
+        job.bury(buried)
+
+    def _save(self) -> bytes:
+        """The state of the stopped job, with all that its pipes hold."""
+        job = self._job
+        assert job.account is not None
+        try:
+            job.stdio.collect()
+            streams = job.stdio.save(self.images)
+        except OSError as exc:
+            reason = f"its streams cannot be saved: {exc.strerror}"
+            raise DumpFailed(reason=reason) from exc
+        self.saved = SavedJob(
+            version=STATE_VERSION,
+            root=job.root,
+            last_pid=namespaces.last_pid(),
+            account=job.account,
+            streams=streams,
+            terminal=job.terminal_size,
+            logs=job.logs,
+            log_limit_bytes=job.log_limit_bytes,
+            lease_s=job.lease.lease_s,
+            note=job.note,
+        )
+        return encode_state(self.saved)
+
+    def _wake(self, members: Iterable[Member]) -> None:
+        """Continues what the dump stopped, and only that.
+
+        Children first: a shell that wakes before its child would be told that it stopped.
+        """
+        for member in tree.descendants(members, self._job.root):
+            if member.state in _STOPPED and member.pid not in self._stopped_before:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member.pid, signal.SIGCONT)
+
+
+def check_movable(job: Job) -> None:
+    """Holds when jobs of this shim can be dumped at all.
+
+    Raises:
+        NotMovable: They cannot.
+    """
+    if job.host is None:
+        raise NotMovable(reason="the agent that started it has no root")
+    if job.terminal is not None:
+        raise NotMovable(reason="it has a terminal")
+
+
+def check_complete(members: Iterable[Member], root: int) -> None:
+    """Holds when every process of the namespace is in the tree of the job.
+
+    Raises:
+        DumpFailed: One is not, and a move would leave it behind.
+    """
+    strangers = tree.outsiders(members, root, known=(1,))
+    if strangers:
+        names = ", ".join(f"{member.pid} ({member.name})" for member in strangers[:5])
+        raise DumpFailed(reason=f"these of its processes have left its tree: {names}")

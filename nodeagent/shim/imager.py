@@ -1,0 +1,139 @@
+"""Runs CRIU as a child of the shim, with a bound on its time, and tells how it went."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from nodeagent.mechanism import criu, namespaces
+from nodeagent.mechanism.loop import Loop
+from nodeagent.shim.child import Launch, fork_child, read_report
+from nodeagent.shim.messages import Account
+
+TIME_LIMIT_S: Final = 600.0
+"""Of one run; a gigabyte takes a few seconds."""
+
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+}
+_LOG_TAIL_BYTES: Final = 256 * 1024
+_log: Final = logging.getLogger(__name__)
+
+Done: TypeAlias = Callable[[str | None], None]
+"""Takes why a run failed; None when it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of CRIU.
+
+    Attributes:
+        log: Name of its log file in the work directory.
+        real: Whose real ids it must have; see :meth:`Imager.real_ids_of`.
+        inherited: Our descriptors that it finds under their numbers.
+        cgroup: That it joins, and what it restores with it; empty: ours.
+    """
+
+    arguments: Sequence[str]
+    log: str
+    real: Account | None = None
+    inherited: tuple[int, ...] = ()
+    cgroup: str = ""
+
+
+class Imager:
+    """Runs CRIU, once at a time.
+
+    Attributes:
+        work: Directory for its logs and for the barrier of a restore.
+        pid: Of the run; 0 between runs.
+    """
+
+    def __init__(self, loop: Loop, work: Path) -> None:
+        self.work = work
+        self.pid = 0
+        self._loop = loop
+
+    def real_ids_of(self, account: Account) -> Account | None:
+        """The account whose real ids CRIU must have on this machine; None for root's own."""
+        if account.uid == 0:
+            return None
+        status = Path("/proc/self/status").read_text()
+        return account if criu.lacks_sys_resource(status) else None
+
+    def start(self, run: Run, done: Done) -> None:
+        """Starts it; ``done`` is called once it has ended.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        if run.real is not None and not criu.KERNEL_FACTS.exists():
+            # With ids of its own it cannot find these out; root leaves them for it.
+            check = Run(arguments=criu.check_arguments(run.arguments[0]), log="")
+            self._start(check, lambda _: self._start(run, done))
+        else:
+            self._start(run, done)
+
+    def kill(self) -> None:
+        """Ends the run; a tree that it was dumping runs on."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _start(self, run: Run, done: Done) -> None:
+        assert self.pid == 0
+        self.work.mkdir(mode=0o711, exist_ok=True)
+        null = os.open("/dev/null", os.O_RDWR)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        output = os.open(self.work / "output", flags, 0o600)
+        before = namespaces.last_pid()
+        # A low number for CRIU and its helpers: those above are the job's, also after a restore.
+        namespaces.set_last_pid(1)
+        launch = Launch(
+            argv=tuple(run.arguments),
+            environment=_ENVIRONMENT,
+            stdio=(null, output, output),
+            inherited=run.inherited,
+            real_account=run.real,
+            cgroup=run.cgroup,
+        )
+        try:
+            self.pid, report = fork_child(launch)
+        finally:
+            os.close(null)
+            os.close(output)
+            namespaces.set_last_pid(before)
+        timer = self._loop.call_after(TIME_LIMIT_S, self.kill)
+
+        def ended(status: int) -> None:
+            timer.cancel()
+            self.pid = 0
+            refusal = read_report(report)
+            reason = refusal.what() if refusal is not None else self._reason(status, run.log)
+            _log.info("event=criu-ended command=%s status=%d", run.arguments[1], status)
+            done(reason)
+
+        self._loop.on_exit(self.pid, ended)
+
+    def _reason(self, status: int, log: str) -> str | None:
+        if status == 0:
+            return None
+        for name in (log, "output"):
+            told = criu.first_error(self._tail(name)) if name else ""
+            if told:
+                return told
+        if status == 128 + signal.SIGKILL:
+            return f"criu was killed, perhaps after {TIME_LIMIT_S:.0f} s"
+        return f"criu ended with status {status}"
+
+    def _tail(self, name: str) -> str:
+        try:
+            with (self.work / name).open("rb") as file:
+                return file.read(_LOG_TAIL_BYTES).decode(errors="replace")
+        except OSError:
+            return ""

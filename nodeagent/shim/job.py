@@ -1,0 +1,232 @@
+"""The job of a shim: its first process, its streams, its stage, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from nodeagent.files import replace_file
+from nodeagent.mechanism import namespaces
+from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.namespaces import HostProc
+from nodeagent.shim import stdio
+from nodeagent.shim.child import Launch, fork_child, read_report
+from nodeagent.shim.lease import GRACE_S, Lease
+from nodeagent.shim.messages import Account, Start
+from nodeagent.shim.stage import Stage, Step, next_stage
+from nodeagent.shim.stdio import Stdio
+from nodeagent.shim.terminal import ControllingTerminal
+from ssi.model.checkpoint import ShimFailed, WrongStage
+from ssi.model.errors import SsiError
+from ssi.model.job import Terminal
+from ssi.model.launch import StartFailed
+
+_log: Final = logging.getLogger(__name__)
+
+Started: TypeAlias = Callable[[SsiError | None], None]
+Buried: TypeAlias = Callable[[ShimFailed | None], None]
+
+DEATH_LIMIT_S: Final = 10.0
+"""For all processes of a killed job to be gone."""
+
+
+class Job:
+    """See the module.
+
+    Attributes:
+        directory: Of the shim; ``exit.json`` is written there.
+        host: The host's /proc, where the job has pids of its own; None where it shares the host's.
+        doing: What is under way between two stages; empty: nothing.
+        root: The first process, as the job sees it; 0 where there is none.
+        cgroup: Directory of its cgroup; empty for none.
+        logs: Directory of its logs; empty for a foreground job.
+    """
+
+    def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
+        self.loop = loop
+        self.directory = directory
+        self.host = host
+        self.stage = Stage.EMPTY
+        self.doing = ""
+        self.root = 0
+        self.exit_status: int | None = None
+        self.epoch = 1
+        self.note = b""
+        self.account: Account | None = None
+        self.stdio = Stdio()
+        self.terminal: ControllingTerminal | None = None
+        self.terminal_size: Terminal | None = None
+        self.cgroup = ""
+        self.logs = ""
+        self.log_limit_bytes = 0
+        self.lease = Lease(0, time.monotonic())
+
+    def check(self, step: Step) -> None:
+        """Holds when the job can take ``step`` now.
+
+        Raises:
+            WrongStage: It cannot, or something else is under way.
+        """
+        next_stage(self.stage, step)
+        if self.doing:
+            raise WrongStage(request=step, stage=f"{self.stage}, with {self.doing} under way")
+
+    def take(self, step: Step) -> None:
+        """The job is where ``step`` leads."""
+        to = next_stage(self.stage, step)
+        _log.info("event=step step=%s from=%s to=%s root=%d", step, self.stage, to, self.root)
+        self.stage = to
+
+    def start(self, request: Start, started: Started) -> None:
+        """Starts the command; ``started`` is called once it is known whether it was executed.
+
+        Raises:
+                WrongStage: There is a job already.
+            StartFailed: Its streams or its process cannot be made.
+        """
+        self.check(Step.START)
+        self.account, self.cgroup = request.account, request.cgroup
+        self.logs, self.log_limit_bytes = request.logs, request.log_limit_bytes
+        try:
+            self._open_streams(request)
+            if self.host is not None:
+                namespaces.set_last_pid(request.pid_base)
+            pid, report = fork_child(self._launch(request))
+        except OSError as exc:
+            self.forget()
+            reason = exc.strerror or str(exc)
+            raise StartFailed(command=request.argv[0], step="shim", reason=reason) from exc
+        self.doing = "a start"
+        self.stdio.close_job_ends()
+        self.loop.watch(report, readable=lambda: self._executed(report, request, started))
+        self.adopt(pid)
+
+    def adopt(self, root: int) -> None:
+        """From now on the job is the tree of that child."""
+        self.root = root
+        self.loop.on_exit(root, lambda status: self._root_ended(root, status))
+
+    def renew(self, lease_s: float | None = None) -> None:
+        """Somebody still wants the job."""
+        self.lease.renew(time.monotonic(), lease_s)
+
+    def root_on_host(self) -> int:
+        """What the host calls its first process; 0 where there is none."""
+        if not self.root or self.exit_status is not None:
+            return 0
+        return self.root if self.host is None else self.host.pid_of(self.root)
+
+    def resize(self, size: Terminal) -> None:
+        """Its terminal has another size; a job with pipes does not care."""
+        if self.terminal is not None:
+            self.terminal_size = size
+            self.terminal.resize(size)
+
+    def hang_up(self) -> None:
+        """Tells the job that its user is gone, and kills it if it does not end in time."""
+        _log.info("event=hang-up root=%d", self.root)
+        self._signal(signal.SIGHUP)
+        self.loop.call_after(GRACE_S, lambda: self._signal(signal.SIGKILL))
+
+    def bury(self, buried: Buried) -> None:
+        """Kills and reaps every process of the job's pid namespace, then calls ``buried``."""
+        # As pid 1 that is everybody but us; anywhere else it would be the whole machine.
+        assert os.getpid() == 1
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        late = self.loop.call_after(
+            DEATH_LIMIT_S,
+            lambda: buried(ShimFailed(reason=f"not dead {DEATH_LIMIT_S:.0f} s after SIGKILL")),
+        )
+
+        def childless() -> None:
+            if late.pending:
+                late.cancel()
+                buried(None)
+
+        self.loop.when_childless(childless)
+
+    def run_on(self) -> None:
+        """The job runs, here, from now: its streams move, and if it has ended that is told."""
+        self.stdio.resume()
+        self.renew()
+        if self.exit_status is not None:
+            self._end()
+
+    def forget(self) -> None:
+        """Nothing of it is left here, so the shim is as good as new."""
+        self.stdio.close()
+        self.stdio = Stdio()
+        self.root, self.exit_status = 0, None
+
+    def _launch(self, request: Start) -> Launch:
+        ends = self.stdio.job_ends
+        return Launch(
+            argv=request.argv,
+            environment=request.environment,
+            stdio=(ends["stdin"], ends["stdout"], ends["stderr"]),
+            cwds=request.cwds,
+            account=request.account,
+            cgroup=request.cgroup,
+            terminal=self.terminal is not None,
+            job=self.host is not None,
+        )
+
+    def _open_streams(self, request: Start) -> None:
+        if request.logs:
+            logs = Path(request.logs)
+            self.stdio = stdio.logged(self.loop, logs, request.log_limit_bytes)
+        elif request.terminal is not None:
+            self.terminal_size = request.terminal
+            self.terminal = ControllingTerminal(request.terminal, request.account)
+            self.stdio = stdio.of_terminal(self.loop, self.terminal)
+        else:
+            self.stdio = stdio.pipes(self.loop)
+
+    def _executed(self, report: int, request: Start, started: Started) -> None:
+        self.loop.watch(report)
+        self.doing = ""
+        refusal = read_report(report)
+        if refusal is not None:
+            self.forget()
+            started(refusal)
+            return
+        self.take(Step.START)
+        self.renew(request.lease_s)
+        self.run_on()
+        started(None)
+
+    def _root_ended(self, root: int, status: int) -> None:
+        if root != self.root:
+            return  # a child that could not execute its command was not the job
+        self.exit_status = status
+        if self.stage is Stage.RUNNING and not self.doing:
+            self._end()
+
+    def _end(self) -> None:
+        self.take(Step.EXIT)
+        if self.terminal is not None:
+            self.terminal.release()
+        told = {"exit_status": self.exit_status, "ended_ms": int(time.time() * 1000)}
+        try:
+            path = self.directory / "exit.json"
+            replace_file(path, json.dumps(told).encode(), durable=False)
+        except OSError as exc:
+            _log.warning("event=exit-not-written reason=%s", exc.strerror)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if not self.root or self.exit_status is not None:
+            return
+        groups = {self.root}  # it leads its group, with pipes and with a terminal
+        if self.terminal is not None:
+            groups.add(self.terminal.foreground_group())
+        for group in groups - {0}:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, number)

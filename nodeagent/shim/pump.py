@@ -1,0 +1,183 @@
+"""Moves bytes between a job's pipes (or terminal) and the streams that the shim holds.
+
+Both ends watch their descriptor only while there is something to do, so that a stream without a
+reader, or a job that does not read, costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from nodeagent.mechanism.loop import Loop
+from nodeagent.shim.sink import Sink
+from nodeagent.shim.stream import Stream
+
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class Inlet:
+    """Writes the bytes of a stream to the job.
+
+    Attributes:
+        stream: What the job has not been given yet.
+        closed: The job reads no more.
+    """
+
+    def __init__(self, loop: Loop, descriptor: int, stream: Stream, *, terminal: bool) -> None:
+        """Starts paused. It owns ``descriptor`` from now on, the write end of a pipe or a pty."""
+        self.stream = stream
+        self.closed = False
+        self._loop = loop
+        self._descriptor: int | None = descriptor
+        self._paused = True
+        self._terminal = terminal
+        # Neither reads nor writes, so it holds the pipe open for nobody, but leads to it: what
+        # is in the pipe can be taken back whoever else has closed his end.
+        self._pipe = None if terminal else os.open(f"/proc/self/fd/{descriptor}", os.O_PATH)
+
+    def take(self, offset: int, data: bytes, *, end: bool) -> None:
+        """Takes what there is room for; nothing while paused."""
+        if not self._paused:
+            self.stream.accept(offset, data, end=end)
+            self.flush()
+
+    def resume(self) -> None:
+        """Moves bytes from now on."""
+        self._paused = False
+        self.flush()
+
+    def pause(self) -> None:
+        """Moves none, takes none."""
+        self._paused = True
+        if self._descriptor is not None:
+            self._loop.watch(self._descriptor)
+
+    def flush(self) -> None:
+        """Writes what the job takes now."""
+        if self._paused or self.closed:
+            return
+        if self._descriptor is None and self.stream.held:
+            # It was at its end, and then bytes were taken back.
+            self._descriptor = os.open(f"/proc/self/fd/{self._pipe}", os.O_WRONLY | os.O_NONBLOCK)
+        while self._descriptor is not None and self.stream.held:
+            _, data = self.stream.peek(self.stream.start, _CHUNK_BYTES)
+            try:
+                written = os.write(self._descriptor, data)
+            except BlockingIOError:
+                break
+            except OSError:  # EPIPE, or EIO of a terminal: nobody will read
+                self.closed = True
+                self.stream.forget(self.stream.end)
+                self._let_go()
+                return
+            self.stream.forget(self.stream.start + written)
+        self._settle()
+
+    def take_back(self) -> None:
+        """Bytes that the job has not read from its pipe are in the stream again; when paused."""
+        assert self._paused
+        if self.closed or self._pipe is None:
+            return
+        reader = os.open(f"/proc/self/fd/{self._pipe}", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            unread = bytearray()
+            while chunk := _read_now(reader):
+                unread += chunk
+            self.stream.put_back(bytes(unread))
+        finally:
+            os.close(reader)
+
+    def close(self) -> None:
+        """Lets go of the pipe; the stream stays as it is."""
+        self._let_go()
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    def _settle(self) -> None:
+        if self._descriptor is None:
+            return
+        if self.stream.ended and not self.stream.held and not self._terminal:
+            self._let_go()
+        else:
+            self._loop.watch(self._descriptor, writable=self.flush if self.stream.held else None)
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            self._loop.watch(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Outlet:
+    """Reads what the job writes into a sink."""
+
+    def __init__(self, loop: Loop, descriptor: int, sink: Sink) -> None:
+        """Starts paused."""
+        self.sink = sink
+        self._loop = loop
+        self._descriptor: int | None = descriptor
+        self._paused = True
+
+    def resume(self) -> None:
+        """Moves bytes from now on."""
+        self._paused = False
+        self.settle()
+
+    def pause(self) -> None:
+        """Moves none."""
+        self._paused = True
+        if self._descriptor is not None:
+            self._loop.watch(self._descriptor)
+
+    def settle(self) -> None:
+        """Watches the pipe if, and only if, the sink has room."""
+        if self._descriptor is not None and not self._paused:
+            self._loop.watch(self._descriptor, readable=self._pump if self.sink.room else None)
+
+    def drain(self) -> None:
+        """Takes all that is in the pipe now, whatever room there is: it must not be lost.
+
+        The end of the stream is not noticed here: a job that was killed after its dump closed
+        its pipes, and lives on elsewhere.
+        """
+        while self._descriptor is not None and (data := _read_now(self._descriptor)):
+            self.sink.take(data)
+
+    def close(self) -> None:
+        """Lets go of the pipe; the sink stays as it is."""
+        if self._descriptor is not None:
+            self._loop.watch(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def finish(self) -> None:
+        """Nobody is left who could write: takes the rest and ends the stream."""
+        self.drain()
+        self.close()
+        if not self.sink.ended:
+            self.sink.finish()
+
+    def _pump(self) -> None:
+        assert self._descriptor is not None
+        try:
+            data = os.read(self._descriptor, min(self.sink.room, _CHUNK_BYTES))
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: the last process closed the terminal
+            data = b""
+        if data:
+            self.sink.take(data)
+            self.settle()
+        else:
+            self.close()
+            self.sink.finish()
+
+
+def _read_now(descriptor: int) -> bytes:
+    """What is there now, up to a chunk; empty where there is nothing, or never will be."""
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except OSError:  # EAGAIN; EIO of a terminal
+        return b""

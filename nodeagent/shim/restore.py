@@ -1,0 +1,201 @@
+"""The destination's side of a move, and the source's when a move came to nothing after all.
+
+A restored job stands at the barrier until it is resumed: complete, and not running. Whatever goes
+wrong before leaves nothing of it here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from nodeagent.mechanism import criu, namespaces
+from nodeagent.shim import stdio
+from nodeagent.shim.barrier import Barrier
+from nodeagent.shim.dump import Dumping
+from nodeagent.shim.imager import Imager, Run
+from nodeagent.shim.job import Job
+from nodeagent.shim.messages import Ready, Restore, Resumed
+from nodeagent.shim.server import Answer
+from nodeagent.shim.stage import Stage, Step
+from nodeagent.shim.state import SavedJob, decode_state
+from ssi.model.checkpoint import NotMovable, RestoreFailed
+from ssi.model.errors import SsiError
+
+_log: Final = logging.getLogger(__name__)
+
+Outcome: TypeAlias = Callable[[SsiError | None], None]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One restore under way: who waits for its next step, and the barrier that it comes to."""
+
+    saved: SavedJob
+    barrier: Barrier
+    outcome: Outcome
+    reached: bool = False
+
+
+class Restoring:
+    """Makes a running job of images."""
+
+    def __init__(self, job: Job, imager: Imager, dumping: Dumping) -> None:
+        self._job = job
+        self._imager = imager
+        self._dumping = dumping
+        self._attempt: _Attempt | None = None
+        self._resumed_s = 0.0
+
+    def restore(self, request: Restore, answer: Answer) -> None:
+        """Answers with :class:`Ready` once the job stands at the barrier.
+
+        Raises:
+            WrongStage: The shim holds a job.
+            NotMovable: It has no namespaces.
+            RestoreFailed: The state cannot be used.
+        """
+        job = self._job
+        job.check(Step.RESTORE)
+        saved = decode_state(request.state)
+        if request.logs:
+            saved = saved.in_logs(request.logs)
+        job.cgroup = request.cgroup
+        started_s = time.monotonic()
+
+        def outcome(failure: SsiError | None) -> None:
+            job.doing = ""
+            if failure is not None:
+                answer.fail(failure)
+                return
+            job.take(Step.RESTORE)
+            job.epoch = request.epoch
+            elapsed_ms = (time.monotonic() - started_s) * 1000
+            answer.give(Ready(restore_ms=elapsed_ms, root_pid=job.root_on_host()))
+
+        self._begin(saved, request.criu, Path(request.images), outcome)
+
+    def resume(self, answer: Answer) -> None:
+        """Answers with :class:`Resumed` once the job that stands at the barrier runs.
+
+        Raises:
+            WrongStage: None stands there.
+        """
+        job = self._job
+        job.check(Step.RESUME)
+        if job.stage is Stage.RUNNING:
+            answer.give(Resumed(at_s=self._resumed_s))
+            return
+
+        def outcome(failure: SsiError | None) -> None:
+            if failure is not None:
+                job.take(Step.DROP)
+                answer.fail(failure)
+                return
+            job.take(Step.RESUME)
+            job.run_on()
+            answer.give(Resumed(at_s=self._resumed_s))
+
+        self._let_go(outcome)
+
+    def restore_here(self, outcome: Outcome) -> None:
+        """Runs the job again from the images of its last dump, in its old shim.
+
+        Raises:
+            WrongStage: There are none, or the job lives.
+        """
+        job, dumping = self._job, self._dumping
+        job.check(Step.RESTORE_HERE)
+        assert dumping.saved is not None
+        job.forget()
+
+        def resumed(failure: SsiError | None) -> None:
+            if failure is None:
+                job.take(Step.RESTORE_HERE)
+                job.run_on()
+            outcome(failure)
+
+        def reached(failure: SsiError | None) -> None:
+            job.doing = ""
+            if failure is not None:
+                outcome(failure)
+            else:
+                self._let_go(resumed)
+
+        self._begin(dumping.saved, dumping.criu, dumping.images, reached)
+
+    def _begin(self, saved: SavedJob, program: str, images: Path, outcome: Outcome) -> None:
+        """Starts CRIU; ``outcome`` is called at the barrier, or when it did not come so far."""
+        job, work = self._job, self._imager.work
+        if job.host is None:
+            raise NotMovable(reason="the agent that is to take it has no root")
+        real = self._imager.real_ids_of(saved.account)
+        job.stdio = stdio.restored(
+            job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes
+        )
+        work.mkdir(mode=0o711, exist_ok=True)
+        barrier = Barrier(job.loop, work, saved.account.uid if real is not None else 0)
+        ends = job.stdio.job_ends
+        inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
+        arguments = criu.restore_arguments(
+            program, str(images), str(work), inodes, real_ids=real is not None
+        )
+        self._attempt = attempt = _Attempt(saved, barrier, outcome)
+        barrier.when_reached(lambda: self._reached(attempt))
+        run = Run(
+            arguments=arguments,
+            log="restore.log",
+            real=real,
+            inherited=tuple(inodes.values()),
+            cgroup=job.cgroup,
+        )
+        self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
+        job.doing = "a restore"
+
+    def _reached(self, attempt: _Attempt) -> None:
+        job, saved = self._job, attempt.saved
+        attempt.reached = True
+        job.stdio.close_job_ends()
+        job.account, job.terminal_size = saved.account, saved.terminal
+        job.logs, job.log_limit_bytes = saved.logs, saved.log_limit_bytes
+        job.note = job.note or saved.note
+        job.renew(saved.lease_s)
+        job.adopt(saved.root)
+        attempt.outcome(None)
+
+    def _let_go(self, outcome: Outcome) -> None:
+        assert self._attempt is not None
+        self._job.doing = "a resume"
+        self._attempt.outcome = outcome
+        self._attempt.barrier.let_go()
+
+    def _criu_ended(self, attempt: _Attempt, failure: str | None) -> None:
+        """After the barrier CRIU ends when the job runs; any other end is a failure."""
+        job = self._job
+        self._attempt = None
+        attempt.barrier.remove()
+        let_go = job.doing == "a resume"
+        if failure is None and attempt.reached and let_go:
+            self._resumed_s = time.time()
+            job.doing = ""
+            namespaces.set_last_pid(max(attempt.saved.last_pid, namespaces.last_pid()))
+            attempt.outcome(None)
+            return
+        error = RestoreFailed(reason=failure or "criu ended before its time")
+        _log.error("event=restore-failed reason=%r reached=%s", error.reason, attempt.reached)
+        waiting = not attempt.reached or let_go
+
+        def buried(late: SsiError | None) -> None:
+            job.doing = ""
+            job.forget()
+            if waiting:
+                attempt.outcome(late or error)
+            else:  # nobody waits at the barrier; the next request finds an empty shim
+                job.take(Step.DROP)
+
+        job.doing = "a clearing up"
+        job.bury(buried)

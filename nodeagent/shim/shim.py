@@ -1,0 +1,223 @@
+"""The shim: answers the agent's requests for its one job, and ends when nothing is left to hold."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Final, assert_never
+
+from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.namespaces import HostProc
+from nodeagent.shim import messages as m
+from nodeagent.shim.dump import Dumping
+from nodeagent.shim.imager import Imager
+from nodeagent.shim.job import Job
+from nodeagent.shim.restore import Restoring
+from nodeagent.shim.server import Answer, Attempt, Server
+from nodeagent.shim.stage import MAY_END, Stage
+from ssi.model.checkpoint import WrongStage
+from ssi.model.errors import SsiError
+
+EMPTY_LIMIT_S: Final = 600.0
+"""A shim whose agent never gives it a job ends after that time."""
+
+_MOST_DATA_BYTES: Final = 1024 * 1024
+_log: Final = logging.getLogger(__name__)
+
+
+class Shim:
+    """One job and the requests for it."""
+
+    def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
+        self._loop = loop
+        self._host = host
+        self._job = Job(loop, directory, host)
+        imager = Imager(loop, directory / "criu")
+        self._dumping = Dumping(self._job, imager)
+        self._restoring = Restoring(self._job, imager, self._dumping)
+        self._server: Server | None = None
+        self._released = False
+        self._clearing = False
+        self._asked_s = time.monotonic()
+        self._lease_timer = loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+        loop.after_events(self._look_around)
+
+    def serve(self, server: Server) -> None:
+        """From now on requests come from there."""
+        self._server = server
+
+    def handle(self, request: m.RequestMessage, answer: Answer) -> None:
+        """Answers one request, now or later.
+
+        Raises:
+            SsiError: It cannot be done.
+        """
+        self._asked_s = time.monotonic()
+        match request:
+            case m.GetStatus():
+                self._await_end(request, answer)
+            case m.Read():
+                self._read(request, answer)
+            case m.Write():
+                self._write(request, answer)
+            case m.Start():
+                self._job.start(request, lambda failure: self._tell_status(answer, failure))
+            case m.SetNote() | m.Renew() | m.Resize():
+                self._adjust(request)
+                answer.give(m.Ok())
+            case m.Release():
+                self._release(answer)
+            case m.Dump() | m.Thaw() | m.Commit() | m.RestoreHere() | m.Restore() | m.Resume():
+                self._move(request, answer)
+            case m.ForkShim():
+                raise WrongStage(request="fork-shim", stage="held by a shim")
+            case _:
+                assert_never(request)
+
+    def _adjust(self, request: m.SetNote | m.Renew | m.Resize) -> None:
+        match request:
+            case m.SetNote():
+                self._job.note = request.note
+            case m.Renew():
+                self._job.renew(request.lease_s)
+                self._lease_timer.cancel()
+            case m.Resize():
+                self._job.resize(request.terminal)
+
+    def _move(
+        self,
+        request: m.Dump | m.Thaw | m.Commit | m.RestoreHere | m.Restore | m.Resume,
+        answer: Answer,
+    ) -> None:
+        match request:
+            case m.Dump():
+                self._dumping.dump(request, answer)
+            case m.Thaw():
+                self._dumping.thaw()
+                answer.give(m.Ok())
+            case m.Commit():
+                self._dumping.commit(answer)
+            case m.Restore():
+                self._restoring.restore(request, answer)
+            case m.Resume():
+                self._restoring.resume(answer)
+            case m.RestoreHere():
+                self._restoring.restore_here(lambda failure: self._tell_status(answer, failure))
+
+    def _status(self) -> m.Status:
+        job = self._job
+        return m.Status(
+            stage=job.stage,
+            shim_pid=os.getpid() if self._host is None else self._host.own_pid(),
+            exit_status=job.exit_status if job.stage is Stage.EXITED else None,
+            root_pid=job.root_on_host(),
+            note=job.note,
+            epoch=job.epoch,
+        )
+
+    def _tell_status(self, answer: Answer, failure: SsiError | None) -> None:
+        if failure is None:
+            answer.give(self._status())
+        else:
+            answer.fail(failure)
+
+    def _poll(self, answer: Answer, wait_ms: int, attempt: Attempt) -> None:
+        assert self._server is not None
+        self._server.long_poll(answer, wait_ms, attempt)
+
+    def _await_end(self, request: m.GetStatus, answer: Answer) -> None:
+        def attempt(expired: bool) -> m.Status | None:
+            return self._status() if expired or self._job.stage is Stage.EXITED else None
+
+        self._poll(answer, request.wait_ms, attempt)
+
+    def _read(self, request: m.Read, answer: Answer) -> None:
+        job = self._job
+        job.renew()
+        limit_bytes = min(max(1, request.limit_bytes), _MOST_DATA_BYTES)
+
+        def attempt(expired: bool) -> m.Data | None:
+            outlet = job.stdio.outlets.get(request.stream)
+            if outlet is None:
+                if job.stage is Stage.EMPTY:
+                    raise WrongStage(request="read", stage=job.stage)
+                return m.Data(offset=request.offset, data=b"", ended=True)
+            sink = outlet.sink
+            offset, data = sink.read(request.offset, limit_bytes, peek=request.peek)
+            outlet.settle()
+            ended = sink.ended and offset + len(data) >= sink.end
+            if not (data or ended or expired):
+                return None
+            return m.Data(offset=offset, data=data, ended=ended)
+
+        self._poll(answer, request.wait_ms, attempt)
+
+    def _write(self, request: m.Write, answer: Answer) -> None:
+        job = self._job
+        job.renew()
+        wanted = request.offset + len(request.data)
+
+        def attempt(expired: bool) -> m.Accepted | None:
+            inlet = job.stdio.inlet
+            if job.stage is Stage.EMPTY:
+                raise WrongStage(request="write", stage=job.stage)
+            if inlet is None or inlet.closed or job.stage is Stage.EXITED:
+                return m.Accepted(offset=request.offset, closed=True)
+            before = inlet.stream.end
+            inlet.take(request.offset, request.data, end=request.end)
+            stream = inlet.stream
+            progress = stream.end > before or (stream.end >= wanted and not request.end)
+            if progress or stream.ended or inlet.closed or expired:
+                return m.Accepted(offset=stream.end, closed=inlet.closed)
+            return None
+
+        self._poll(answer, request.wait_ms, attempt)
+
+    def _release(self, answer: Answer) -> None:
+        if self._job.stage not in MAY_END or self._job.doing:
+            raise WrongStage(request="release", stage=self._job.doing or self._job.stage)
+        self._released = True
+        answer.give(m.Ok())
+
+    def _look_around(self) -> None:
+        """After each batch of events: is the lease over, or the work of this shim?"""
+        job = self._job
+        if job.stage is Stage.EXITED:
+            # As after a logout over ssh: what the job left in the background lives on, and this
+            # shim with it. Only then is there nothing to hold.
+            if not self._clearing and (self._released or job.logs):
+                self._clearing = True
+                self._loop.when_childless(self._end)
+        elif self._released:
+            self._end()
+        if not self._lease_timer.pending and not job.logs:
+            left_s = job.lease.time_left_s(time.monotonic())
+            if left_s is not None:
+                self._lease_timer = self._loop.call_after(left_s, self._check_lease)
+
+    def _check_lease(self) -> None:
+        job = self._job
+        assert self._server is not None
+        if self._server.awaited:
+            job.renew()  # whoever waits in a long poll is there
+        if job.lease.time_left_s(time.monotonic()) != 0:
+            return
+        if job.stage is Stage.EXITED:
+            self._released = True
+        elif job.stage is Stage.RUNNING:
+            job.hang_up()
+        job.renew()  # if it does not help, once more
+
+    def _check_forgotten(self) -> None:
+        if self._job.stage is Stage.EMPTY and not self._job.doing:
+            if time.monotonic() - self._asked_s >= EMPTY_LIMIT_S:
+                self._end()
+            else:
+                self._lease_timer = self._loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+
+    def _end(self) -> None:
+        _log.info("event=end stage=%s", self._job.stage)
+        self._job.stdio.finish()
+        self._loop.stop()

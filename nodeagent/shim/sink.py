@@ -1,0 +1,65 @@
+"""Where the output of a job goes: memory for a foreground job, files for a detached one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nodeagent.shim.stream import Stream
+
+
+class Sink(Protocol):
+    """What an output stream is written to and read from."""
+
+    @property
+    def room(self) -> int:
+        """How many bytes it takes now; 0 lets the job wait."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no byte follows."""
+
+    @property
+    def end(self) -> int:
+        """The number that the next byte will have."""
+
+    def take(self, data: bytes) -> None:
+        """Takes bytes; more than :attr:`room` where they would be lost otherwise."""
+
+    def finish(self) -> None:
+        """No byte follows."""
+
+    def read(self, offset: int, limit_bytes: int, *, peek: bool) -> tuple[int, bytes]:
+        """Bytes from ``offset`` on, or the first that there are; with their number.
+
+        Bytes before ``offset`` may be forgotten, unless ``peek``.
+        """
+
+
+class MemorySink:
+    """The bytes that no reader has confirmed yet."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    @property
+    def room(self) -> int:
+        return self.stream.room
+
+    @property
+    def ended(self) -> bool:
+        return self.stream.ended
+
+    @property
+    def end(self) -> int:
+        return self.stream.end
+
+    def take(self, data: bytes) -> None:
+        self.stream.append(data)
+
+    def finish(self) -> None:
+        self.stream.finish()
+
+    def read(self, offset: int, limit_bytes: int, *, peek: bool) -> tuple[int, bytes]:
+        if not peek:
+            self.stream.forget(offset)
+        return self.stream.peek(offset, limit_bytes)

@@ -1,0 +1,206 @@
+"""The standard streams of a job: pipes or a terminal at the job's side, numbered bytes at ours."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nodeagent.mechanism.loop import Loop
+from nodeagent.shim.log import Log
+from nodeagent.shim.pump import Inlet, Outlet
+from nodeagent.shim.sink import MemorySink, Sink
+from nodeagent.shim.state import SavedStream, save_bytes, stream_file
+from nodeagent.shim.stream import Stream
+from nodeagent.shim.terminal import ControllingTerminal
+from ssi.model.checkpoint import RestoreFailed
+from ssi.model.job import StreamName
+
+_OUTPUTS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
+
+
+@dataclass(slots=True)
+class Stdio:
+    """What the shim holds of a job's streams; all of it starts paused.
+
+    Attributes:
+        inlet: None where the job reads /dev/null.
+        job_ends: The job's ends by stream, until :meth:`close_job_ends`.
+        inodes: Of the pipes, as /proc and CRIU call them.
+    """
+
+    inlet: Inlet | None = None
+    outlets: dict[StreamName, Outlet] = field(default_factory=dict)
+    job_ends: dict[StreamName, int] = field(default_factory=dict)
+    inodes: dict[StreamName, int] = field(default_factory=dict)
+    capacities: dict[StreamName, int] = field(default_factory=dict)
+
+    def close_job_ends(self) -> None:
+        """The job has its ends now."""
+        for descriptor in set(self.job_ends.values()):
+            os.close(descriptor)
+        self.job_ends.clear()
+
+    def resume(self) -> None:
+        """Bytes move."""
+        for pump in self._pumps():
+            pump.resume()
+
+    def pause(self) -> None:
+        """No byte moves."""
+        for pump in self._pumps():
+            pump.pause()
+
+    def collect(self) -> None:
+        """What is in the pipes is in the streams; the job is stopped and the pumps are paused."""
+        if self.inlet is not None:
+            self.inlet.take_back()
+        for outlet in self.outlets.values():
+            outlet.drain()
+
+    def finish(self) -> None:
+        """No process is left that could write."""
+        for outlet in self.outlets.values():
+            outlet.finish()
+
+    def close(self) -> None:
+        """Lets go of all pipes; what is held in memory or logs stays."""
+        for pump in self._pumps():
+            pump.close()
+        self.close_job_ends()
+
+    def save(self, images: Path) -> tuple[SavedStream, ...]:
+        """Writes what is held beside the images; see :meth:`collect`.
+
+        Raises:
+            OSError: No room for it.
+        """
+        saved: list[SavedStream] = []
+        if self.inlet is not None:
+            stream = self.inlet.stream
+            save_bytes(images, "stdin", stream.peek(stream.start, stream.held)[1])
+            closed = self.inlet.closed
+            saved.append(self._saved("stdin", stream.start, ended=stream.ended, gone=closed))
+        for name, outlet in self.outlets.items():
+            sink = outlet.sink
+            if isinstance(sink, Log):
+                save_bytes(images, name, sink.content())
+                start, note = 0, sink.note
+            else:
+                start, held = sink.read(0, sink.end, peek=True)
+                save_bytes(images, name, held)
+                note = b""
+            saved.append(self._saved(name, start, ended=sink.ended, gone=sink.ended, note=note))
+        return tuple(saved)
+
+    def _pumps(self) -> Iterable[Inlet | Outlet]:
+        return (*((self.inlet,) if self.inlet is not None else ()), *self.outlets.values())
+
+    def _saved(
+        self, name: StreamName, start: int, *, ended: bool, gone: bool, note: bytes = b""
+    ) -> SavedStream:
+        return SavedStream(
+            name=name,
+            inode=0 if gone else self.inodes[name],
+            capacity_bytes=self.capacities[name],
+            start=start,
+            ended=ended,
+            note=note,
+        )
+
+
+def pipes(loop: Loop) -> Stdio:
+    """Three pipes of a foreground job."""
+    stdio = Stdio()
+    stdio.inlet = Inlet(loop, _new_pipe(stdio, "stdin"), Stream(), terminal=False)
+    for name in _OUTPUTS:
+        stdio.outlets[name] = Outlet(loop, _new_pipe(stdio, name), MemorySink(Stream()))
+    return stdio
+
+
+def logged(loop: Loop, logs: Path, limit_bytes: int) -> Stdio:
+    """Empty input, and output into log files."""
+    stdio = Stdio()
+    stdio.job_ends["stdin"] = os.open("/dev/null", os.O_RDONLY)
+    for name in _OUTPUTS:
+        stdio.outlets[name] = Outlet(loop, _new_pipe(stdio, name), Log(logs / name, limit_bytes))
+    return stdio
+
+
+def of_terminal(loop: Loop, terminal: ControllingTerminal) -> Stdio:
+    """A terminal: one stream in, one out."""
+    stdio = Stdio()
+    slave = os.dup(terminal.slave)
+    stdio.job_ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+    stdio.inlet = Inlet(loop, os.dup(terminal.master), Stream(), terminal=True)
+    stdio.outlets["stdout"] = Outlet(loop, terminal.master, MemorySink(Stream()))
+    return stdio
+
+
+def restored(
+    loop: Loop, saved: Iterable[SavedStream], images: Path, logs: str, limit_bytes: int
+) -> Stdio:
+    """New pipes for a job that comes from images, holding what the old ones held.
+
+    Raises:
+        RestoreFailed: The bytes of a stream are missing.
+    """
+    stdio = Stdio()
+    for stream in saved:
+        try:
+            content = stream_file(images, stream.name).read_bytes()
+        except OSError as exc:
+            reason = f"the bytes of its {stream.name} are missing: {exc.strerror}"
+            raise RestoreFailed(reason=reason) from exc
+        ours = _new_pipe(stdio, stream.name)
+        if stream.name == "stdin":
+            stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
+        else:
+            stdio.outlets[stream.name] = Outlet(
+                loop, ours, _sink_of(stream, content, logs, limit_bytes)
+            )
+        _match(stdio, stream)
+    return stdio
+
+
+def _stream_of(saved: SavedStream, content: bytes) -> Stream:
+    stream = Stream(saved.start)
+    stream.append(content)
+    if saved.ended:
+        stream.finish()
+    return stream
+
+
+def _sink_of(saved: SavedStream, content: bytes, logs: str, limit_bytes: int) -> Sink:
+    if not logs:
+        return MemorySink(_stream_of(saved, content))
+    log = Log(Path(logs) / saved.name, limit_bytes)
+    log.adopt(content, saved.note)
+    if saved.ended:
+        log.finish()
+    return log
+
+
+def _match(stdio: Stdio, saved: SavedStream) -> None:
+    """Pipes are as large as the old ones; those that the job had closed are closed."""
+    if saved.inode == 0:
+        os.close(stdio.job_ends.pop(saved.name))
+    elif stdio.capacities[saved.name] != saved.capacity_bytes:
+        # A job may not have a large pipe everywhere; with a smaller one it waits more often.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(stdio.job_ends[saved.name], fcntl.F_SETPIPE_SZ, saved.capacity_bytes)
+
+
+def _new_pipe(stdio: Stdio, name: StreamName) -> int:
+    """Makes the pipe of a stream and returns our end, which does not block."""
+    read_end, write_end = os.pipe()
+    ours, theirs = (write_end, read_end) if name == "stdin" else (read_end, write_end)
+    os.set_blocking(ours, False)
+    stdio.inodes[name] = os.fstat(theirs).st_ino
+    stdio.capacities[name] = fcntl.fcntl(theirs, fcntl.F_GETPIPE_SZ)
+    stdio.job_ends[name] = theirs
+    return ours
