@@ -12,7 +12,13 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from ssi.model.errors import SsiError
-from ssi.protocol.codec import VersionMismatch, decode_envelope, encode_envelope, error_of
+from ssi.protocol.codec import (
+    VersionMismatch,
+    decode_envelope,
+    encode_envelope,
+    error_of,
+    tag_of,
+)
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.refusals import LinkDown, LinkRefused, Overloaded, TimedOut
 from ssi.transport.keys import KeyPair
@@ -24,6 +30,9 @@ LinkState = Literal["connecting", "connected", "refused"]
 
 CONNECT_WAIT_S = 1.0
 """How long a request waits for a connection that is not there yet."""
+
+RETRY_REFUSED_S = 1.0
+"""After which a peer that refused is tried again: it may have been given a newer roster."""
 
 _REFUSALS = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not know this machine's key",
@@ -63,6 +72,7 @@ class Link:
         self.problem = ""
         self._pending: dict[bytes, asyncio.Future[Reply]] = {}
         self._connected = asyncio.Event()
+        self._retry: asyncio.TimerHandle | None = None
         socket = context.socket(zmq.DEALER)
         _configure(socket)
         socket.curve_publickey = key.public.encode()
@@ -91,7 +101,7 @@ class Link:
         await self._wait_connected(min(timeout_s, CONNECT_WAIT_S))
         answer: asyncio.Future[Reply] = loop.create_future()
         self._pending[request.id] = answer
-        timer = loop.call_at(give_up_at, self._expire, request, timeout_s)
+        timer = loop.call_at(give_up_at, self._expire, request, answer, timeout_s)
         try:
             self._pump.send([encode_envelope(request)])
             return await answer
@@ -99,15 +109,20 @@ class Link:
             raise Overloaded(node=self.endpoint.node, queue="link") from exc
         finally:
             timer.cancel()
-            self._pending.pop(request.id, None)
+            if self._pending.get(request.id) is answer:  # else it was asked again under its id
+                del self._pending[request.id]
 
     def close(self) -> None:
         """Ends the link; what is pending fails."""
+        if self._retry is not None:
+            self._retry.cancel()
         with suppress(zmq.ZMQError):
             self._socket.disable_monitor()
         self._monitor.close()
         self._pump.close()
-        self._fail_pending(LinkDown(node=self.endpoint.node, reason="the link was closed"))
+        self.state, self.problem = "connecting", "the link was closed"
+        self._connected.set()  # nobody is to wait for a connection that will not come
+        self._fail_pending(LinkDown(node=self.endpoint.node, reason=self.problem))
 
     async def _wait_connected(self, timeout_s: float) -> None:
         if self.state == "connecting":
@@ -119,11 +134,10 @@ class Link:
         if self.state == "connecting":
             raise LinkDown(node=self.endpoint.node, reason=self.problem or "no connection")
 
-    def _expire(self, request: Request, timeout_s: float) -> None:
-        answer = self._pending.get(request.id)
-        if answer is not None and not answer.done():
-            node = self.endpoint.node
-            answer.set_exception(TimedOut(node=node, request="a request", after_s=timeout_s))
+    def _expire(self, request: Request, answer: asyncio.Future[Reply], timeout_s: float) -> None:
+        if not answer.done():
+            node, what = self.endpoint.node, tag_of(request.body)
+            answer.set_exception(TimedOut(node=node, request=what, after_s=timeout_s))
 
     def _on_message(self, frames: list[zmq.Frame]) -> None:
         try:
@@ -155,6 +169,7 @@ class Link:
         elif event in _REFUSALS:
             self.state, self.problem = "refused", _REFUSALS[event]
             self._connected.set()
+            self._retry_soon()
         elif event == zmq.EVENT_DISCONNECTED and self.state == "connected":
             self._on_disconnect()
 
@@ -164,6 +179,19 @@ class Link:
         self._pump.forget_unsent()
         reason = "the connection broke; whether what was asked has been done is unknown"
         self._fail_pending(LinkDown(node=self.endpoint.node, reason=reason))
+
+    def _retry_soon(self) -> None:
+        """Connects again after a while, which ZeroMQ itself does not where the gate said no."""
+        if self._retry is None:
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(RETRY_REFUSED_S, self._connect_again)
+
+    def _connect_again(self) -> None:
+        self._retry = None
+        if self.state == "refused":
+            with suppress(zmq.ZMQError):  # after some refusals there is nothing to disconnect
+                self._socket.disconnect(self.endpoint.url)
+            self._socket.connect(self.endpoint.url)
 
     def _fail_pending(self, error: SsiError) -> None:
         for answer in self._pending.values():

@@ -103,6 +103,16 @@ class Pump:
             try:
                 frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return
+                break
             self._on_message(frames)
-        self._drain_soon()
+        else:
+            self._drain_soon()
+            return
+        # To read may take in the very event that made room again, and it is not told twice.
+        if self._unsent and self._events() & zmq.POLLOUT:
+            self._drain_soon()
+
+    def _events(self) -> int:
+        events = self._socket.getsockopt(zmq.EVENTS)
+        assert isinstance(events, int)
+        return events

@@ -1,0 +1,557 @@
+"""Asking and answering between agents over the loopback, with everything that goes wrong there."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import suppress
+
+import pytest
+import zmq
+
+from ssi.protocol import codec
+from ssi.protocol.codec import VersionMismatch, decode_reply_body, encode_reply_body, make_failure
+from ssi.protocol.envelope import BULK_CHUNK_BYTES, MAGIC, Failure, Reply, Request
+from ssi.protocol.messages import Done, StreamData, WriteStream
+from ssi.protocol.refusals import LinkDown, LinkRefused, NodeUnknown, Overloaded, TimedOut
+from ssi.transport import link as link_module
+from ssi.transport.listener import PortTaken
+from tests.contract.wire import connect_until_event, done, make_key, make_request, peer, run
+
+
+def test_allowed_key_is_answered_and_known_by_it() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            link = n2.link(client)
+            reply = await link.ask(make_request(), 5.0)
+            assert decode_reply_body(reply.body) == Done()
+            assert [key for _request, key in n2.requests] == [client.public]
+            assert link.state == "connected"
+            link.close()
+
+    run(test())
+
+
+def test_failure_of_the_peer_is_raised_as_the_error_that_it_was() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def refuse(request: Request, _key: str) -> Failure:
+                return make_failure(request.id, NodeUnknown(node="n9", known="n1, n2"))
+
+            n2.handler = refuse
+            link = n2.link(client)
+            with pytest.raises(NodeUnknown, match="no node is called 'n9'; the nodes are n1, n2"):
+                await link.ask(make_request(), 5.0)
+            link.close()
+
+    run(test())
+
+
+def test_unknown_key_is_refused_and_nothing_is_carried_out() -> None:
+    async def test() -> None:
+        stranger = make_key()
+        async with peer() as n2:
+            link = n2.link(stranger)
+            began = time.monotonic()
+            with pytest.raises(LinkRefused, match="does not know this machine's key"):
+                await link.ask(make_request(), 5.0)
+            assert time.monotonic() - began < 1.0
+            assert n2.requests == []
+            link.close()
+
+    run(test())
+
+
+def test_key_that_is_allowed_later_gets_in_without_a_new_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """1. n1 is given the roster and connects. 2. n2, which is given it later, refuses. 3. It is."""
+    monkeypatch.setattr(link_module, "RETRY_REFUSED_S", 0.02)
+
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            link = n2.link(client)
+            with pytest.raises(LinkRefused):
+                await link.ask(make_request(), 5.0)
+            n2.allowed.add(client.public)
+            while True:
+                try:
+                    await link.ask(make_request(), 5.0)
+                except LinkRefused:
+                    await asyncio.sleep(0.01)
+                else:
+                    break
+            assert len(n2.requests) == 1
+            link.close()
+
+    run(test())
+
+
+def test_wrong_server_key_is_refused_quickly() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            link = n2.link(client, server_key=make_key().public)
+            began = time.monotonic()
+            with pytest.raises(LinkRefused, match="not the one in the roster"):
+                await link.ask(make_request(), 5.0)
+            assert time.monotonic() - began < 1.0
+            assert n2.requests == []
+            link.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("mechanism", ["null", "plain"])
+def test_client_without_curve_gets_nothing_carried_out(mechanism: str) -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            intruder = n2.context.socket(zmq.DEALER)
+            intruder.linger = 0
+            if mechanism == "plain":
+                intruder.plain_username = b"root"
+                intruder.plain_password = b"secret"
+            await connect_until_event(
+                intruder,
+                n2.endpoint().url,
+                zmq.EVENT_DISCONNECTED
+                | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+                | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                | zmq.EVENT_HANDSHAKE_FAILED_AUTH,
+            )
+            with suppress(zmq.Again):  # no peer to send it to, where ZeroMQ has given up
+                intruder.send(codec.encode_envelope(make_request()), zmq.DONTWAIT)
+            n2.allowed.add(client.public)
+            link = n2.link(client)
+            await link.ask(make_request(), 5.0)
+            assert [key for _request, key in n2.requests] == [client.public]
+            link.close()
+            intruder.close(linger=0)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: n2\r\n\r\n",
+        b"\x00" * 4096,
+        b"\xff" * 4096,
+        b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03\x00NULL" + b"\0" * 4096,
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ],
+)
+def test_garbage_on_the_port_harms_nobody(garbage: bytes) -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            link = n2.link(client)
+            await link.ask(make_request(), 5.0)
+            with socket.create_connection(("127.0.0.1", n2.endpoint().port), 5.0) as intruder:
+                intruder.sendall(garbage)
+                await link.ask(make_request(), 5.0)
+            await link.ask(make_request(), 5.0)
+            assert {key for _request, key in n2.requests} == {client.public}
+            link.close()
+
+    run(test())
+
+
+def test_port_where_something_else_listens_is_told_as_such() -> None:
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            async with peer() as n2:
+                endpoint = link_module.Endpoint(
+                    node="n2",
+                    address="127.0.0.1",
+                    port=other.getsockname()[1],
+                    public_key=n2.key.public,
+                )
+                link = link_module.Link(n2.context, endpoint, make_key())
+                connection, _address = await asyncio.to_thread(other.accept)
+                with connection:
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b" " * 64)
+                    # libzmq reports this as an end of the connection in some versions.
+                    with pytest.raises((LinkRefused, LinkDown)):
+                        await link.ask(make_request(), 2.0)
+                link.close()
+
+    run(test())
+
+
+def test_port_that_is_taken_is_an_error_of_ours() -> None:
+    async def test() -> None:
+        async with peer() as n2:
+            port = n2.endpoint().port
+            other = link_module.Link(n2.context, n2.endpoint(), make_key())
+            first = n2.listener
+            with pytest.raises(PortTaken, match=str(port)):
+                n2.listen(port)
+            assert n2.listener is not None
+            n2.die()
+            n2.listener = first
+            other.close()
+
+    run(test())
+
+
+def test_bytes_that_are_no_message_are_dropped_and_the_listener_goes_on() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            raw = n2.context.socket(zmq.DEALER)
+            raw.linger = 0
+            raw.curve_publickey, raw.curve_secretkey = (
+                client.public.encode(),
+                client.secret.encode(),
+            )
+            raw.curve_serverkey = n2.key.public.encode()
+            raw.connect(n2.endpoint().url)
+            for frame in (b"", b"SSI", b"XYZ\x01", MAGIC, MAGIC + b"\xc1", MAGIC + b"\x91" * 5000):
+                raw.send(frame)
+            # A text that is no UTF-8 broke the reader of the socket once.
+            raw.send(MAGIC + b"\x94\xa1f\xc4\x01x\xa2\xff\xff\x80")
+            raw.send(codec.encode_envelope(done(make_request())))
+            request = make_request()
+            raw.send(codec.encode_envelope(request))
+            assert await asyncio.to_thread(raw.poll, 5000)
+            assert codec.decode_envelope(raw.recv()) == done(request)
+            assert len(n2.requests) == 1
+            raw.close(linger=0)
+
+    run(test())
+
+
+def test_peer_of_an_older_version_is_told_with_both_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The asker is of version 2, the listener of version 1: the asker knows who is what."""
+    real_encode, real_decode = codec.encode_envelope, codec.decode_envelope
+
+    def encode_v2(envelope: Request) -> bytes:
+        return b"SSI\x02" + real_encode(envelope)[4:]
+
+    def decode_v2(frame: memoryview) -> codec.Reply | Failure | Request:
+        head = bytes(frame[:4])
+        if head != b"SSI\x02":
+            raise VersionMismatch(ours=2, theirs=head[3])
+        return real_decode(MAGIC + bytes(frame[4:]))
+
+    monkeypatch.setattr(link_module, "encode_envelope", encode_v2)
+    monkeypatch.setattr(link_module, "decode_envelope", decode_v2)
+
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            link = n2.link(client)
+            with pytest.raises(VersionMismatch) as caught:
+                await link.ask(make_request(), 5.0)
+            assert (caught.value.ours, caught.value.theirs, caught.value.node) == (2, 1, "n2")
+            assert str(caught.value) == (
+                "n2 speaks protocol version 1, this side 2; "
+                "run `ssi up` for all nodes from the newest ssi"
+            )
+            assert n2.requests == []
+            link.close()
+
+    run(test())
+
+
+def test_peer_of_a_newer_version_is_told_with_both_numbers() -> None:
+    async def test() -> None:
+        client, server = make_key(), make_key()
+        async with peer() as n1:
+            n1.allowed.add(client.public)
+            newer = n1.context.socket(zmq.ROUTER)
+            newer.linger = 0
+            newer.curve_server = True
+            newer.curve_secretkey = server.secret.encode()
+            newer.zap_domain = b"ssi"
+            port = newer.bind_to_random_port("tcp://127.0.0.1")
+            endpoint = link_module.Endpoint(
+                node="n2", address="127.0.0.1", port=port, public_key=server.public
+            )
+            link = link_module.Link(n1.context, endpoint, client)
+            asking = asyncio.create_task(link.ask(make_request(), 5.0))
+
+            def answer() -> None:
+                assert newer.poll(5000)
+                routing_id, _frame = newer.recv_multipart()
+                newer.send_multipart([routing_id, b"SSI\x07anything at all"])
+
+            await asyncio.to_thread(answer)
+            with pytest.raises(VersionMismatch, match="n2 speaks protocol version 7, this side 1"):
+                await asking
+            link.close()
+            newer.close(linger=0)
+
+    run(test())
+
+
+def test_pending_fails_when_the_peer_dies_and_the_link_serves_again_afterwards() -> None:
+    async def test() -> None:
+        client, arrived = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def never(request: Request, _key: str) -> Reply:
+                arrived.set()
+                await asyncio.Event().wait()
+                return done(request)
+
+            n2.handler = never
+            port = n2.endpoint().port
+            link = n2.link(client)
+            asking = asyncio.create_task(link.ask(make_request(), 10.0))
+            await arrived.wait()
+            n2.die()
+            with pytest.raises(LinkDown, match="whether what was asked has been done is unknown"):
+                await asking
+            with pytest.raises(LinkDown):
+                await link.ask(make_request(), 0.05)
+            asked_before = len(n2.requests)
+            n2.handler = None
+            n2.listen(port)
+            await link.ask(make_request(), 5.0)
+            # The one that failed while nobody listened was not kept and sent later.
+            assert len(n2.requests) == asked_before + 1
+            link.close()
+
+    run(test())
+
+
+def test_request_to_nobody_fails_within_a_second() -> None:
+    async def test() -> None:
+        async with peer() as n2:
+            endpoint = n2.endpoint()
+            n2.die()
+            link = link_module.Link(n2.context, endpoint, make_key())
+            began = time.monotonic()
+            with pytest.raises(LinkDown, match="n2 cannot be reached"):
+                await link.ask(make_request(), 10.0)
+            assert time.monotonic() - began < 1.5
+            link.close()
+
+    run(test())
+
+
+def test_deadline_passes_and_names_the_request() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            link = n2.link(client)
+            await link.ask(make_request(), 5.0)
+
+            async def never(request: Request, _key: str) -> Reply:
+                await asyncio.Event().wait()
+                return done(request)
+
+            n2.handler = never
+            with pytest.raises(TimedOut, match=r"n2 did not answer list-nodes within 0\.1 s"):
+                await link.ask(make_request(), 0.05)
+            n2.handler = None
+            await link.ask(make_request(), 5.0)
+            link.close()
+
+    run(test())
+
+
+def test_two_askers_of_one_id_keep_their_own_deadlines() -> None:
+    """1. A asks. 2. B asks again under the same id. 3. A leaves. 4. B is answered all the same."""
+
+    async def test() -> None:
+        client, go = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def wait(request: Request, _key: str) -> Reply:
+                await go.wait()
+                return done(request)
+
+            n2.handler = wait
+            link = n2.link(client)
+            request = make_request()
+            first = asyncio.create_task(link.ask(request, 5.0))
+            second = asyncio.create_task(link.ask(request, 5.0))
+            while len(n2.requests) < 2:
+                await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+            go.set()
+            assert decode_reply_body((await second).body) == Done()
+            link.close()
+
+    run(test())
+
+
+def test_closed_link_fails_what_is_pending_and_what_comes_after() -> None:
+    async def test() -> None:
+        client, arrived = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def never(request: Request, _key: str) -> Reply:
+                arrived.set()
+                await asyncio.Event().wait()
+                return done(request)
+
+            n2.handler = never
+            link = n2.link(client)
+            asking = asyncio.create_task(link.ask(make_request(), 10.0))
+            await arrived.wait()
+            link.close()
+            with pytest.raises(LinkDown, match="the link was closed"):
+                await asking
+            began = time.monotonic()
+            with pytest.raises(LinkDown, match="the link was closed"):
+                await link.ask(make_request(), 10.0)
+            assert time.monotonic() - began < 0.1
+
+    run(test())
+
+
+def test_two_thousand_requests_at_once_are_all_answered() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def echo(request: Request, _key: str) -> Reply:
+                body = StreamData(offset=request.deadline_ms, data=b"", ended=False)
+                return Reply(request.id, encode_reply_body(body))
+
+            n2.handler = echo
+            link = n2.link(client)
+            replies = await asyncio.gather(
+                *(link.ask(make_request(deadline_ms=number), 15.0) for number in range(2000))
+            )
+            decoded = [decode_reply_body(reply.body) for reply in replies]
+            assert [body.offset for body in decoded if isinstance(body, StreamData)] == list(
+                range(2000)
+            )
+            link.close()
+
+    run(test())
+
+
+def test_requests_beyond_the_high_water_mark_arrive_though_none_is_answered_yet() -> None:
+    """A send that had to wait goes on although nothing arrives that would wake the sender."""
+
+    async def test() -> None:
+        client, everything = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            data = b"x" * 60_000
+
+            async def hold(request: Request, _key: str) -> Reply:
+                if len(n2.requests) == 2000:
+                    everything.set()
+                await everything.wait()
+                return done(request)
+
+            n2.handler = hold
+            link = n2.link(client)
+            body = WriteStream(gpid=1, offset=0, data=data, end=False, wait_ms=0)
+            await asyncio.gather(*(link.ask(make_request(body), 15.0) for _ in range(2000)))
+            assert len(n2.requests) == 2000
+            link.close()
+
+    run(test())
+
+
+def test_requests_beyond_the_limit_are_refused_and_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ssi.transport.listener.MAX_UNDER_WAY", 10)
+
+    async def test() -> None:
+        client, go = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def wait(request: Request, _key: str) -> Reply:
+                await go.wait()
+                return done(request)
+
+            n2.handler = wait
+            link = n2.link(client)
+            asking = [asyncio.create_task(link.ask(make_request(), 10.0)) for _ in range(15)]
+            finished, _others = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            assert all(isinstance(task.exception(), Overloaded) for task in finished)
+            go.set()
+            outcomes = await asyncio.gather(*asking, return_exceptions=True)
+            assert sum(isinstance(outcome, Overloaded) for outcome in outcomes) == 5
+            assert sum(isinstance(outcome, Reply) for outcome in outcomes) == 10
+            link.close()
+
+    run(test())
+
+
+def test_64_mib_in_chunks_arrive_intact_both_ways() -> None:
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            received: list[int] = []
+
+            async def echo(request: Request, _key: str) -> Reply:
+                body = codec.decode_request_body(request.body)
+                assert isinstance(body, WriteStream)
+                received.append(hash(body.data))
+                reply = StreamData(offset=body.offset, data=body.data[::-1], ended=False)
+                return Reply(request.id, encode_reply_body(reply))
+
+            n2.handler = echo
+            link = n2.link(client)
+            seed = bytes(range(256)) * (BULK_CHUNK_BYTES // 256)
+
+            async def send(number: int) -> None:
+                data = number.to_bytes(8, "big") + seed[8:]
+                body = WriteStream(gpid=1, offset=number, data=data, end=False, wait_ms=0)
+                reply = decode_reply_body((await link.ask(make_request(body), 15.0)).body)
+                assert isinstance(reply, StreamData)
+                assert reply.offset == number
+                assert reply.data == data[::-1]
+
+            for first in range(0, 64, 8):
+                await asyncio.gather(*(send(first + step) for step in range(8)))
+            assert len(received) == 64
+            link.close()
+
+    run(test())
+
+
+def test_asker_that_left_gets_no_answer_and_the_next_one_does() -> None:
+    async def test() -> None:
+        client, arrived = make_key(), asyncio.Event()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+
+            async def slow(request: Request, _key: str) -> Reply:
+                arrived.set()
+                return done(request)
+
+            n2.handler = slow
+            link = n2.link(client)
+            asking = asyncio.create_task(link.ask(make_request(), 5.0))
+            await arrived.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert asking.cancelled()
+            await link.ask(make_request(), 5.0)
+            link.close()
+
+    run(test())
