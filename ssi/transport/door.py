@@ -36,6 +36,22 @@ class DoorUser:
     uid: int
 
 
+@dataclass(eq=False, kw_only=True)
+class DoorUnusable(SsiError):
+    """An agent cannot open its door."""
+
+    word = "door-unusable"
+    exit_code = 11
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"cannot listen at {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "SSI_RUNTIME_DIR names another directory for it; a path has at most 107 bytes"
+
+
 Answerer = Callable[[Request, DoorUser], Awaitable[Reply | Failure]]
 """Answers a request of that user; never raises SsiError."""
 
@@ -50,18 +66,20 @@ class Door:
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._visits: set[asyncio.Task[None]] = set()
 
     async def open(self, path: Path, mode: int) -> None:
-        """Listens at ``path`` with that mode, in the place of a socket that nobody serves."""
-        with suppress(FileNotFoundError):
-            path.unlink()
+        """Listens at ``path`` with that mode, in the place of a socket that nobody serves.
+
+        Raises:
+            DoorUnusable: Nothing can listen there.
+        """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        old_umask = os.umask(0o177)
         try:
-            listener.bind(str(path))
-        finally:
-            os.umask(old_umask)
-        path.chmod(mode)
+            _bind(listener, path, mode)
+        except OSError as exc:
+            listener.close()
+            raise DoorUnusable(path=str(path), reason=exc.strerror or str(exc)) from exc
         self._server = await asyncio.start_unix_server(
             self._serve, sock=listener, limit=2 * 1024 * 1024, backlog=512
         )
@@ -70,8 +88,14 @@ class Door:
         """Stops listening and drops every connection."""
         if self._server is not None:
             self._server.close()
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visit = asyncio.current_task()
+        assert visit is not None
+        self._visits.add(visit)
         try:
             user = _user_of(writer)
             async with asyncio.TaskGroup() as tasks:
@@ -82,6 +106,7 @@ class Door:
         except* (BadMessage, ConnectionError) as group:
             _log.info("event=door-closed reason=%s", group.exceptions[0])
         finally:
+            self._visits.discard(visit)
             writer.close()
 
     async def _serve_user(
@@ -119,10 +144,23 @@ class Door:
             slots.release()
 
 
+def _bind(listener: socket.socket, path: Path, mode: int) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    old_umask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(old_umask)
+    path.chmod(mode)
+
+
 def _user_of(writer: asyncio.StreamWriter) -> DoorUser:
     peer = writer.get_extra_info("socket")
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _pid, uid, _gid = _CREDENTIALS.unpack(raw)
+    if uid == 0:  # whatever else the accounts of this machine call it
+        return DoorUser(name="root", uid=0)
     try:
         return DoorUser(name=pwd.getpwuid(uid).pw_name, uid=uid)
     except KeyError:
