@@ -55,6 +55,7 @@ def make_plan(
     things: Iterable[OpenThing],
     mounts: Mounts,
     *,
+    root_pid: int,
     has_terminal: bool,
     other_writers: Mapping[int, int],
 ) -> Plan:
@@ -63,6 +64,7 @@ def make_plan(
     Args:
         things: All of it.
         mounts: As the job sees them.
+        root_pid: Of the job's first process, through which paths are looked up.
         has_terminal: Whether the job was given a terminal, which then is no blocker.
         other_writers: Inodes that processes outside the job have open, with a pid of theirs.
     """
@@ -76,7 +78,7 @@ def make_plan(
         if blocker:
             blockers.append(blocker)
         elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
-            item = Item(path=thing.path, link=_link(thing), writable=thing.writable)
+            item = Item(path=thing.path, link=_link(thing, root_pid), writable=thing.writable)
             if mounts.is_shared(thing.path):
                 shared[thing.path] = item
             elif thing.kind == "directory":
@@ -97,11 +99,11 @@ def make_plan(
     )
 
 
-def _link(thing: OpenThing) -> str:
+def _link(thing: OpenThing, root_pid: int) -> str:
     kind, _space, number = thing.where.partition(" ")
     if kind == "fd":
         return f"/proc/{thing.pid}/fd/{number}"
-    return f"/proc/{thing.pid}/root{thing.path}"
+    return f"/proc/{root_pid}/root{thing.path}"
 
 
 def _is_kernels(thing: OpenThing, mounts: Mounts) -> bool:

@@ -178,7 +178,7 @@ class Source:
             uid=account.st_uid,
             gid=account.st_gid,
             cpu=self._capability.cpu,
-            programs=await asyncio.to_thread(_describe_programs, move.plan.programs),
+            programs=await asyncio.to_thread(_described, describe_program, move.plan.programs),
             image_bytes=memory,
         )
         prepared = await self._peers.ask(move.destination, request, timeout_s=ASK_TIMEOUT_S)
@@ -186,11 +186,11 @@ class Source:
         self._refuse(move, prepared.blockers)
         try:
             await self._carry(move, move.plan.files)
-        except SsiError as exc:
+        except* (SsiError, OSError) as group:
             await self._abandon(move)
             raise CannotMigrate(
-                gpid=move.row.gpid, destination=move.destination, blockers=[exc.what()]
-            ) from exc
+                gpid=move.row.gpid, destination=move.destination, blockers=[_text(_leaf(group))]
+            ) from group
 
     async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
         """Freezes the job, sends what is left and has it restored up to the barrier."""
@@ -213,7 +213,7 @@ class Source:
             await send_pieces(self._peers, move.destination, move.key, pieces)
             step = "restore"
             await self._restore(move, dumped, manifest)
-        except* SsiError as group:
+        except* (SsiError, OSError) as group:
             error = _leaf(group)
             await self._undo(move)
             if isinstance(error, CannotMigrate):
@@ -310,25 +310,26 @@ class Source:
         move.plan = make_plan(
             things,
             Mounts.of_process(move.job.root_pid),
+            root_pid=move.job.root_pid,
             has_terminal=move.job.row.has_terminal,
             other_writers=outside,
         )
 
     async def _carry(self, move: Move, items: Sequence[Item]) -> None:
         """Sends what the destination lacks of these files."""
-        if not items:
+        metas = await asyncio.to_thread(_described, describe_file, items)
+        if not metas:
             return
-        metas = await asyncio.to_thread(lambda: [describe_file(item) for item in items])
         gpid, epoch = move.key
-        request = CompareFiles(
-            gpid=gpid, epoch=epoch, files=(*describe_parents([i.path for i in items]), *metas)
-        )
+        parents = describe_parents([meta.path for meta in metas])
+        request = CompareFiles(gpid=gpid, epoch=epoch, files=(*parents, *metas))
         compared = await self._peers.ask(move.destination, request, timeout_s=120.0)
         assert isinstance(compared, FilesCompared), compared
         move.files.update({meta.path: meta for meta in metas})
         wanted = compared.missing[-len(metas) :]
-        for item, chunks in zip(items, wanted, strict=True):
-            pieces = file_pieces(item.path, item.link, chunks)
+        links = {item.path: item.link for item in items}
+        for meta, chunks in zip(metas, wanted, strict=True):
+            pieces = file_pieces(meta.path, links[meta.path], chunks)
             move.sent += await send_pieces(self._peers, move.destination, move.key, pieces)
 
     def _pids(self, job: Job) -> list[int]:
@@ -340,13 +341,13 @@ class Source:
                 gpid=move.row.gpid, destination=move.destination, blockers=list(blockers)
             )
 
-    def _failed(self, move: Move, step: str, error: SsiError) -> MigrationFailed:
+    def _failed(self, move: Move, step: str, error: SsiError | OSError) -> MigrationFailed:
         return MigrationFailed(
             gpid=move.row.gpid,
             source=self._node,
             destination=move.destination,
             step=step,
-            reason=error.what(),
+            reason=_text(error),
         )
 
 
@@ -364,13 +365,25 @@ def _changed(move: Move) -> list[Item]:
     return changed
 
 
-def _describe_programs(items: Sequence[Item]) -> tuple[FileMeta, ...]:
-    return tuple(describe_program(item) for item in items)
+def _described(describe: Callable[[Item], FileMeta], items: Sequence[Item]) -> tuple[FileMeta, ...]:
+    """Descriptions; a file that was closed, or whose process ended, since it was seen is left out.
+
+    Nothing is lost by that: the plan is made again once the job is frozen.
+    """
+    metas = []
+    for item in items:
+        with suppress(FileNotFoundError):
+            metas.append(describe(item))
+    return tuple(metas)
 
 
-def _leaf(group: BaseExceptionGroup[SsiError]) -> SsiError:
+def _text(error: SsiError | OSError) -> str:
+    return error.what() if isinstance(error, SsiError) else str(error)
+
+
+def _leaf(group: BaseExceptionGroup[SsiError | OSError]) -> SsiError | OSError:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, SsiError)
+    assert isinstance(error, (SsiError, OSError))
     return error
