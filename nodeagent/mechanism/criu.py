@@ -21,14 +21,6 @@ BARRIER_OUT: Final = "barrier.out"
 BARRIER_IN: Final = "barrier.in"
 BARRIER_LET_GO: Final = b"C\n"
 
-_BARRIER: Final = (
-    '[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0; '
-    f"printf R >{BARRIER_OUT}; read X <{BARRIER_IN}; "
-    '[ "$X" = C ]'
-)
-"""CRIU gives this to ``sh -c``, in the work directory, at every stage of a restore. After
-``post-restore`` all is there and nothing runs yet; a non-zero exit kills what was restored."""
-
 _CAP_SYS_RESOURCE: Final = 24
 _HARMLESS: Final = ("Can't setup RLIMIT_NOFILE", "Can't get default rlimit", "Unable to create tun")
 
@@ -56,6 +48,22 @@ def check_arguments(criu: str) -> list[str]:
     return [criu, "check", "--no-default-config"]
 
 
+def barrier_script(*, real_ids: bool) -> str:
+    """The action script that lets a restored job wait, for a run in the work directory.
+
+    CRIU executes it at every stage of a restore. After ``post-restore`` all is there and nothing
+    runs yet; a non-zero exit kills what was restored.
+    """
+    # A shell gives up effective ids that are not its real ones, unless it is told not to.
+    return (
+        f"#!/bin/sh{' -p' if real_ids else ''}\n"
+        '[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0\n'
+        f"printf R >{BARRIER_OUT}\n"
+        f"read X <{BARRIER_IN}\n"
+        '[ "$X" = C ]\n'
+    )
+
+
 def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bool) -> list[str]:
     """Dumps the tree of ``root`` into ``images`` and leaves it stopped.
 
@@ -77,7 +85,7 @@ def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bo
 
 
 def restore_arguments(
-    criu: str, images: str, work: str, pipes: Mapping[int, int], *, real_ids: bool
+    criu: str, images: str, work: str, script: str, pipes: Mapping[int, int], *, real_ids: bool
 ) -> list[str]:
     """Restores as a child of the caller, up to the barrier.
 
@@ -85,17 +93,18 @@ def restore_arguments(
         criu: Its path.
         images: As :func:`dump_arguments` left them.
         work: With the two fifos of the barrier.
+        script: Path of the :func:`barrier_script`.
         pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
         real_ids: As for the dump.
     """
-    inherited = [f"fd[{fd}]:pipe[{inode}]" for inode, fd in pipes.items()]
+    inherited = [f"fd[{fd}]:pipe:[{inode}]" for inode, fd in pipes.items()]
     return [
         criu,
         "restore",
         "--restore-detached",
         "--restore-sibling",
         "--action-script",
-        _BARRIER,
+        script,
         *(part for key in inherited for part in ("--inherit-fd", key)),
         *_common(images, work, "restore.log", real_ids=real_ids),
     ]

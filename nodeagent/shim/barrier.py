@@ -11,20 +11,28 @@ from nodeagent.mechanism.loop import Loop
 
 
 class Barrier:
-    """Made before CRIU starts; the script is in :mod:`nodeagent.mechanism.criu`."""
+    """Made before CRIU starts.
 
-    def __init__(self, loop: Loop, work: Path, uid: int) -> None:
-        """Makes the fifos in ``work``, for a script that runs as ``uid``.
+    Attributes:
+        script: Path of the script as CRIU, a process of our pid namespace, finds it. It lies in
+            memory, because a runtime directory is often mounted ``noexec``.
+    """
+
+    def __init__(self, loop: Loop, work: Path, *, real_ids: bool) -> None:
+        """Makes the fifos in ``work``, and the script.
 
         Raises:
             OSError: They cannot be made.
         """
+        self._script = os.memfd_create("barrier")
+        os.write(self._script, criu.barrier_script(real_ids=real_ids).encode())
+        os.fchmod(self._script, 0o700)
+        self.script = f"/proc/{os.getpid()}/fd/{self._script}"
         self._loop = loop
         self._paths = (work / criu.BARRIER_OUT, work / criu.BARRIER_IN)
         for path in self._paths:
             path.unlink(missing_ok=True)
             os.mkfifo(path, 0o600)
-            os.chown(path, uid, -1)
         # Both directions: an open for one alone would wait for the script, or fail without it.
         self._out, self._in = (os.open(path, os.O_RDWR | os.O_NONBLOCK) for path in self._paths)
 
@@ -46,5 +54,6 @@ class Barrier:
         self._loop.watch(self._out)
         os.close(self._out)
         os.close(self._in)
+        os.close(self._script)
         for path in self._paths:
             path.unlink(missing_ok=True)

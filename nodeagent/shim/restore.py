@@ -138,11 +138,11 @@ class Restoring:
             job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes
         )
         work.mkdir(mode=0o711, exist_ok=True)
-        barrier = Barrier(job.loop, work, saved.account.uid if real is not None else 0)
+        barrier = Barrier(job.loop, work, real_ids=real is not None)
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
         arguments = criu.restore_arguments(
-            program, str(images), str(work), inodes, real_ids=real is not None
+            program, str(images), str(work), barrier.script, inodes, real_ids=real is not None
         )
         self._attempt = attempt = _Attempt(saved, barrier, outcome)
         barrier.when_reached(lambda: self._reached(attempt))

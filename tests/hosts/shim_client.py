@@ -34,7 +34,7 @@ FORGE = (
     "import logging; logging.basicConfig(level=logging.WARNING);"
     "loop = Loop();"
     "Server(loop, listen(Path(sys.argv[2])), Forge(loop).handle);"
-    "gc.collect(); gc.freeze(); loop.run()"
+    "loop.watch(0, readable=loop.stop); gc.collect(); gc.freeze(); loop.run()"
 )
 """The keeper's image and orders, without an agent to look after."""
 
@@ -235,7 +235,8 @@ class ShimHost:
         return ShimClient(self.outside(directory))
 
     def close(self) -> None:
-        self.keeper.terminate()
+        assert self.keeper.stdin is not None
+        self.keeper.stdin.close()  # it ends with its input
         self.keeper.wait(10)
         shutil.rmtree(self.outside(self.work))
 
@@ -267,7 +268,7 @@ def keeper_on(host: Host, wheels: Path) -> Iterator[ShimHost]:
 
 
 def _serve(root: Path, work: str, argv: list[str]) -> Iterator[ShimHost]:
-    keeper = subprocess.Popen(argv)
+    keeper = subprocess.Popen(argv, stdin=subprocess.PIPE)
     host = ShimHost(root, work, keeper)
     deadline = time.monotonic() + 10
     while not host.outside(f"{work}/keeper.sock").exists():
