@@ -73,6 +73,7 @@ class Link:
         self._pending: dict[bytes, asyncio.Future[Reply]] = {}
         self._connected = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
+        self._broken_handshakes = 0
         socket = context.socket(zmq.DEALER)
         _configure(socket)
         socket.curve_publickey = key.public.encode()
@@ -165,13 +166,31 @@ class Link:
         event = zmq.Event(parse_monitor_message([frame.bytes for frame in frames])["event"])
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.state, self.problem = "connected", ""
+            self._broken_handshakes = 0
             self._connected.set()
         elif event in _REFUSALS:
-            self.state, self.problem = "refused", _REFUSALS[event]
-            self._connected.set()
-            self._retry_soon()
+            self._on_refusal(event)
+        elif event == zmq.EVENT_CLOSED and self.state == "refused":
+            self._on_nobody()
         elif event == zmq.EVENT_DISCONNECTED and self.state == "connected":
             self._on_disconnect()
+
+    def _on_refusal(self, event: zmq.Event) -> None:
+        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            # A peer that dies within a handshake looks the same, but does so only once.
+            self._broken_handshakes += 1
+            if self._broken_handshakes < 2:
+                return
+        else:
+            self._retry_soon()
+        self.state, self.problem = "refused", _REFUSALS[event]
+        self._connected.set()
+
+    def _on_nobody(self) -> None:
+        """Nobody listens there any more, so nobody refuses."""
+        self.state, self.problem = "connecting", ""
+        self._broken_handshakes = 0
+        self._connected.clear()
 
     def _on_disconnect(self) -> None:
         self.state = "connecting"
@@ -213,7 +232,7 @@ def _configure(socket: zmq.Socket[bytes]) -> None:
 
 
 def _monitor_of(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
-    events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+    events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
     for event in _REFUSALS:
         events |= event
     return socket.get_monitor_socket(events)

@@ -110,6 +110,22 @@ def test_wrong_server_key_is_refused_quickly() -> None:
     run(test())
 
 
+def test_peer_that_refused_and_then_died_is_told_as_dead() -> None:
+    async def test() -> None:
+        async with peer() as n2:
+            link = n2.link(make_key(), server_key=make_key().public)
+            with pytest.raises(LinkRefused):
+                await link.ask(make_request(), 5.0)
+            n2.die()
+            while link.state == "refused":
+                await asyncio.sleep(0.01)
+            with pytest.raises(LinkDown):
+                await link.ask(make_request(), 0.05)
+            link.close()
+
+    run(test())
+
+
 @pytest.mark.parametrize("mechanism", ["null", "plain"])
 def test_client_without_curve_gets_nothing_carried_out(mechanism: str) -> None:
     async def test() -> None:
