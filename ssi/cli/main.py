@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "kill": "ssi.cli.signals:kill",
     "migrate": "ssi.cli.migrate:migrate",
     "lab": "ssi.cli.lab:app",
+    "tour": "ssi.cli.tour:tour",
 }
 """Where each command is: a module, and in it a function or, for one with commands of its own, an
 app. The order is that of ``ssi --help``."""

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any, Final
 
 import typer
@@ -86,6 +86,10 @@ async def hold(job: JobHandle) -> int:
         try:
             row = await attach(job, stdin=0)
         except OutputClosed:
+            with suppress(TimeoutError):  # one that ignores SIGPIPE is ended by its lease
+                async with asyncio.timeout(2.0):
+                    await job.wait()
+                    await job.release()
             return 128 + signal.SIGPIPE
     await job.release()
     return exit_status_of(row)

@@ -1,0 +1,153 @@
+"""``ssi tour``: ssi shown at work on a lab of three hosts, every command as one would type it."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+import typer
+
+from ssi.model.errors import SsiError
+
+NUMBERS: Final = "/srv/tour/numbers.txt"
+"""The file that is made on the spot and compressed."""
+
+XZ: Final = ("xz", "--threads=1", "-2", "--keep", "--force")
+STEP_TIMEOUT_S: Final = 300.0
+
+
+@dataclass(eq=False, kw_only=True)
+class TourFailed(SsiError):
+    """A command of the tour did not do what it should."""
+
+    word = "tour-failed"
+    command: str
+    reason: str
+
+    def what(self) -> str:
+        return f"the tour stopped at `{self.command}`: {self.reason}"
+
+    def advice(self) -> str:
+        return "`ssi lab down` removes the lab; `ssi tour` begins again"
+
+
+def tour(
+    size_mb: Annotated[int, typer.Option("--size", min=8, help="Of the file, in MB.")] = 128,
+    down: Annotated[
+        bool, typer.Option("--down", help="Remove the lab at the end instead of leaving it.")
+    ] = False,
+) -> None:
+    """Show ssi at work: three hosts, one process table, a program moved while it works."""
+    _Tour(size_mb=size_mb, down=down).go()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tour:
+    size_mb: int
+    down: bool
+    _began_s: float = field(default_factory=time.monotonic)
+
+    def go(self) -> None:
+        self._title("Three Linux hosts on this machine, each with its own sshd")
+        self._ssi("lab", "up", "3")
+        self._title("Make one computer of them: agents go there over SSH")
+        self._ssi("up", "n1..n3")
+        self._ssi("nodes")
+        self._title("All processes of all nodes, each with a name of its own (the first lines)")
+        self._ssi("ps", "--sort", "-rss", show_lines=9)
+        reference = self._prepare()
+        gpid = self._work()
+        self._compare(gpid, reference)
+        self._kill()
+        self._farewell()
+
+    def _prepare(self) -> str:
+        self._title(f"A file of {self.size_mb} MB on n1, and what xz makes of it undisturbed")
+        make = f"mkdir -p /srv/tour && seq 1 99999999 | head -c {self.size_mb}000000 > {NUMBERS}"
+        self._ssi("run", "-n", "n1", "--", "sh", "-c", make)
+        began_s = time.monotonic()
+        compress = f"{shlex.join(XZ)} --stdout {NUMBERS} | sha256sum"
+        digest = self._ssi("run", "-n", "n1", "--", "sh", "-c", compress).split()[0]
+        self._say(f"that took {time.monotonic() - began_s:.1f} s of xz")
+        return digest
+
+    def _work(self) -> str:
+        self._title("Now the same in the background; it is stopped, goes on, and moves twice")
+        gpid = self._ssi("run", "-n", "n1", "--detach", "--", *XZ, NUMBERS).strip()
+        self._ssi("stop", gpid)
+        self._ssi("jobs")
+        self._ssi("cont", gpid)
+        self._ssi("migrate", gpid, "n2")
+        self._ssi("ps", "--jobs")
+        self._ssi("migrate", gpid, "n3")
+        self._ssi("jobs")
+        self._ssi("wait", gpid)
+        return gpid
+
+    def _compare(self, gpid: str, reference: str) -> None:
+        self._title("It ended on n3. Is the result the same as of the undisturbed run?")
+        result = self._ssi("run", "-n", "n3", "--", "sha256sum", f"{NUMBERS}.xz").split()[0]
+        if result != reference:
+            reason = f"the moved run made {result}, the undisturbed one {reference}"
+            raise TourFailed(command=f"job {gpid}", reason=reason)
+        self._say("the same, byte for byte")
+
+    def _kill(self) -> None:
+        self._title("Kill works anywhere, and tells how it ended: 143 is 128 + SIGTERM")
+        gpid = self._ssi("run", "-n", "n2", "--detach", "--", "sleep", "1000").strip()
+        self._ssi("kill", gpid)
+        self._ssi("wait", gpid, expect=143)
+
+    def _farewell(self) -> None:
+        self._say("")
+        self._say(f"That was all, in {time.monotonic() - self._began_s:.0f} s.")
+        if self.down:
+            self._ssi("down", "--yes", "--force")
+            self._ssi("lab", "down")
+            return
+        self._say("The hosts are still up. Try:")
+        for command, what in (
+            ("ssi ps --tree", "the processes of all nodes as trees"),
+            ("ssi run -- hostname", "on the least loaded node"),
+            ("ssi run -n n2 -t -- bash", "a shell there, as ssh -t gives"),
+            ("ssi run -n n1 -d -- sleep 600", "something to move: `ssi migrate JOB n3`"),
+            ("ssi lab kill n3; ssi ps", "what a dead machine looks like"),
+            ("ssi lab down", "removes the hosts and all that is in them"),
+        ):
+            self._say(f"  {command:34} {what}")
+        self._say("Your own machines: `ssi up HOST...`, with the names that ssh knows them by.")
+
+    def _ssi(self, *words: str, expect: int = 0, show_lines: int | None = None) -> str:
+        """Runs a command as a person would; shows it and what it prints, which it returns."""
+        line = shlex.join(("ssi", *words))
+        self._say(f"\n$ {line}")
+        run = subprocess.run(
+            [sys.executable, "-m", "ssi.cli", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=STEP_TIMEOUT_S,
+            check=False,
+        )
+        output = run.stdout.decode(errors="replace")
+        lines = output.splitlines()
+        for shown in lines[:show_lines]:
+            print(shown)
+        if show_lines is not None and len(lines) > show_lines:
+            print(f"... {len(lines) - show_lines} more")
+        sys.stdout.flush()
+        if run.returncode != expect:
+            raise TourFailed(command=line, reason=f"exit status {run.returncode}")
+        return output
+
+    @staticmethod
+    def _title(text: str) -> None:
+        bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+        print(f"\n{bold}== {text}{plain}", flush=True)
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(text, flush=True)
