@@ -1,0 +1,119 @@
+"""The forked child that turns into the command, as if the user's shell had started it."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn, TextIO
+
+from ssi.cli.invocation import note_stub
+from ssi.cli.main import main
+from ssi.cli.warm.request import Request
+from ssi.cli.warm.standing import Standing, assume, numbers_in
+
+FAILED: Final = 1
+PR_SET_PDEATHSIG: Final = 1
+PYTHON_IGNORES: Final = {signal.SIGPIPE, signal.SIGXFSZ}
+"""What every Python ignores from its start on."""
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def become(
+    request: Request,
+    descriptors: Sequence[int],
+    mine: Standing,
+    theirs: Standing,
+    stub_pid: int,
+) -> NoReturn:
+    """Runs the command in this fresh fork, and never comes back.
+
+    Args:
+        request: The command.
+        descriptors: Its stdin, stdout, stderr and working directory.
+        mine: The standing of the warm process.
+        theirs: The standing that the command is to have.
+        stub_pid: The process that the user started.
+    """
+    status = FAILED
+    try:
+        _leave_parent()
+        _take_over(descriptors)
+        assume(mine, theirs)
+        _set_signals(theirs)
+        _set_environment(request)
+        note_stub(stub_pid)
+        status = main()
+    except SystemExit as exc:
+        status = exc.code if isinstance(exc.code, int) else FAILED
+    except BaseException:  # the rim of a process, where the interpreter would do the same
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(_flushed(status))  # nothing of the parent's may be cleaned up by the child
+
+
+def _leave_parent() -> None:
+    """A process group of its own, in a session without a terminal; ends when the parent does."""
+    os.setpgid(0, 0)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
+    Path("/proc/self/comm").write_text("ssi", encoding="ascii")
+
+
+def _take_over(descriptors: Sequence[int]) -> None:
+    """The three standard descriptors with fresh files on them, and the working directory."""
+    *streams, directory = descriptors
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.fchdir(directory)
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    sys.stdin = sys.__stdin__ = _text(0, "r", sys.stdin)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _text(1, "w", sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "w", sys.stderr)  # type: ignore[misc]
+
+
+def _text(descriptor: int, mode: str, was: TextIO) -> io.TextIOWrapper:
+    """A file as the interpreter makes it at its start; the language is that of this process."""
+    lines = descriptor == 2 or os.isatty(descriptor)
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    buffered = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    return io.TextIOWrapper(
+        buffered, encoding=was.encoding, errors=was.errors, line_buffering=lines
+    )
+
+
+def _set_signals(theirs: Standing) -> None:
+    """What the warm process does at signals is not the command's affair."""
+    signal.set_wakeup_fd(-1)
+    ignored = numbers_in(theirs.ignored)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if number in ignored or number in PYTHON_IGNORES:
+            signal.signal(number, signal.SIG_IGN)
+        elif number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, numbers_in(theirs.blocked))
+
+
+def _set_environment(request: Request) -> None:
+    sys.argv = list(request.words)
+    os.environb.clear()
+    os.environb.update(request.environment)
+    time.tzset()
+
+
+def _flushed(status: int) -> int:
+    """The status, or that of the interpreter where the last of the output could not be written."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return status or 120
+    return status

@@ -1,0 +1,215 @@
+"""The warm process: listens, forks a child for each command, and ends when it is of no more use."""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ssi.cli.warm import NEVER_WARM
+from ssi.cli.warm import request as wire
+from ssi.cli.warm.code import LoadedCode
+from ssi.cli.warm.command import Command, Stage
+from ssi.cli.warm.request import BadRequest, Request
+from ssi.cli.warm.standing import Standing, shortfall, standing_of
+
+IDLE_S: Final = 600.0
+"""Without a command for so long it ends."""
+
+TICK_S: Final = 5.0
+"""How often it looks whether its code and its socket are still there."""
+
+BACKLOG: Final = 64
+
+
+def main(path: str) -> None:
+    """Serves commands at a socket until the code changes or nobody comes any more."""
+    os.chdir("/")
+    os.umask(0o077)
+    if answers(path):
+        return
+    listener = listen(Path(path))
+    code = preload()
+    Server(listener, Path(path), code).run()
+
+
+def answers(path: str) -> bool:
+    """Whether a warm process listens there already."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def listen(path: Path) -> socket.socket:
+    """A socket at the path, in directories of 0700; it replaces one that nobody listens to."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    arriving = path.with_name(f".{os.getpid()}")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(arriving))
+    arriving.chmod(0o600)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    arriving.rename(path)
+    return listener
+
+
+def preload() -> LoadedCode:
+    """Imports and builds every command that may be asked for; what is there is kept for good."""
+    from ssi.cli.main import COMMANDS, load_command
+    from ssi.cli.warm import child  # noqa: F401 - for the fork
+
+    for name in COMMANDS:
+        if name not in NEVER_WARM:
+            load_command(name)
+    gc.collect()
+    gc.freeze()  # the collector would write to every page that the children share
+    return LoadedCode.of_this_process()
+
+
+class Server:
+    """The commands under way, and one loop that waits for all that concerns them."""
+
+    def __init__(self, listener: socket.socket, path: Path, code: LoadedCode) -> None:
+        self._listener = listener
+        self._path = path
+        self._inode = path.stat().st_ino
+        self._code = code
+        self._standing = standing_of(os.getpid())
+        self._commands: set[Command] = set()
+        self._requests: dict[Command, tuple[Request, Standing]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._used_at_s = time.monotonic()
+        self._retired = False
+        self._children, children = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(children, warn_on_full_buffer=False)
+        self._selector.register(listener, selectors.EVENT_READ, self._welcome)
+        self._selector.register(self._children, selectors.EVENT_READ, self._reap)
+
+    def run(self) -> None:
+        """Serves until it is retired and the last command has ended."""
+        while not self._retired or self._commands:
+            for key, _ in self._selector.select(TICK_S):
+                if self._selector.get_map().get(key.fileobj) is key:  # not closed by one before
+                    key.data()
+            self._look_around(time.monotonic())
+
+    def _look_around(self, now_s: float) -> None:
+        for command in self._commands:
+            if command.kill_at_s <= now_s:
+                command.kill()
+        idle = not self._commands and now_s - self._used_at_s > IDLE_S
+        if not self._retired and (idle or not self._owns_path() or not self._code.is_current()):
+            self._retire()
+
+    def _owns_path(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def _retire(self) -> None:
+        """Whoever connects from now on finds nobody, and starts a successor."""
+        self._retired = True
+        if self._owns_path():
+            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # others may live beside it
+                self._path.parent.rmdir()
+        self._selector.unregister(self._listener)
+        self._listener.close()
+
+    def _welcome(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # it went away again
+            return
+        command = Command(connection)
+        self._commands.add(command)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._advance(command))
+
+    def _advance(self, command: Command) -> None:
+        """Something came over the connection of a command, or its end."""
+        if command.stage is Stage.ARRIVING:
+            self._receive(command)
+        elif command.stage is Stage.ACCEPTED and command.hears_go():
+            self._start(command)
+        elif command.stage is Stage.RUNNING:  # a stub that waits says nothing: it is gone
+            self._selector.unregister(command.connection)
+            command.hang_up(time.monotonic())
+        else:
+            self._forget(command)
+
+    def _receive(self, command: Command) -> None:
+        try:
+            request = command.receive()
+            if request is None:
+                return
+            theirs = standing_of(command.peer.pid)
+            if self._may_serve(command, theirs):
+                self._requests[command] = request, theirs
+                command.accept()
+                return
+        except (BadRequest, OSError, KeyError):  # the stub does without us, or is gone
+            pass
+        self._forget(command)
+
+    def _may_serve(self, command: Command, theirs: Standing) -> bool:
+        """Whether a child can be all that the full program would be; if not, our time is over."""
+        if command.peer.uid != os.geteuid():
+            return False
+        fits = not shortfall(self._standing, theirs) and self._code.is_current()
+        if not fits and not self._retired:
+            self._retire()
+        return fits
+
+    def _start(self, command: Command) -> None:
+        request, theirs = self._requests.pop(command)
+        peer = command.peer
+        self._used_at_s = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            from ssi.cli.warm.child import become
+
+            become(request, command.descriptors[:-1], self._standing, theirs, peer.pid)
+        command.started(pid)
+        self._selector.register(command.signals, selectors.EVENT_READ, lambda: self._relay(command))
+
+    def _relay(self, command: Command) -> None:
+        if not command.relay_signals():
+            self._selector.unregister(command.signals)
+
+    def _reap(self) -> None:
+        """Tells each stub whose command was stopped or has ended."""
+        os.read(self._children, 4096)
+        running = {command.pid: command for command in self._commands if command.pid}
+        for pid, command in running.items():
+            found, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+            if not found:
+                continue
+            if os.WIFSTOPPED(status):
+                command.tell(wire.stopped(os.WSTOPSIG(status)))
+            else:
+                command.tell(wire.ended(status))
+                self._forget(command)
+
+    def _forget(self, command: Command) -> None:
+        self._commands.discard(command)
+        self._requests.pop(command, None)
+        watched = self._selector.get_map()
+        if command.connection in watched:
+            self._selector.unregister(command.connection)
+        if command.pid and command.signals in watched:
+            self._selector.unregister(command.signals)
+        command.close()
+        self._used_at_s = time.monotonic()
