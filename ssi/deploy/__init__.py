@@ -3,7 +3,7 @@
 The way of one host through :mod:`deployment`: its name becomes a :mod:`target`, a
 :mod:`connection` is made to it (strict about its :mod:`hostkey`, as :mod:`known_hosts` says), and
 :mod:`remote` talks there with :mod:`bootstrap`, a program that arrives over the connection and
-lives only as long as it. What it needs of our code is a :mod:`bundle`, with :mod:`wheels` for its
+lives only as long as it. What it needs of our code is a :mod:`bundle` (its :mod:`contents`), with :mod:`wheels` for its
 Python and architecture. :mod:`enrolment` gives it its number in the roster, which :mod:`cluster`
 keeps; :mod:`removal` is the way back. Source: ADR 0004.
 """
