@@ -22,7 +22,7 @@ from nodeagent.mechanism import cgroup
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import Landing, same_program
 from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
-from nodeagent.shimlink import ShimGone
+from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
@@ -165,7 +165,9 @@ class Destination:
         arrival.landing.make_directories(directories)
         missing = await asyncio.to_thread(
             lambda: tuple(
-                () if meta.kind == "directory" else arrival.landing.missing_chunks(meta)
+                ()
+                if meta.kind == "directory"
+                else arrival.landing.missing_chunks(meta, frozen=body.frozen)
                 for meta in body.files
             )
         )
@@ -254,7 +256,7 @@ class Destination:
         job.become(JobState.RUNNING)
         self._table.add(job)
         remove_tree(arrival.images)
-        with suppress(ShimGone):
+        with suppress(ShimGone, ShimSilent):
             await job.note()
 
     async def _abandon(self, caller: Caller, body: AbandonMigration) -> Done:

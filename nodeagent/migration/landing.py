@@ -35,9 +35,14 @@ class Landing:
     placed: list[str] = field(default_factory=list)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
+    _strict: bool = False
 
-    def missing_chunks(self, meta: FileMeta) -> tuple[int, ...]:
+    def missing_chunks(self, meta: FileMeta, *, frozen: bool) -> tuple[int, ...]:
         """Which chunks of a file are to be sent: none where the same file is here already.
+
+        Args:
+            meta: The file at the source.
+            frozen: Nothing changes there any more, so every piece must be as described.
 
         Raises:
             FileConflict: Another file stands at its path, or its staged copy cannot be written.
@@ -58,6 +63,7 @@ class Landing:
         except OSError as exc:
             raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
         self._staged[meta.path] = meta
+        self._strict = frozen
         return tuple(
             index
             for index, digest in enumerate(meta.digests)
@@ -75,6 +81,8 @@ class Landing:
         if meta is None or within or index >= len(meta.digests):
             raise FileConflict(node=self.node, path=path, reason="a piece was not announced")
         if hashlib.sha256(data).digest() != meta.digests[index]:
+            if not self._strict:
+                return  # it was written to meanwhile, and comes again once the job is frozen
             raise FileConflict(node=self.node, path=path, reason="a piece arrived damaged")
         try:
             descriptor = os.open(self._staging(path), os.O_WRONLY | os.O_CLOEXEC)

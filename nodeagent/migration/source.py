@@ -37,7 +37,7 @@ from nodeagent.migration.transfer import (
 )
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import Commit, Dump, Dumped, Ok, Release, Thaw
-from nodeagent.shimlink import ShimGone
+from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.migration import CannotMigrate, MigrationFailed
@@ -185,7 +185,7 @@ class Source:
         assert isinstance(prepared, MigrationPrepared), prepared
         self._refuse(move, prepared.blockers)
         try:
-            await self._carry(move, move.plan.files)
+            await self._carry(move, move.plan.files, frozen=False)
         except* (SsiError, OSError) as group:
             await self._abandon(move)
             raise CannotMigrate(
@@ -206,7 +206,7 @@ class Source:
             # seen here, and what was written since is sent again.
             await asyncio.to_thread(self._make_plan, move, self._pids(job))
             self._refuse(move, move.plan.blockers)
-            await self._carry(move, _changed(move))
+            await self._carry(move, _changed(move), frozen=True)
             step = "images"
             manifest = ImageManifest()
             pieces = image_pieces(move.images, manifest)
@@ -246,7 +246,11 @@ class Source:
         await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
 
     async def _commit(self, move: Move) -> None:
-        """The copy here is killed; from now on the job is the destination's."""
+        """The copy here is killed; from now on the job is the destination's.
+
+        A shim that does not say whether it killed its copy ends the attempt: two copies must not
+        run, so nothing is resumed before the shim has been asked again (:mod:`doubt`).
+        """
         job = move.job
         try:
             await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)
@@ -269,7 +273,7 @@ class Source:
         """The job runs at the destination: nothing of it is kept here, nor what went along."""
         job.stage = "moved"
         if job.link is not None:
-            with suppress(ShimGone):
+            with suppress(ShimGone, ShimSilent):
                 await job.link.ask(Release(), Ok, 5.0)
         for path in job.carried:
             Path(path).unlink(missing_ok=True)
@@ -315,14 +319,15 @@ class Source:
             other_writers=outside,
         )
 
-    async def _carry(self, move: Move, items: Sequence[Item]) -> None:
+    async def _carry(self, move: Move, items: Sequence[Item], *, frozen: bool) -> None:
         """Sends what the destination lacks of these files."""
         metas = await asyncio.to_thread(_described, describe_file, items)
         if not metas:
             return
         gpid, epoch = move.key
         parents = describe_parents([meta.path for meta in metas])
-        request = CompareFiles(gpid=gpid, epoch=epoch, files=(*parents, *metas))
+        files = (*parents, *metas)
+        request = CompareFiles(gpid=gpid, epoch=epoch, files=files, frozen=frozen)
         compared = await self._peers.ask(move.destination, request, timeout_s=120.0)
         assert isinstance(compared, FilesCompared), compared
         move.files.update({meta.path: meta for meta in metas})

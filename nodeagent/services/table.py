@@ -15,6 +15,7 @@ from nodeagent.mechanism import signals
 from nodeagent.mechanism.procfs import ProcessTable
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
+from ssi.model.checkpoint import ShimGone
 from ssi.model.gpid import parts_of
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
@@ -25,7 +26,7 @@ from ssi.protocol.messages import (
     ProcessList,
     SignalProcess,
 )
-from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed
+from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
 
 STOP_ROUNDS = 5
 """How often a job is read again for processes that it forked while it was being signalled."""
@@ -88,7 +89,8 @@ class TableService:
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
         rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)
         for job in self._jobs.living():
-            await job.note()
+            with suppress(ShimGone):  # it has just ended, and its watcher will say so
+                await job.note()
         return ProcessList(
             node=self._node, taken_at_s=time.time(), rows=tuple(hide_commands(rows, caller.user))
         )
@@ -140,7 +142,7 @@ class TableService:
     def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
         if row.start_ms != body.start_ms:
             raise NoSuchProcess(gpid=body.gpid, detail="another process has its pid now")
-        caller_uid = 0 if caller.is_root else pwd.getpwnam(caller.user).pw_uid
+        caller_uid = 0 if caller.is_root else self._uid_of(caller.user)
         try:
             signals.send_checked(row.pid, body.signal, caller_uid, lambda: self._is_still(row))
         except ProcessLookupError as exc:
@@ -148,6 +150,12 @@ class TableService:
         except PermissionError as exc:
             deed = f"signal {body.gpid} ({row.name} of {row.user})"
             raise NotPermitted(node=self._node, user=caller.user, deed=deed) from exc
+
+    def _uid_of(self, user: str) -> int:
+        try:
+            return pwd.getpwnam(user).pw_uid
+        except KeyError as exc:
+            raise UserUnknown(node=self._node, user=user) from exc
 
     def _is_still(self, row: ProcessRow) -> bool:
         again = next((r for r in self.rows() if r.pid == row.pid), None)

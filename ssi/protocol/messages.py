@@ -333,12 +333,17 @@ class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
 
 
 class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):
-    """Asks which MiB-chunks of each file the destination lacks: :class:`FilesCompared`."""
+    """Asks which MiB-chunks of each file the destination lacks: :class:`FilesCompared`.
+
+    While the job still runs it may write to a file between its description and its reading; such a
+    piece is dropped. Once it is ``frozen``, a piece that is not as described is a failure.
+    """
 
     bulk: ClassVar[bool] = True
     gpid: int
     epoch: int
     files: tuple[FileMeta, ...]
+    frozen: bool = False
 
 
 class FilesCompared(ReplyMessage, frozen=True, tag="files-compared"):
