@@ -20,7 +20,10 @@ MS_REC: Final = 0x4000
 MS_SLAVE: Final = 0x80000
 
 _PR_SET_NAME: Final = 15
+_PR_SET_SECCOMP: Final = 22
 _PR_SET_CHILD_SUBREAPER: Final = 36
+
+_SECCOMP_MODE_FILTER: Final = 2
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +64,16 @@ def become_subreaper() -> None:
     The setting survives exec, and so a command can be given it.
     """
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
+
+
+def set_seccomp_filter(program: int) -> None:
+    """System calls of this process pass the ``sock_fprog`` at that address.
+
+    Raises:
+        OSError: Not permitted, or no such thing in this kernel.
+    """
+    address = ctypes.c_void_p(program)
+    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0), "PR_SET_SECCOMP")
 
 
 def _check(result: int, what: str) -> None:

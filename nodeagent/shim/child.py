@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from nodeagent.mechanism import libc
+from nodeagent.mechanism.landlock import hide_landlock
 from nodeagent.shim.messages import Account
 from ssi.model.errors import FieldValue, SsiError
 from ssi.model.launch import CommandNotExecutable, CommandNotFound, CwdMissing, StartFailed
@@ -39,7 +40,8 @@ class Launch:
         cgroup: Directory of the cgroup to join; empty: stay in ours.
         terminal: ``stdio`` is the terminal of this session: be its foreground group. Otherwise
             the command gets a session of its own.
-        job: Adopt orphans, and have SysV IPC objects apart from everybody's.
+        job: Make it fit to move: adopt orphans, have SysV IPC objects apart from everybody's, see
+            no Landlock. Needs root.
     """
 
     argv: tuple[str, ...]
@@ -160,6 +162,7 @@ def _separate(*, job: bool) -> None:
     # CRIU, outside of this namespace, takes it along; objects of its own namespace it would
     # refuse, or worse (semaphores) forget.
     libc.unshare(libc.CLONE_NEWIPC)
+    hide_landlock()
 
 
 def _assume(launch: Launch) -> None:
