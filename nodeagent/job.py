@@ -13,7 +13,7 @@ import msgspec
 from nodeagent.files import replace_file
 from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
-from nodeagent.shimlink import ShimGone, ShimLink
+from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.job import TRANSITIONS, JobRow, JobState
 from ssi.protocol.refusals import NotAJob
 
@@ -101,11 +101,18 @@ class Job:
         before = self.row.state
         assert state is before or state in TRANSITIONS[before], (self.row.gpid, before, state)
         self.row = msgspec.structs.replace(self.row, state=state, **changes)
-        self.save()
+        try:
+            self.save()
+        except OSError as exc:  # the disk is full: the job goes on, and its shim holds a note
+            _log.error("event=job-not-saved gpid=%d reason=%s", self.row.gpid, exc)
         _log.info("event=job gpid=%d before=%s after=%s", self.row.gpid, before, state)
 
     def save(self) -> None:
-        """Keeps the row for an agent that finds the shim gone."""
+        """Keeps the row for an agent that finds the shim gone.
+
+        Raises:
+            OSError: The disk is full; what was kept before is untouched.
+        """
         self.record.mkdir(mode=0o700, exist_ok=True)
         replace_file(self.record / "job.json", msgspec.json.encode(self.row), durable=False)
 
@@ -135,7 +142,11 @@ class Job:
         try:
             while True:
                 ask = GetStatus(wait_ms=int(STATUS_POLL_S * 1000))
-                status = await self.shim().ask(ask, Status, STATUS_POLL_S + 10.0)
+                try:
+                    status = await self.shim().ask(ask, Status, STATUS_POLL_S + 10.0)
+                except ShimSilent as exc:  # it is busy with a dump, or somebody stopped it
+                    _log.warning("event=shim-silent gpid=%d reason=%s", self.row.gpid, exc)
+                    continue
                 if status.exit_status is not None:
                     self._end(status.exit_status, int(time.time() * 1000))
                     return

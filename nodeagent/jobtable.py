@@ -17,11 +17,11 @@ from nodeagent.places import Places
 from nodeagent.services.members import Membership
 from nodeagent.services.processes import HeldJob
 from nodeagent.services.sequence import Sequence
-from nodeagent.shim.messages import GetStatus, Status
-from nodeagent.shimlink import ShimGone, ShimLink
+from nodeagent.shim.messages import GetStatus, Ok, Release, Status
+from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid, gpid_of_job_process
-from ssi.model.job import JobRow
+from ssi.model.job import JobRow, JobState
 from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
 _log = logging.getLogger(__name__)
@@ -101,14 +101,22 @@ class JobTable:
         ]
 
     def make(self, row: JobRow) -> Job:
-        """A job with its directories, empty and not yet in the table.
+        """A job with its directories and its record, not yet in the table.
+
+        The record is there before anything can run, so that an agent that starts after this one
+        died finds the job.
 
         Raises:
-            OSError: They cannot be made: the disk is full.
+            OSError: They cannot be made: the disk is full. Nothing is left of them.
         """
         job = self._job(row)
-        job.sockets.mkdir(mode=0o700, parents=True)
-        job.record.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            job.sockets.mkdir(mode=0o700, parents=True)
+            job.record.mkdir(mode=0o700, parents=True, exist_ok=True)
+            job.save()
+        except OSError:
+            self.forget(job)
+            raise
         return job
 
     def add(self, job: Job) -> None:
@@ -146,6 +154,8 @@ class JobTable:
             job = self._job(row)
             try:
                 await self._adopt_shim(job)
+            except ShimSilent as exc:
+                _log.warning("event=shim-silent gpid=%d reason=%s", row.gpid, exc)
             except ShimGone:
                 job.bury()
                 if not job.row.detached:
@@ -167,6 +177,11 @@ class JobTable:
         job.stage = stage_of(status.stage)
         with suppress(msgspec.DecodeError):
             job.recall(msgspec.msgpack.decode(status.note, type=Note))
+        if job.row.state is JobState.STARTING:  # the agent before this one died as it started it
+            if not job.root_pid:
+                await link.ask(Release(), Ok, 5.0)
+                raise ShimGone(path=str(job.sockets), reason="nothing was started in it")
+            job.become(JobState.RUNNING)
         _log.info("event=job-adopted gpid=%d stage=%s", job.row.gpid, job.stage)
 
     async def _watch(self, job: Job) -> None:

@@ -19,7 +19,7 @@ from nodeagent.shim.messages import (
     RequestFrame,
     RequestMessage,
 )
-from ssi.model.checkpoint import ShimGone
+from ssi.model.checkpoint import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import BadMessage
 from ssi.transport.frames import read_frame, write_frame
@@ -67,7 +67,8 @@ class ShimLink:
         """The reply, of the kind that such a request has.
 
         Raises:
-            ShimGone: The connection ended before the reply, or no reply came in time.
+            ShimGone: The connection ended before the reply.
+            ShimSilent: No reply came in time; the shim lives, and so may what it was asked for.
             SsiError: Whatever the shim failed with.
         """
         if self.gone.is_set():
@@ -80,9 +81,12 @@ class ShimLink:
             async with asyncio.timeout(timeout_s):
                 await self._writer.drain()
                 reply = await answer
-        except (TimeoutError, ConnectionError) as exc:
+        except TimeoutError as exc:
             what = type(body).__name__
-            raise ShimGone(path=str(self._path), reason=f"no answer to {what}") from exc
+            raise ShimSilent(path=str(self._path), request=what, after_s=timeout_s) from exc
+        except ConnectionError as exc:
+            reason = exc.strerror or "the connection broke"
+            raise ShimGone(path=str(self._path), reason=reason) from exc
         finally:
             self._pending.pop(number, None)
         if isinstance(reply, Failed):
@@ -114,4 +118,4 @@ class ShimLink:
                 self._writer.close()
 
 
-__all__ = ["ShimGone", "ShimLink"]
+__all__ = ["ShimGone", "ShimLink", "ShimSilent"]

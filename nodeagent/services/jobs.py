@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,14 +14,15 @@ import msgspec
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
-from nodeagent.mechanism import cgroup, login
+from nodeagent.mechanism import cgroup, login, signals
 from nodeagent.services.permission import owned_job
 from nodeagent.shim.messages import ForkShim, Release, ShimForked, Start, Status
 from nodeagent.shim.messages import Ok as ShimOk
-from nodeagent.shimlink import ShimGone, ShimLink
+from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import parts_of
 from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.launch import StartFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
     Done,
@@ -98,7 +100,11 @@ class JobService:
             raise UserUnknown(node=self._node, user=caller.user)
         gpid = self._table.allocate()
         started_ms = int(time.time() * 1000)
-        job = self._make(gpid, started_ms, caller.user, spec)
+        try:
+            job = self._make(gpid, started_ms, caller.user, spec)
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            raise StartFailed(command=spec.argv[0], step="its directory", reason=reason) from exc
         try:
             await self.open_shim(job)
             start = self._start_message(job, spec, account)
@@ -110,7 +116,7 @@ class JobService:
         job.membership.adopt([(login.innermost_pid(status.root_pid), gpid, started_ms)])
         job.become(JobState.RUNNING)
         self._table.add(job)
-        with suppress(ShimGone):  # `true` may have ended by now
+        with suppress(ShimGone, ShimSilent):  # `true` may have ended by now
             await job.note()
         return JobReply(row=job.row)
 
@@ -151,9 +157,17 @@ class JobService:
         )
 
     async def _give_up(self, job: Job) -> None:
+        """Leaves nothing of a job whose start failed, also where its shim does not answer."""
         if job.link is not None:
-            with suppress(ShimGone):
+            try:
                 await job.link.ask(Release(), ShimOk, 5.0)
+            except ShimGone:
+                pass  # as wanted
+            except SsiError:
+                # It lives and holds on to a job. It is the first process of the job's namespace,
+                # so all others end with it.
+                with suppress(ProcessLookupError):
+                    signals.send(job.shim_pid, signal.SIGKILL)
         self._table.forget(job)
 
     async def _list(self, caller: Caller, _body: ListJobs) -> JobList:

@@ -105,8 +105,8 @@ class StreamService:
 def _from_log(job: Job, body: ReadStream) -> StreamData:
     """What the log of an ended job holds; nothing where it has none."""
     with suppress(FileNotFoundError), (job.record / body.stream).open("rb") as log:
-        limit = min(body.limit_bytes, BULK_CHUNK_BYTES)
-        data = os.pread(log.fileno(), limit, body.offset)
         end = os.fstat(log.fileno()).st_size
-        return StreamData(offset=body.offset, data=data, ended=body.offset + len(data) >= end)
+        offset = min(max(body.offset, 0), end)
+        data = os.pread(log.fileno(), min(max(body.limit_bytes, 0), BULK_CHUNK_BYTES), offset)
+        return StreamData(offset=offset, data=data, ended=offset + len(data) >= end)
     return StreamData(offset=body.offset, data=b"", ended=True)

@@ -87,3 +87,20 @@ class ShimGone(SsiError):
 
     def advice(self) -> str:
         return "`ssi jobs` shows what became of the job"
+
+
+@dataclass(eq=False, kw_only=True)
+class ShimSilent(SsiError):
+    """A shim or keeper did not answer in time. It lives, and so may what it holds."""
+
+    word = "shim-silent"
+    exit_code = 124
+    path: str
+    request: str
+    after_s: float
+
+    def what(self) -> str:
+        return f"nobody answered {self.request} at {self.path} within {self.after_s:.0f} s"
+
+    def advice(self) -> str:
+        return "whether it was done is unknown: look at `ssi jobs` before trying again"
