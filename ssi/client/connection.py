@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -59,11 +60,18 @@ class Connection:
     ) -> None:
         await self.close()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended, from either side."""
+        return self._closed is not None
+
     async def close(self) -> None:
         """Ends the connection; what is pending fails."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     async def ask(
         self,
@@ -107,7 +115,8 @@ class Connection:
         except ConnectionError as exc:
             raise DoorClosed(path="its socket", reason=exc.strerror or str(exc)) from exc
         finally:
-            self._pending.pop(request.id, None)
+            if self._pending.get(request.id) is answer:  # else it was asked again under its id
+                del self._pending[request.id]
         return decode_reply_body(reply.body)
 
     async def _read_replies(self) -> None:

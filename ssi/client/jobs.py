@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
 from ssi.client.system import System
+from ssi.model.checkpoint import ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
@@ -124,6 +125,7 @@ class JobHandle:
         give_up_at_s = loop.time() + PATIENCE_S
         request_id = secrets.token_bytes(16)
         pause_s = 0.05
+        asked = {self._node}
         while True:
             try:
                 return await self._system.ask(
@@ -134,10 +136,17 @@ class JobHandle:
                     request_id=request_id,
                 )
             except JobMoved as exc:
-                self._node = exc.node
+                if loop.time() > give_up_at_s:
+                    raise
                 request_id = secrets.token_bytes(16)
-                continue
-            except (LinkDown, NodeDown, TimedOut, DoorClosed) as exc:
+                if exc.node not in asked:
+                    self._node = exc.node
+                    asked.add(exc.node)
+                    continue
+                # It went back and forth meanwhile: nodes that point at each other are asked at
+                # leisure, and from then on every one of them again.
+                self._node, asked = exc.node, set()
+            except (LinkDown, NodeDown, TimedOut, ShimSilent, DoorClosed) as exc:
                 if loop.time() > give_up_at_s:
                     raise
                 await self._mend(exc)
@@ -149,10 +158,11 @@ class JobHandle:
         if not isinstance(error, DoorClosed):
             return
         async with self._reconnecting:
+            broken = self._system.connection
+            if not broken.is_closed:
+                return  # another task has mended it
             try:
-                await self._system.nodes()
-            except DoorClosed:
-                try:
-                    self._system.connection = await Connection.open()
-                except SsiError:
-                    return  # not there yet; the caller's patience bounds how often this is tried
+                self._system.connection = await Connection.open()
+            except SsiError:
+                return  # not there yet; the caller's patience bounds how often this is tried
+            await broken.close()
