@@ -17,14 +17,23 @@ from typing import Any, TypeVar
 
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import decode_request_body, encode_reply_body, make_failure
-from ssi.protocol.envelope import Failure, Reply, Request
+from ssi.protocol.envelope import MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
 from ssi.protocol.messages import ReplyMessage, RequestMessage
-from ssi.protocol.refusals import AgentFailed, NotPermitted, NotServed, Overloaded
+from ssi.protocol.refusals import (
+    AgentFailed,
+    AnswerTooLarge,
+    NotPermitted,
+    NotServed,
+    Overloaded,
+)
 
 _log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 4096
 """Answers to mutating requests that are kept for a repetition; older ones are forgotten."""
+
+ENVELOPE_BYTES = 64
+"""More than an envelope takes around a reply's body."""
 
 
 class Audience(StrEnum):
@@ -139,7 +148,12 @@ class Dispatcher:
                 node=self._node, request=name, reason=f"{type(exc).__name__}: {exc}"
             )
             return make_failure(request.id, broken)
-        return Reply(request.id, encode_reply_body(reply))
+        encoded = encode_reply_body(reply)
+        size_bytes = memoryview(encoded).nbytes
+        if size_bytes > MAX_CONTROL_FRAME_BYTES - ENVELOPE_BYTES:
+            too_large = AnswerTooLarge(node=self._node, request=name, size_bytes=size_bytes)
+            return make_failure(request.id, too_large)
+        return Reply(request.id, encoded)
 
     def _check(self, audience: Audience, caller: Caller, name: str) -> None:
         if audience is Audience.ROOT and not caller.is_root:

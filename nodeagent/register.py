@@ -10,10 +10,13 @@ from typing import TypeVar
 import msgspec
 
 from nodeagent.files import replace_file
-from ssi.model.node import Roster
-from ssi.protocol.refusals import RosterConflict
+from ssi.model.node import Roster, is_public_key
+from ssi.protocol.refusals import ClientRefused, RosterConflict
 
 _log = logging.getLogger(__name__)
+
+MAX_CLIENTS_PER_USER = 100
+"""Keys of client-mode agents that may act as one user."""
 
 
 class Register:
@@ -45,8 +48,10 @@ class Register:
         """Takes a roster if it is newer; tells whether it did.
 
         Raises:
-            RosterConflict: It is of another system, or differs at an equal version.
+            RosterConflict: It is of another system, differs at an equal version, or is faulty.
         """
+        if fault := roster.fault():
+            raise RosterConflict(node=self._node, reason=fault)
         known = self.roster
         if known is not None:
             if known.system != roster.system:
@@ -64,9 +69,22 @@ class Register:
         return True
 
     def allow_client(self, public_key: str, user: str) -> None:
-        """Lets whoever has that key act as ``user`` here."""
-        if self.clients.get(public_key) == user or self._clients_path is None:
+        """Lets whoever has that key act as ``user`` here.
+
+        Raises:
+            ClientRefused: It is no key, is somebody else's already (whoever could take it over
+                would have that other's requests carried out as his own), or is one too many.
+        """
+        owner = self.clients.get(public_key)
+        if owner == user or self._clients_path is None:
             return
+        if not is_public_key(public_key):
+            raise ClientRefused(node=self._node, user=user, reason="this is no public key")
+        if owner is not None or self.knows(public_key):
+            raise ClientRefused(node=self._node, user=user, reason="somebody else has this key")
+        if list(self.clients.values()).count(user) >= MAX_CLIENTS_PER_USER:
+            reason = f"there are {MAX_CLIENTS_PER_USER} already"
+            raise ClientRefused(node=self._node, user=user, reason=reason)
         clients = {**self.clients, public_key: user}
         replace_file(self._clients_path, msgspec.json.encode(clients))
         self.clients = clients
@@ -88,7 +106,7 @@ def _load(path: Path, kind: type[_KindT]) -> _KindT | None:
         return None
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         aside = path.with_name(f"{path.name}.unreadable")
         path.replace(aside)
         _log.error("event=register-unreadable file=%s aside=%s reason=%s", path, aside, exc)

@@ -16,6 +16,16 @@ class NodeState(StrEnum):
     LEFT = "left"
 
 
+_Z85 = frozenset(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+)
+
+
+def is_public_key(text: str) -> bool:
+    """Whether a text can be a CURVE public key. Source: ZeroMQ RFC 32 (Z85)."""
+    return len(text) == 40 and _Z85.issuperset(text)
+
+
 class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What is fixed about a node: who it is and where it listens.
 
@@ -39,6 +49,17 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     python: str = ""
     ssh_target: str = ""
 
+    def fault(self) -> str:
+        """What is wrong with it; empty where nothing is."""
+        if not self.name or not self.address or set(self.address) & set(" /\t\n\0"):
+            return f"it has no name or no address: {self.address!r}"
+        if self.number < 1:
+            return f"number {self.number}"
+        if not is_public_key(self.public_key):
+            return "its public key is none"
+        ports = (self.control_port, self.bulk_port)
+        return "" if all(0 < port < 65536 for port in ports) else f"ports {ports}"
+
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """All nodes of the system, versioned: of two rosters the one of higher version holds.
@@ -54,6 +75,22 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     version: int
     nodes: tuple[RosterEntry, ...] = ()
     next_number: int = 1
+
+    def fault(self) -> str:
+        """What is wrong with it, so that it must not be installed; empty where nothing is."""
+        for entry in self.nodes:
+            if fault := entry.fault():
+                return f"node {entry.name!r}: {fault}"
+        for what, values in (
+            ("names", [entry.name for entry in self.nodes]),
+            ("numbers", [entry.number for entry in self.nodes]),
+            ("keys", [entry.public_key for entry in self.nodes]),
+        ):
+            if len(set(values)) != len(values):
+                return f"two nodes have one of their {what} in common"
+        if self.nodes and self.next_number <= max(entry.number for entry in self.nodes):
+            return f"next_number {self.next_number} is in use"
+        return "" if self.version >= 1 else f"version {self.version}"
 
     def node(self, name: str) -> RosterEntry | None:
         """The entry of that name, if there is one."""

@@ -241,3 +241,38 @@ class RosterConflict(SsiError):
 
     def advice(self) -> str:
         return "`ssi down` it from its own system first, or run `ssi up` again"
+
+
+@dataclass(eq=False, kw_only=True)
+class ClientRefused(SsiError):
+    """A key is not let in as a client of that user."""
+
+    word = "client-refused"
+    exit_code = 7
+    node: str
+    user: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} does not take a key for user {self.user}: {self.reason}"
+
+    def advice(self) -> str:
+        return "move ~/.config/ssi/client.key aside and run `ssi up` again"
+
+
+@dataclass(eq=False, kw_only=True)
+class AnswerTooLarge(SsiError):
+    """An answer does not fit into one message."""
+
+    word = "answer-too-large"
+    exit_code = 6
+    node: str
+    request: str
+    size_bytes: int
+
+    def what(self) -> str:
+        mib = self.size_bytes / 1024 / 1024
+        return f"the answer of {self.node} to {self.request} has {mib:.0f} MiB, more than fits"
+
+    def advice(self) -> str:
+        return "ask for less at a time: name the gpids or the jobs that matter"
