@@ -2,8 +2,8 @@
 
 The way of one host through :mod:`deployment`: its name becomes a :mod:`target`, a
 :mod:`connection` is made to it (strict about its :mod:`hostkey`, as :mod:`known_hosts` says), and
-:mod:`remote` talks there with :mod:`bootstrap`, a program that arrives over the connection and
-lives only as long as it. What it needs of our code is a :mod:`bundle` (its :mod:`contents`), with :mod:`wheels` for its
-Python and architecture. :mod:`enrolment` gives it its number in the roster, which :mod:`cluster`
-keeps; :mod:`removal` is the way back. Source: ADR 0004.
+:mod:`remote` talks there with :mod:`onhost`, a program that arrives over the connection
+(:mod:`loader`) and lives only as long as it. What it needs of our code is a :mod:`bundle`, made of
+:mod:`contents` with :mod:`wheels` for its :mod:`platform`. :mod:`enrolment` gives it its number in
+the roster, which :mod:`cluster` keeps; :mod:`removal` is the way back. Source: ADR 0004.
 """

@@ -25,6 +25,8 @@ from ssi.deploy.wheels import WheelStore
 NAME_LENGTH = 24
 """Hexadecimal digits of a layer's hash that name its directory."""
 
+BLOCK_BYTES = 4096
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -55,9 +57,9 @@ class Layer:
         return gzip.compress(raw.getvalue(), compresslevel=1, mtime=0)
 
     @property
-    def size_bytes(self) -> int:
-        """Of all files, unpacked."""
-        return sum(map(len, self.files.values()))
+    def disk_bytes(self) -> int:
+        """Of all files, unpacked, in the blocks of a file system."""
+        return sum(-len(content) // BLOCK_BYTES * -BLOCK_BYTES for content in self.files.values())
 
 
 class Bundler:

@@ -59,7 +59,8 @@ def of_wheel(wheel: Path) -> dict[str, bytes]:
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if _is_wanted(PurePosixPath(name))]
+            files = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+            names = [name for name in files if _is_wanted(PurePosixPath(name))]
             return {name: archive.read(name) for name in names}
     except (OSError, zipfile.BadZipFile) as exc:
         raise BundleIncomplete(package=wheel.name, reason=str(exc)) from exc
