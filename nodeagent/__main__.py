@@ -14,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
+from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
 
 # Saves 4 MB and 25 ms (measured): asyncio would import ssl, which an agent never uses.
@@ -38,6 +39,7 @@ def main() -> int:
     except BlockingIOError:
         print("another agent runs here already", file=sys.stderr)
         return os.EX_TEMPFAIL
+    write_pidfile(places.agent_pid, os.getpid())
     return _run(options, places)
 
 

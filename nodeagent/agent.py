@@ -28,6 +28,9 @@ from ssi.version import VERSION
 
 _log = logging.getLogger(__name__)
 
+CLIENT_IDLE_S = 1800.0
+"""A client-mode agent that nobody asked anything for so long ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -113,7 +116,7 @@ class Agent:
             mode = 0o666 if os.geteuid() == 0 and not self._settings.is_client else 0o600
             await door.open(self._settings.places.door, mode)
             self._write_ready(ports)
-            await mesh.run()
+            await (_until_idle(router, mesh) if self._settings.is_client else mesh.run())
         finally:
             await door.close()
             for listener in listeners:
@@ -146,6 +149,17 @@ class Agent:
         }
         replace_file(self._settings.places.ready, msgspec.json.encode(ready), durable=False)
         _log.info("event=ready node=%s control=%d bulk=%d", self._settings.node, *ports)
+
+
+async def _until_idle(router: Router, mesh: MeshService) -> None:
+    """Runs a client-mode agent until nobody has asked for a while; the next command starts one."""
+    running = asyncio.ensure_future(mesh.run())
+    try:
+        while time.monotonic() - router.asked_at_s < CLIENT_IDLE_S:
+            await asyncio.wait({running}, timeout=CLIENT_IDLE_S / 60)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _kept_ports(path: Path) -> tuple[int, int]:

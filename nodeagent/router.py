@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from nodeagent.dispatch import Caller, Dispatcher
@@ -41,9 +42,12 @@ class Router:
         self._register = register
         self._peers = peers
         self._silent_s = silent_s
+        self.asked_at_s = time.monotonic()
+        """When somebody last asked at the door."""
 
     async def from_door(self, request: Request, user: DoorUser) -> Reply | Failure:
         """Answers or passes on a request of a person on this machine."""
+        self.asked_at_s = time.monotonic()
         if not request.target or request.target == self._node:
             return await self._dispatcher.answer(request, Caller(user=user.name))
         try:

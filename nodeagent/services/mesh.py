@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 TICKS_PER_PROBE = 4
 
+FIRST_LOOK_S = 1.0
+"""How long after its start an agent lets those wait who ask for the nodes."""
+
 
 @dataclass(slots=True)
 class _Sighting:
@@ -79,6 +82,7 @@ class MeshService:
         self._tasks = tasks
         self._sightings: dict[str, _Sighting] = {}
         self._fetching_roster = False
+        self._started_at_s = time.monotonic()
         register.on_change(self._follow)
         if register.roster is not None:
             self._follow(register.roster)
@@ -203,6 +207,7 @@ class MeshService:
         return Done()
 
     async def _list_nodes(self, _caller: Caller, _body: ListNodes) -> NodeList:
+        await self._first_look()
         roster = self._register.roster
         now_s = time.monotonic()
         entries = roster.nodes if roster is not None else ()
@@ -213,6 +218,15 @@ class MeshService:
             for entry in entries
         ]
         return NodeList(observer=self._identity.node, rows=tuple(rows))
+
+    async def _first_look(self) -> None:
+        """Waits for an agent that has just started to hear of the others, or to miss them."""
+        give_up_at_s = self._started_at_s + FIRST_LOOK_S
+        while time.monotonic() < give_up_at_s:
+            members = self.membership.members.values()
+            if all(member.ever_heard or self._peers.problem(member.name) for member in members):
+                return
+            await asyncio.sleep(0.02)
 
     def _own_row(self, number: int, address: str) -> NodeRow:
         return NodeRow(

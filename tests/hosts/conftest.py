@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from ssi.lab import Lab
 from ssi.lab.requirements import check_machine
 from ssi.model.errors import SsiError
+from tests.hosts.system import Ssi
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +56,20 @@ def big_lab(lab: Lab) -> Callable[[int], Lab]:
     return grow
 
 
+@pytest.fixture(scope="session")
+def ssi(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssi]:
+    """A system of three nodes on a lab of its own, deployed by ``ssi up``, shared by the run."""
+    remove_labs_of_dead_runs()
+    name = f"s{os.getpid()}"
+    try:
+        system = Ssi(Lab.up(name=name, size=3, progress=print), tmp_path_factory.mktemp("config"))
+        system.ok("up", "n1..n3")
+        yield system
+    finally:
+        Lab.remove(name)
+        end_client_agent(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture
 def spare_name(machine: None) -> Iterator[str]:
     """A name for a lab that one test may make, break and remove; it is removed after the test."""
@@ -67,6 +83,16 @@ def spare_name(machine: None) -> Iterator[str]:
 def remove_labs_of_dead_runs() -> None:
     """A run that was killed could not clean up; its labs are called by a letter and its pid."""
     for name in Lab.names():
-        named = re.fullmatch(r"[tx](\d+)", name)
+        named = re.fullmatch(r"[txs](\d+)", name)
         if named and not Path(f"/proc/{named[1]}").exists():
             Lab.remove(name)
+
+
+def end_client_agent(base: Path) -> None:
+    """Ends the client-mode agents that commands of this run have started."""
+    for pidfile in base.glob("**/run/agent.pid"):
+        pid = int(pidfile.read_text(encoding="ascii").split()[0])
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            continue

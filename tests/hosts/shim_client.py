@@ -85,7 +85,7 @@ class ShimClient(Client):
         self.directory = directory
         super().__init__(directory / "shim.sock")
 
-    def start(  # noqa: PLR0913
+    def start(
         self,
         *argv: str,
         account: m.Account = ROOT,

@@ -1,0 +1,126 @@
+"""Agents, keepers and nodes that die, links that are cut: what goes on and what is said."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.hosts.system import Ssi, eventually, pid_of
+
+
+def kill_by_pid(ssi: Ssi, node: str, *names: str) -> None:
+    host = ssi.host(node)
+    pids = [str(pid_of(host, name)) for name in names]
+    host.enter("kill", "-KILL", *pids)
+
+
+def agent_answers(ssi: Ssi, node: str, not_pid: int) -> bool:
+    try:
+        if pid_of(ssi.host(node), "agent") == not_pid:
+            return False
+    except (FileNotFoundError, IndexError):
+        return False
+    return ssi("ps", "-n", node, "--timeout", "1").status == 0
+
+
+def test_a_job_outlives_its_agent_which_comes_back_and_finds_it(ssi: Ssi) -> None:
+    gpid = ssi.detached("n2", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done")
+    before = next(row for row in ssi.json("ps") if str(row["gpid"]) == gpid)
+    old = pid_of(ssi.host("n2"), "agent")
+    kill_by_pid(ssi, "n2", "agent")
+    eventually(lambda: agent_answers(ssi, "n2", old), within_s=5, what="the agent is back")
+    after = next(row for row in ssi.json("ps") if str(row["gpid"]) == gpid)
+    assert (after["pid"], after["gpid"]) == (before["pid"], before["gpid"])
+    assert ssi.job(gpid)["state"] == "running"
+    ssi.ok("kill", gpid)
+    assert ssi("wait", gpid).status == 143
+    lines = [int(line) for line in ssi.ok("logs", gpid).split()]
+    assert lines == list(range(1, len(lines) + 1)) and len(lines) > 20
+
+
+def test_a_foreground_command_goes_on_over_the_death_of_its_agent(ssi: Ssi) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.2; done; exit 4"
+    command = ssi.start("run", "-n", "n3", "--", "sh", "-c", script)
+    assert command.stdout is not None
+    assert command.stdout.readline() == b"1\n"
+    kill_by_pid(ssi, "n3", "agent")
+    assert command.stdout.read() == b"".join(b"%d\n" % i for i in range(2, 11))
+    assert command.wait(timeout=30) == 4
+
+
+def test_a_keeper_that_dies_is_replaced_and_jobs_go_on(ssi: Ssi) -> None:
+    gpid = ssi.detached("n1", "sleep", "100")
+    old = pid_of(ssi.host("n1"), "keeper")
+    kill_by_pid(ssi, "n1", "keeper")
+    eventually(
+        lambda: pid_of(ssi.host("n1"), "keeper") != old, within_s=5, what="there is a keeper again"
+    )
+    assert ssi.ok("run", "-n", "n1", "--", "echo", "works") == "works\n"
+    assert ssi.job(gpid)["state"] == "running"
+    # The new keeper looks after the agent that was there.
+    old_agent = pid_of(ssi.host("n1"), "agent")
+    kill_by_pid(ssi, "n1", "agent")
+    eventually(lambda: agent_answers(ssi, "n1", old_agent), within_s=5, what="the agent is back")
+    ssi.ok("kill", gpid)
+
+
+def test_a_killed_node_shows_as_dead_within_5_s_and_no_command_hangs_on_it(ssi: Ssi) -> None:
+    gpid = ssi.detached("n3", "sleep", "100")
+    assert ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"}
+    ssi.host("n3").kill()
+    try:
+        took_s = eventually(lambda: ssi.states()["n3"] == "dead", within_s=6, what="n3 is dead")
+        assert took_s <= 5.5  # 5 s, and what one `ssi nodes` takes
+        began_s = time.monotonic()
+        result = ssi("ps", "--json")
+        assert time.monotonic() - began_s < 3
+        assert result.status == 4
+        assert "n3" in result.err and result.err.count("\n") == 1
+        assert '"n1"' in result.out and '"n2"' in result.out and '"n3"' not in result.out
+        run = ssi("run", "-n", "n3", "--", "true")
+        assert run.status == 255 and "n3 does not answer" in run.err
+        assert ssi("kill", gpid).status == 4
+        assert ssi.ok("run", "--", "uname", "-n").strip() in {"n1", "n2"}
+    finally:
+        ssi.host("n3").boot()
+        ssi.ok("up", "n3")
+    eventually(lambda: ssi.states()["n3"] == "alive", within_s=5, what="n3 is back")
+    assert ssi.job(gpid)["state"] == "lost"
+    assert "restarted" in ssi.job(gpid)["problem"]
+
+
+def test_a_cut_link_is_told_and_mends_by_itself(ssi: Ssi) -> None:
+    gpid = ssi.detached("n2", "sleep", "100")
+    ssi.host("n2").cut()
+    try:
+        began_s = time.monotonic()
+        result = ssi("run", "-n", "n2", "--", "true", timeout_s=40)
+        assert result.status == 255 and "n2" in result.err, result
+        assert time.monotonic() - began_s < 25
+        eventually(lambda: ssi.states()["n2"] == "dead", within_s=10, what="n2 is dead to us")
+    finally:
+        ssi.host("n2").heal()
+    eventually(lambda: ssi.states()["n2"] == "alive", within_s=10, what="n2 is back")
+    assert ssi.job(gpid)["state"] == "running"
+    ssi.ok("kill", gpid)
+
+
+def test_a_node_whose_key_was_changed_is_refused_in_one_line(ssi: Ssi) -> None:
+    host = ssi.host("n1")
+    key = Path(host.root, "var/lib/ssi/node.key")
+    kept = key.read_bytes()
+    old = pid_of(host, "agent")
+    key.unlink()
+    kill_by_pid(ssi, "n1", "agent")
+    try:
+        eventually(
+            lambda: (
+                "its key is not the one in the roster" in ssi("run", "-n", "n1", "--", "true").err
+            ),
+            within_s=15,
+            what="the stranger in n1's place is told of",
+        )
+    finally:
+        key.write_bytes(kept)
+        kill_by_pid(ssi, "n1", "agent")
+    eventually(lambda: agent_answers(ssi, "n1", old), within_s=15, what="n1 is itself again")
