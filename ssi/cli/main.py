@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -124,9 +125,15 @@ def _root(
     """The Linux machines you reach over SSH, as one computer."""
 
 
+@cache
+def tree() -> Any:
+    """All commands as one, the same at each call. Any: see :class:`Commands`."""
+    return get_command(app)
+
+
 def main() -> int:
     """Runs one command; its exit status."""
-    return ended(lambda: app(prog_name="ssi"))
+    return ended(lambda: tree()(prog_name="ssi"))
 
 
 if __name__ == "__main__":

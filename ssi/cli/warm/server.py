@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import selectors
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -66,12 +68,15 @@ def listen(path: Path) -> socket.socket:
 
 def preload() -> LoadedCode:
     """Imports and builds every command that may be asked for; what is there is kept for good."""
-    from ssi.cli.main import COMMANDS, load_command
+    from ssi.cli.main import COMMANDS, tree
     from ssi.cli.warm import child  # noqa: F401 - for the fork
 
     for name in COMMANDS:
         if name not in NEVER_WARM:
-            load_command(name)
+            tree().get_command(None, name)
+    with redirect_stdout(StringIO()):  # what is made at the first use is made now
+        tree()(["ps", "--help"], prog_name="ssi", standalone_mode=False)
+    asyncio.run(asyncio.sleep(0))
     gc.collect()
     gc.freeze()  # the collector would write to every page that the children share
     return LoadedCode.of_this_process()
