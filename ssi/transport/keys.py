@@ -10,6 +10,7 @@ from pathlib import Path
 import zmq
 
 from ssi.model.errors import SsiError
+from ssi.model.node import is_public_key
 
 
 @dataclass(eq=False, kw_only=True)
@@ -25,7 +26,7 @@ class KeyUnusable(SsiError):
         return f"the secret key {self.path} is not used: {self.reason}"
 
     def advice(self) -> str:
-        return f"chmod 600 {self.path}, or remove it and run `ssi up` again"
+        return f"make it private (chmod 600 {self.path}), or remove it and run `ssi up` again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +44,26 @@ def load_or_make_key(path: Path) -> KeyPair:
     """The pair kept at ``path``; made there first, mode 0600 whatever the umask, if there is none.
 
     Raises:
-        KeyUnusable: Others can read it, somebody else owns it, or it is no key.
+        KeyUnusable: Others can read it, somebody else owns it, it is no key, or none can be made.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _load(path)
+        return _load(path) if os.path.lexists(path) else _make(path)
+    except OSError as exc:
+        raise KeyUnusable(path=str(path), reason=exc.strerror or str(exc)) from exc
+
+
+def _make(path: Path) -> KeyPair:
     public, secret = zmq.curve_keypair()
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(public + b"\n" + secret + b"\n")
-        file.flush()
-        os.fsync(descriptor)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(public + b"\n" + secret + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        path.unlink()  # half a key would be refused for ever
+        raise
     return KeyPair(public=public.decode(), secret=secret.decode())
 
 
@@ -71,6 +80,8 @@ def _load(path: Path) -> KeyPair:
     if len(lines) != 2 or any(len(line) != 40 for line in lines):
         raise KeyUnusable(path=str(path), reason="it holds no key pair")
     public, secret = lines
+    if not is_public_key(secret.decode("ascii", "replace")):  # both are Z85 of 32 bytes
+        raise KeyUnusable(path=str(path), reason="it holds no key pair")
     if zmq.curve_public(secret) != public:
         raise KeyUnusable(path=str(path), reason="its two halves do not belong together")
     return KeyPair(public=public.decode(), secret=secret.decode())
