@@ -1,0 +1,224 @@
+"""Running jobs that go from node to node: nothing lost, nothing twice, refusals by name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.system import Ssi, eventually, pid_of
+
+MOVED = re.compile(
+    r"(?P<gpid>\d+) (?P<source>n\d) -> (?P<destination>n\d): (?P<total>\d+) ms in all, "
+    r"frozen for (?P<frozen>\d+) ms, image \S+"
+)
+
+TREE = """
+import os, subprocess, sys, threading, time
+ticks = [0]
+def tick():
+    while True:
+        ticks[0] += 1
+        time.sleep(0.01)
+for _ in range(3):
+    threading.Thread(target=tick, daemon=True).start()
+child = subprocess.Popen(["sed", "-u", "s/^/child /"], stdin=subprocess.PIPE)
+count = 0
+while not os.path.exists("/tmp/stop-tree") and count < 2000:
+    child.stdin.write(b"%d\\n" % count)
+    child.stdin.flush()
+    count += 1
+    time.sleep(0.02)
+child.stdin.close()
+child.wait()
+print("threads", 3 if ticks[0] > count else 0, flush=True)
+"""
+
+
+def on_every_node(ssi: Ssi, *argv: str) -> None:
+    for host in ssi.lab.hosts:
+        run = host.run(*argv)
+        assert run.returncode == 0, run
+
+
+def test_a_moved_job_writes_every_line_once_and_keeps_its_names(ssi: Ssi) -> None:
+    on_every_node(ssi, "rm", "-f", "/tmp/stop-tree")
+    gpid = ssi.detached("n1", "python3", "-c", TREE)
+    eventually(lambda: "child 3" in ssi.ok("logs", gpid), within_s=10, what="the tree works")
+    before = processes_of(ssi, gpid)
+    assert len(before) == 2 and gpid in before
+    for destination in ("n2", "n3", "n1", "n3"):
+        assert MOVED.match(ssi.ok("migrate", gpid, destination))
+        now = processes_of(ssi, gpid)
+        assert set(now) == set(before), "gpids stay, wherever they are"
+        assert {row["node"] for row in now.values()} == {destination}
+        assert [row["started_at_s"] for row in now.values()] == pytest.approx(
+            [before[name]["started_at_s"] for name in now], abs=0.01
+        )
+    assert ssi.job(gpid)["nodes"] == ["n1", "n2", "n3", "n1", "n3"]
+    ssi.host("n3").run("touch", "/tmp/stop-tree")
+    assert ssi("wait", gpid).status == 0
+    *lines, last = ssi.ok("logs", gpid).splitlines()
+    assert last == "threads 3"
+    assert lines == [f"child {number}" for number in range(len(lines))]
+    assert len(lines) > 20
+
+
+def test_a_client_stays_with_a_foreground_job_through_its_moves(ssi: Ssi) -> None:
+    command = ssi.start("run", "-n", "n1", "--", "sed", "-u", "s/^/seen /")
+    assert command.stdin is not None and command.stdout is not None
+    gpid = str(
+        next(
+            row["gpid"]
+            for row in ssi.json("jobs")
+            if row["command"][:1] == ["sed"] and row["state"] == "running"
+        )
+    )
+    sent = 0
+    for destination in ("n2", "n3", "n1"):
+        for _ in range(5):
+            command.stdin.write(b"line %d\n" % sent)
+            sent += 1
+        command.stdin.flush()
+        ssi.ok("migrate", gpid, destination)
+    command.stdin.close()
+    assert command.stdout.read() == b"".join(b"seen line %d\n" % n for n in range(sent))
+    assert command.wait(timeout=60) == 0
+
+
+def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> None:
+    on_every_node(ssi, "rm", "-rf", "/srv/work")
+    make = "mkdir -p /srv/work; seq 1 9999999 | head -c 24000000 > /srv/work/numbers"
+    ssi.ok("run", "-n", "n1", "--", "sh", "-c", make)
+    reference = ssi.ok(
+        "run", "-n", "n1", "--", "sh", "-c", "xz -T1 -3c /srv/work/numbers | sha256sum"
+    )
+    gpid = ssi.detached("n1", "xz", "-T1", "-3k", "/srv/work/numbers")
+    ssi.ok("stop", gpid)
+    assert "numbers" in str(ssi.job(gpid)["command"])
+    ssi.ok("migrate", gpid, "n2")
+    assert ssi.job(gpid)["state"] == "stopped", "a stopped job arrives stopped"
+    ssi.ok("cont", gpid)
+    ssi.ok("migrate", gpid, "n3")
+    assert ssi("wait", gpid).status == 0
+    result = ssi.host("n3").run("sha256sum", "/srv/work/numbers.xz").stdout.decode()
+    assert result.split()[0] == reference.split()[0]
+    for node in ("n1", "n2"):
+        left = ssi.host(node).run("ls", "/srv/work").stdout.decode().split()
+        assert "numbers.xz" not in left, "what it writes is on one node only"
+    assert "numbers" in ssi.host("n1").run("ls", "/srv/work").stdout.decode()
+
+
+def test_a_file_in_the_way_is_refused_by_name_and_left_alone(ssi: Ssi) -> None:
+    on_every_node(ssi, "rm", "-rf", "/srv/way")
+    on_every_node(ssi, "mkdir", "-p", "/srv/way")
+    ssi.host("n2").run("sh", "-c", "echo precious > /srv/way/log")
+    gpid = ssi.detached(
+        "n1", "sh", "-c", "exec 5>/srv/way/log; while :; do echo x >&5; sleep 0.05; done"
+    )
+    result = ssi("migrate", gpid, "n2")
+    assert result.status == 26, result
+    assert "/srv/way/log" in result.err and "n2" in result.err
+    assert ssi.host("n2").run("cat", "/srv/way/log").stdout == b"precious\n"
+    assert_runs_on(ssi, gpid, "n1")
+    ssi.ok("kill", gpid)
+
+
+def test_another_build_of_its_program_is_refused_by_name(ssi: Ssi) -> None:
+    on_every_node(ssi, "cp", "/usr/bin/sleep", "/usr/local/bin/doze")
+    ssi.host("n2").run("sh", "-c", "cp /usr/bin/cat /usr/local/bin/doze")
+    gpid = ssi.detached("n1", "/usr/local/bin/doze", "100")
+    result = ssi("migrate", gpid, "n2")
+    assert result.status == 26 and "/usr/local/bin/doze" in result.err, result
+    assert_runs_on(ssi, gpid, "n1")
+    assert MOVED.match(ssi.ok("migrate", gpid, "n3"))
+    ssi.ok("kill", gpid)
+
+
+def test_a_restore_that_fails_lets_it_run_on_at_the_source(ssi: Ssi) -> None:
+    gpid = ssi.detached("n1", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done")
+    criu = Path(ssi.host("n2").root, "usr/sbin/criu")
+    kept = criu.read_bytes()
+    wrapper = (
+        '#!/bin/sh\nfor a; do [ "$a" = restore ] && exit 1; done\nexec /usr/sbin/criu.kept "$@"\n'
+    )
+    host = ssi.host("n2")
+    host.run("sh", "-c", "cp -p /usr/sbin/criu /usr/sbin/criu.kept")
+    try:
+        host.run("sh", "-c", "cat > /usr/sbin/criu", input=wrapper.encode())
+        result = ssi("migrate", gpid, "n2")
+        assert result.status == 27, result
+        assert "runs on at n1" in result.err
+        assert_runs_on(ssi, gpid, "n1")
+    finally:
+        host.run("sh", "-c", "mv /usr/sbin/criu.kept /usr/sbin/criu")
+    assert hashlib.sha256(criu.read_bytes()).digest() == hashlib.sha256(kept).digest()
+    assert host.run("ls", "-A", "/run/ssi/images").stdout == b"", "nothing is left of the try"
+    assert MOVED.match(ssi.ok("migrate", gpid, "n2"))
+    ssi.ok("kill", gpid)
+    ssi("wait", gpid)
+    lines = [int(line) for line in ssi.ok("logs", gpid).split()]
+    assert lines == list(range(1, len(lines) + 1))
+
+
+def test_a_destination_that_is_cut_off_leaves_it_running(ssi: Ssi) -> None:
+    gpid = ssi.detached("n1", "sleep", "100")
+    ssi.host("n3").cut()
+    try:
+        result = ssi("migrate", gpid, "n3")
+        assert result.status != 0 and "n3" in result.err
+        assert_runs_on(ssi, gpid, "n1")
+    finally:
+        ssi.host("n3").heal()
+    eventually(lambda: ssi.states()["n3"] == "alive", within_s=10, what="n3 is back")
+    ssi.ok("kill", gpid)
+
+
+def test_an_agent_that_dies_during_a_move_leaves_one_copy(ssi: Ssi) -> None:
+    allocate = "import time\nx = bytearray(300_000_000)\nwhile True: time.sleep(0.01)"
+    gpid = ssi.detached("n1", "python3", "-c", allocate)
+    eventually(lambda: rss(ssi, gpid) > 290_000_000, within_s=20, what="the memory is touched")
+    move = ssi.start("migrate", gpid, "n2")
+    eventually(
+        lambda: ssi.job(gpid)["state"] == "migrating", within_s=20, what="it moves", every_s=0.02
+    )
+    ssi.host("n1").enter("kill", "-KILL", str(pid_of(ssi.host("n1"), "agent")))
+    move.communicate(timeout=120)
+    eventually(
+        lambda: (
+            [row["state"] for row in ssi.json("jobs") if str(row["gpid"]) == gpid] == ["running"]
+        ),
+        within_s=60,
+        what="it runs on one node",
+    )
+    copies = [row for row in ssi.json("ps", "--jobs") if str(row["gpid"]) == gpid]
+    assert len(copies) == 1
+    ssi.ok("kill", gpid)
+
+
+def test_what_ssi_did_not_start_and_where_it_is_already_are_refused(ssi: Ssi) -> None:
+    agent = str(10_000_000 + pid_of(ssi.host("n1"), "agent"))
+    result = ssi("migrate", agent, "n2")
+    assert result.status == 8 and "no job of ssi" in result.err
+    gpid = ssi.detached("n1", "sleep", "100")
+    result = ssi("migrate", gpid, "n1")
+    assert result.status == 26 and "on n1 already" in result.err
+    assert ssi("migrate", gpid, "n9").status == 2
+    ssi.ok("kill", gpid)
+
+
+def processes_of(ssi: Ssi, gpid: str) -> dict[str, dict[str, object]]:
+    return {str(row["gpid"]): row for row in ssi.json("ps", "--jobs") if str(row["job"]) == gpid}
+
+
+def assert_runs_on(ssi: Ssi, gpid: str, node: str) -> None:
+    row = ssi.job(gpid)
+    assert (row["state"], row["node"]) == ("running", node)
+    assert gpid in processes_of(ssi, gpid)
+
+
+def rss(ssi: Ssi, gpid: str) -> int:
+    rows = processes_of(ssi, gpid)
+    return int(str(rows[gpid]["rss_bytes"])) if gpid in rows else 0
