@@ -55,6 +55,19 @@ def thaw(directory: str) -> None:
     _write(Path(directory), v2="0", v1="THAWED")
 
 
+def is_frozen(directory: str) -> bool:
+    """Whether a cgroup is frozen, or about to be."""
+    for name, word in (
+        ("cgroup.freeze", "1"),
+        ("freezer.state", "FROZEN"),
+        ("freezer.state", "FREEZING"),
+    ):
+        with suppress(OSError):
+            if (Path(directory) / name).read_text(encoding="ascii").strip() == word:
+                return True
+    return False
+
+
 def _write(directory: Path, *, v2: str, v1: str) -> None:
     unified = directory / "cgroup.freeze"
     if unified.exists():

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from nodeagent.mechanism import criu, namespaces
+from nodeagent.mechanism import cgroup, criu, mending, namespaces
+from nodeagent.mechanism.crimage import BadImage
 from nodeagent.shim import tree
 from nodeagent.shim.imager import Imager, Run
 from nodeagent.shim.job import Job
@@ -129,11 +130,14 @@ class Dumping:
         job = self._job
         assert job.account is not None
         try:
+            mend_images(self.images)
             job.stdio.collect()
             streams = job.stdio.save(self.images)
         except OSError as exc:
             reason = f"its streams cannot be saved: {exc.strerror}"
             raise DumpFailed(reason=reason) from exc
+        except BadImage as exc:
+            raise DumpFailed(reason=f"criu's images are not as expected: {exc}") from exc
         self.saved = SavedJob(
             version=STATE_VERSION,
             root=job.root,
@@ -159,8 +163,23 @@ class Dumping:
                     os.kill(member.pid, signal.SIGCONT)
 
 
+def mend_images(images: Path) -> None:
+    """Puts right in fresh images what CRIU would restore wrongly.
+
+    Raises:
+        BadImage: They are not as we know them.
+        OSError: They cannot be read or written.
+    """
+    for name, mend in ((mending.PSTREE, mending.mend_pstree), (mending.FILES, mending.mend_files)):
+        path = images / name
+        image = path.read_bytes()
+        mended = mend(image)
+        if mended != image:
+            path.write_bytes(mended)
+
+
 def check_movable(job: Job) -> None:
-    """Holds when jobs of this shim can be dumped at all.
+    """Holds when the job can be dumped at all.
 
     Raises:
         NotMovable: They cannot.
@@ -169,6 +188,9 @@ def check_movable(job: Job) -> None:
         raise NotMovable(reason="the agent that started it has no root")
     if job.terminal is not None:
         raise NotMovable(reason="it has a terminal")
+    if job.cgroup and cgroup.is_frozen(job.cgroup):
+        # CRIU would wait for processes that cannot answer, and they would die when it gave up.
+        raise NotMovable(reason="it is frozen; thaw it first")
 
 
 def check_complete(members: Iterable[Member], root: int) -> None:
