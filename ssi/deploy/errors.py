@@ -278,6 +278,38 @@ class HostBusy(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class HostTwice(SsiError):
+    """Two names lead to one machine."""
+
+    word = "host-twice"
+    exit_code = 2
+    host: str
+    node: str
+
+    def what(self) -> str:
+        other = f"the node {self.node}" if self.node else "another host that was named"
+        return f"{self.host}: this machine is {other} already"
+
+    def advice(self) -> str:
+        return "name it once; to rename a node, `ssi down` it by its old name first"
+
+
+@dataclass(eq=False, kw_only=True)
+class ForeignSystem(SsiError):
+    """A host is a node of a system that was deployed from elsewhere."""
+
+    word = "foreign-system"
+    exit_code = 10
+    host: str
+
+    def what(self) -> str:
+        return f"{self.host}: it is a node of another system"
+
+    def advice(self) -> str:
+        return f"`ssi down {self.host}` takes it out of that system, then `ssi up` again"
+
+
+@dataclass(eq=False, kw_only=True)
 class DeployerBusy(SsiError):
     """Another `ssi up` or `ssi down` of this user runs."""
 

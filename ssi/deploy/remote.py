@@ -77,6 +77,20 @@ class Ready(msgspec.Struct, frozen=True):
     started: bool
 
 
+class Sight(msgspec.Struct, frozen=True):
+    """What of ssi is on a host now.
+
+    Attributes:
+        agent: Whether its agent answers.
+        shims: How many live; each has a job.
+        there: Whether anything of ssi is there at all.
+    """
+
+    agent: bool
+    shims: int
+    there: bool
+
+
 class _Missing(msgspec.Struct, frozen=True):
     missing: tuple[str, ...]
 
@@ -152,6 +166,10 @@ class Remote:
         order = {"requests": [base64.b64encode(each).decode() for each in requests]}
         answer = self._order("ask", order, _Replies, STEP_TIMEOUT_S)
         return [base64.b64decode(each) for each in answer.replies]
+
+    def look(self) -> Sight:
+        """What of ssi is there."""
+        return self._order("look", {}, Sight, STEP_TIMEOUT_S)
 
     def remove(self) -> tuple[str, ...]:
         """Takes ssi off the host; names what could not be removed."""

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import paramiko
 
@@ -48,6 +48,9 @@ class Target:
 
     Attributes:
         name: As the user gave it, with ``user@`` where that was given.
+        alias: The name without the user: what its node is called.
+        spelled: A name that resolves to the same host without any option: ``lab:LAB:HOST`` for one
+            of a lab.
         hostname: Name or address to connect to.
         identities: Private key files, in the order to try; not all need exist.
         certificates: User certificates beside those named ``KEY-cert.pub``.
@@ -60,6 +63,8 @@ class Target:
     """
 
     name: str
+    alias: str
+    spelled: str
     hostname: str
     port: int = 22
     user: str = ""
@@ -75,38 +80,31 @@ class Target:
     connect_timeout_s: float = DEFAULT_CONNECT_TIMEOUT_S
     jumps: tuple[Target, ...] = ()
 
-    @property
-    def alias(self) -> str:
-        """The name without the user: what its node is called."""
-        return self.name.rpartition("@")[2]
-
 
 class Resolver:
     """Resolves names.
 
     Args:
-        lab: Name of the lab whose hosts are known by name; it need not exist.
+        lab: Name of the lab whose hosts are known by their plain names; it need not exist.
     """
 
     def __init__(self, lab: str) -> None:
-        found = Lab.find(lab)
-        self._lab_hosts = frozenset(found.blueprint.hosts) if found is not None else frozenset()
-        self._lab_config = found.ssh_config if found is not None else None
+        self._lab = lab
         self._has_ssh = shutil.which("ssh") is not None
 
     def resolve(self, name: str) -> Target:
-        """The target that ``name`` or ``user@name`` stands for, its jump hosts resolved too.
+        """The target that ``HOST``, ``USER@HOST`` or ``lab:LAB:HOST`` stands for.
 
         Raises:
-            HostUnknown: ssh cannot read its configuration for it.
+            HostUnknown: ssh cannot read its configuration for it, or the lab has no such host.
             UsageError: It is reached by a ProxyCommand, which is not supported.
         """
         return self._resolve(name, {}, LONGEST_CHAIN)
 
     def _resolve(self, name: str, override: Mapping[str, str], depth: int) -> Target:
-        user, _, alias = name.rpartition("@")
-        config = self._lab_config if alias in self._lab_hosts else None
-        options = {**self._options(alias, config)}
+        plain, config = self._find_in_lab(name)
+        user, _, alias = plain.rpartition("@")
+        options = self._options(alias, config.path if config is not None else None)
         if user:
             options["user"] = [user]
         options |= {key: [value] for key, value in override.items()}
@@ -114,16 +112,42 @@ class Resolver:
         for hop in jump_hosts(options):
             if depth == 0:
                 raise HostUnknown(host=name, reason=f"more than {LONGEST_CHAIN} jump hosts")
-            via = self._resolve(
-                hop["host"], {k: v for k, v in hop.items() if k != "host"}, depth - 1
-            )
+            given = {key: value for key, value in hop.items() if key != "host"}
+            via = self._resolve(hop["host"], given, depth - 1)
             jumps += [via] if jumps else [*via.jumps, via]
-        return target_of(name, options, tuple(jumps), os.environ)
+        spelled = f"lab:{config.lab}:{plain}" if config is not None else plain
+        return target_of(Names(name, alias, spelled), options, tuple(jumps), os.environ)
+
+    def _find_in_lab(self, name: str) -> tuple[str, _LabConfig | None]:
+        """The name without its lab, and the configuration of the lab that has the host."""
+        prefix, explicit, rest = name.partition(":")
+        lab_name, _, plain = rest.partition(":")
+        if not (explicit and prefix == "lab" and plain):
+            lab_name, plain, explicit = self._lab, name, ""
+        lab = Lab.find(lab_name)
+        if lab is not None and plain.rpartition("@")[2] in lab.blueprint.hosts:
+            return plain, _LabConfig(lab_name, lab.ssh_config)
+        if explicit:
+            raise HostUnknown(host=name, reason=f"no lab {lab_name!r} with that host is up")
+        return plain, None
 
     def _options(self, alias: str, config: Path | None) -> dict[str, list[str]]:
         if self._has_ssh:
             return parse_ssh_g(_run_ssh_g(alias, config))
         return _read_with_paramiko(alias, config or Path("~/.ssh/config").expanduser())
+
+
+class _LabConfig(NamedTuple):
+    lab: str
+    path: Path
+
+
+class Names(NamedTuple):
+    """What a target is called: as given, as a node, and so that it is found again."""
+
+    given: str
+    alias: str
+    spelled: str
 
 
 def parse_ssh_g(text: str) -> dict[str, list[str]]:
@@ -156,7 +180,7 @@ def jump_hosts(options: Options) -> list[dict[str, str]]:
 
 
 def target_of(
-    name: str, options: Options, jumps: tuple[Target, ...], environment: Mapping[str, str]
+    names: Names, options: Options, jumps: tuple[Target, ...], environment: Mapping[str, str]
 ) -> Target:
     """The target that these options describe.
 
@@ -165,11 +189,10 @@ def target_of(
     """
     if not jumps and _one(options, "proxycommand", "none").lower() != "none":
         raise UsageError(
-            text=f"{name} is reached by a ProxyCommand, which ssi does not run",
+            text=f"{names.given} is reached by a ProxyCommand, which ssi does not run",
             hint="use ProxyJump in its place",
         )
-    alias = name.rpartition("@")[2]
-    hostname = _one(options, "hostname", alias)
+    hostname = _one(options, "hostname", names.alias)
     user = _one(options, "user", "") or getpass.getuser()
     timeout = _one(options, "connecttimeout", "none")
 
@@ -180,7 +203,9 @@ def target_of(
         return tuple(_expand(value, hostname, user) for value in values)
 
     return Target(
-        name=name,
+        name=names.given,
+        alias=names.alias,
+        spelled=names.spelled,
         hostname=hostname,
         port=int(_one(options, "port", "22")),
         user=user,

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 from ssi.deploy.onhost import process, service
 from ssi.deploy.onhost.layout import UNIT_FILE, Layout
@@ -20,20 +21,25 @@ STOP_LIMIT_S = 8.0
 def running_agent(layout: Layout) -> Fields:
     """What the agent that runs tells of itself; empty where none answers."""
     ready = read_json(layout.ready, {})
-    if not ready or not process.is_alive(int(ready.get("pid", 0))) or not answers(layout):
+    if not ready or not process.is_alive(int(ready.get("pid", 0))) or not answers(layout.door):
         return {}
     return ready
 
 
-def answers(layout: Layout) -> bool:
-    """Whether somebody listens at the door."""
+def answers(path: Path) -> bool:
+    """Whether somebody listens at that socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(2.0)
         try:
-            probe.connect(str(layout.door))
+            probe.connect(str(path))
         except OSError:
             return False
     return True
+
+
+def shims(layout: Layout) -> int:
+    """How many shims live, each with a job that may still run."""
+    return sum(answers(path) for path in layout.jobs.glob("*/shim.sock"))
 
 
 def start(layout: Layout, name: str, agent: str, faces: str, limit_s: float) -> Fields:

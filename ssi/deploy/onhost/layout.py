@@ -25,6 +25,11 @@ class Layout:
     wrapper: Path
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever deployed here, or all of it was removed."""
+        return not (self.state.exists() or self.runtime.exists() or self.wrapper.exists())
+
+    @property
     def bundles(self) -> Path:
         """One directory per layer, named by its content."""
         return self.state / "bundles"
@@ -48,6 +53,11 @@ class Layout:
     def door(self) -> Path:
         """The agent's socket."""
         return self.runtime / "door.sock"
+
+    @property
+    def jobs(self) -> Path:
+        """One directory per job, with the socket of its shim."""
+        return self.runtime / "jobs"
 
     @property
     def lock(self) -> Path:

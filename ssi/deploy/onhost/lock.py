@@ -14,7 +14,7 @@ def hold(path: Path, holder: str, timeout_s: float) -> int:
     """A descriptor that holds the lock until it is closed.
 
     Raises:
-        Failed: Somebody else held it for all of ``timeout_s``.
+        Failed: Somebody else held it for all of ``timeout_s``, or the holder has it already.
     """
     give_up_at = time.monotonic() + timeout_s
     while True:
@@ -26,6 +26,10 @@ def hold(path: Path, holder: str, timeout_s: float) -> int:
             return descriptor
         other = os.pread(descriptor, 200, 0).decode(errors="replace")
         os.close(descriptor)
+        if (
+            other == holder
+        ):  # one deployment reached this host by two names, and would wait for itself
+            raise Failed("host-twice", node="")
         if time.monotonic() > give_up_at:
             raise Failed("host-busy", holder=other or "unknown", after_s=timeout_s)
         time.sleep(0.05)

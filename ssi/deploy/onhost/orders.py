@@ -59,6 +59,13 @@ class Orders:
                     )
                 case "ask":
                     return self._ask(order)
+                case "look":
+                    agent = launch.running_agent(self._layout)
+                    return {
+                        "agent": bool(agent),
+                        "shims": launch.shims(self._layout),
+                        "there": not self._layout.is_empty,
+                    }
                 case "remove":
                     return {"left": removal.remove(self._layout)}
                 case _:

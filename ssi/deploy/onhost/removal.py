@@ -12,12 +12,14 @@ from ssi.deploy.onhost import launch, process, service
 from ssi.deploy.onhost.layout import UNIT_FILE, Layout
 
 CGROUP = "ssi"
-"""Below this directory of a cgroup hierarchy lie those of the jobs."""
+"""The agent's name for the directory that holds the cgroups of its jobs."""
 
 
 def remove(layout: Layout) -> list[str]:
     """Removes everything, jobs too; the lock is ours and goes last. What is left, by name."""
     launch.stop(layout)
+    if layout.is_root:
+        _kill_cgroups()
     process.end(process.of_bundles(layout.bundles, layout.wrapper), polite_s=2.0)
     if UNIT_FILE.exists() and layout.is_root:
         if service.uses_systemd(layout):
@@ -43,8 +45,8 @@ def left_over(layout: Layout) -> list[str]:
             left.append(str(folder))
     if service.is_ours(layout.wrapper):
         left.append(str(layout.wrapper))
-    if layout.is_root and UNIT_FILE.exists():
-        left.append(str(UNIT_FILE))
+    if layout.is_root:
+        left += [str(path) for path in (UNIT_FILE, *_job_cgroups()) if path.exists()]
     return left
 
 
@@ -69,14 +71,24 @@ def _remove_tree(folder: Path) -> None:
         time.sleep(0.05)
 
 
+def _job_cgroups() -> list[Path]:
+    """Directories below which jobs have their cgroups: version 2, or the freezer of version 1."""
+    hierarchies = [Path("/sys/fs/cgroup", name) for name in ("", "unified", "freezer")]
+    return [folder for each in hierarchies if (folder := each / CGROUP).is_dir()]
+
+
+def _kill_cgroups() -> None:
+    """Whatever a job started is killed, wherever it hid. Source: the kernel's cgroup-v2.rst."""
+    for folder in _job_cgroups():
+        for control in folder.glob("*/cgroup.kill"):
+            control.write_text("1")
+
+
 def _remove_cgroups() -> None:
-    """Removes the empty cgroups of jobs, innermost first; one that is in use stays."""
-    roots = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/")]
-    for root in roots:
-        top = root / CGROUP
-        if top.is_dir():
-            for folder, _, _ in os.walk(top, topdown=False):
-                try:
-                    os.rmdir(folder)  # noqa: PTH106 - os.walk gives texts
-                except OSError:
-                    break  # it has processes that are none of ours
+    """Removes the empty cgroups of jobs, innermost first."""
+    for folder in _job_cgroups():
+        for path, _, _ in os.walk(folder, topdown=False):
+            try:
+                os.rmdir(path)  # noqa: PTH106 - os.walk gives texts
+            except OSError:
+                break  # a process in it is still dying; left_over tells

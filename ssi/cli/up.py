@@ -1,0 +1,93 @@
+"""``ssi up``: make hosts nodes, over SSH."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ssi.cli.outcome import complain, note
+from ssi.model.errors import UsageError
+from ssi.model.nodeset import expand
+
+if TYPE_CHECKING:
+    from ssi.deploy.progress import Outcome
+
+LabOption = Annotated[
+    str, typer.Option("--lab", envvar="SSI_LAB", help="Lab whose hosts are known by name.")
+]
+AcceptNewOption = Annotated[
+    bool, typer.Option("--accept-new", help="Trust host keys that are seen for the first time.")
+]
+
+
+def up(
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="HOST...", help="As ssh knows them: n1, ada@web, n1..n3, 'n[1-3]'."),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Those that failed last time.")] = False,
+    agent_only: Annotated[
+        bool, typer.Option("--agent-only", help="Leave the ssi command out there.")
+    ] = False,
+    accept_new: AcceptNewOption = False,
+    lab: LabOption = "lab",
+) -> None:
+    """Make hosts nodes: twice is harmless, and repairs or updates them.
+
+    A host needs sshd and Python 3.11, nothing else. Jobs that run there go on.
+    """
+    from ssi.cli.progress import Display
+    from ssi.client import paths
+    from ssi.deploy import cluster
+    from ssi.deploy.bundle import Bundler
+    from ssi.deploy.deployment import Deployment
+    from ssi.deploy.hostkey import Trust
+    from ssi.deploy.target import Resolver
+    from ssi.deploy.wheels import WheelStore
+
+    started_s = time.monotonic()
+    names = names_of(hosts or [])
+    with cluster.exclusive(f"ssi up {' '.join(hosts or [])}"):
+        if retry:
+            names = list(dict.fromkeys([*names, *cluster.load_failed()]))
+            if not names:
+                note("no host failed last time")
+                return
+        if not names:
+            raise UsageError(text="no host is named", hint="try `ssi up n1..n3`, or --retry")
+        bundler = Bundler(WheelStore(paths.cache_dir() / "wheels"))
+        with Display(names) as display:
+            trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
+            deployment = Deployment(Resolver(lab), bundler, trust, display, agent_only=agent_only)
+            outcomes = deployment.run(names)
+        cluster.save_failed([each.host for each in outcomes if each.error is not None])
+    finish(outcomes, "up", time.monotonic() - started_s)
+
+
+def names_of(texts: Sequence[str]) -> list[str]:
+    """The hosts that the arguments stand for, each once, in their order.
+
+    Raises:
+        NodesetInvalid: One of them cannot be read.
+    """
+    return list(dict.fromkeys(name for text in texts for name in expand(text)))
+
+
+def finish(outcomes: Sequence[Outcome], state: str, took_s: float) -> None:
+    """Tells how it went, one line per failure, and ends with a status that fits.
+
+    Raises:
+        typer.Exit: Some host failed: with its exit code, or 1 where several differ.
+    """
+    errors = [each.error for each in outcomes if each.error is not None]
+    for error in errors:
+        complain(error)
+    well = len(outcomes) - len(errors)
+    note(f"{well} of {len(outcomes)} hosts {state} in {took_s:.1f} s")
+    if errors:
+        codes = {error.exit_code for error in errors}
+        raise typer.Exit(codes.pop() if len(codes) == 1 else 1)
