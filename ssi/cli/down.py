@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ssi.cli.outcome import note
-from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of
+from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of, resolver_of
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import fold
 
@@ -34,7 +34,6 @@ def down(
     from ssi.deploy import cluster
     from ssi.deploy.hostkey import Trust
     from ssi.deploy.removal import Removal
-    from ssi.deploy.target import Resolver
 
     started_s = time.monotonic()
     with cluster.exclusive(f"ssi down {' '.join(hosts or [])}"):
@@ -50,7 +49,7 @@ def down(
                 _confirm(names, sure=yes)
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
-            removal = Removal(Resolver(lab), trust, display, force=force, forget=forget)
+            removal = Removal(resolver_of(lab), trust, display, force=force, forget=forget)
             outcomes = removal.run(names)
     finish(outcomes, "down", time.monotonic() - started_s)
 

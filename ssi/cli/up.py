@@ -15,6 +15,7 @@ from ssi.model.nodeset import expand
 
 if TYPE_CHECKING:
     from ssi.deploy.progress import Outcome
+    from ssi.deploy.target import Resolver
 
 LabOption = Annotated[
     str, typer.Option("--lab", envvar="SSI_LAB", help="Lab whose hosts are known by name.")
@@ -46,7 +47,6 @@ def up(
     from ssi.deploy.bundle import Bundler
     from ssi.deploy.deployment import Deployment
     from ssi.deploy.hostkey import Trust
-    from ssi.deploy.target import Resolver
     from ssi.deploy.wheels import WheelStore
 
     started_s = time.monotonic()
@@ -62,7 +62,9 @@ def up(
         bundler = Bundler(WheelStore(paths.cache_dir() / "wheels"))
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
-            deployment = Deployment(Resolver(lab), bundler, trust, display, agent_only=agent_only)
+            deployment = Deployment(
+                resolver_of(lab), bundler, trust, display, agent_only=agent_only
+            )
             outcomes = deployment.run(names)
         cluster.save_failed([each.host for each in outcomes if each.error is not None])
     finish(outcomes, "up", time.monotonic() - started_s)
@@ -75,6 +77,20 @@ def names_of(texts: Sequence[str]) -> list[str]:
         NodesetInvalid: One of them cannot be read.
     """
     return list(dict.fromkeys(name for text in texts for name in expand(text)))
+
+
+def resolver_of(lab: str) -> Resolver:
+    """Finds hosts as ssh does, and those of this machine's labs."""
+    from ssi.deploy.target import KnownLab, Resolver
+    from ssi.lab import Lab
+
+    def find_lab(name: str) -> KnownLab | None:
+        found = Lab.find(name)
+        if found is None:
+            return None
+        return KnownLab(name, found.blueprint.hosts, found.ssh_config)
+
+    return Resolver(lab, find_lab)
 
 
 def finish(outcomes: Sequence[Outcome], state: str, took_s: float) -> None:

@@ -6,12 +6,9 @@ import re
 import zipfile
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-import nodeagent
-import shell
-import ssi
-import tui
 from ssi.deploy.errors import BundleIncomplete
 
 NODE_WHEELS = ("pyzmq", "msgspec", "psutil")
@@ -33,11 +30,11 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 def of_agent() -> dict[str, bytes]:
     """``nodeagent``, and of ``ssi`` what it imports."""
-    root = _folder_of(ssi)
+    root = _folder_of("ssi")
     files = {f"ssi/{path.name}": path.read_bytes() for path in sorted(root.glob("*.py"))}
     for package in AGENT_PACKAGES:
         files |= _of_folder(root / package, f"ssi/{package}")
-    return files | _of_folder(_folder_of(nodeagent), "nodeagent")
+    return files | _of_folder(_folder_of("nodeagent"), "nodeagent")
 
 
 def of_faces() -> dict[str, bytes]:
@@ -46,8 +43,8 @@ def of_faces() -> dict[str, bytes]:
     It repeats what the agent layer has of ``ssi``: a package cannot lie in two directories.
     """
     files: dict[str, bytes] = {}
-    for package in (ssi, shell, tui):
-        files |= _of_folder(_folder_of(package), package.__name__)
+    for package in ("ssi", "shell", "tui"):
+        files |= _of_folder(_folder_of(package), package)
     return files | _entry_points()
 
 
@@ -141,7 +138,9 @@ def _entry_points() -> dict[str, bytes]:
     return {f"{folder}/{name}": text.encode() for name, text in texts.items() if text}
 
 
-def _folder_of(package: object) -> Path:
-    file = getattr(package, "__file__", None)
-    assert isinstance(file, str), package
-    return Path(file).parent
+def _folder_of(package: str) -> Path:
+    """Where one of our packages lies; found, not imported, for these are above us."""
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise BundleIncomplete(package=package, reason="it is not installed")
+    return Path(found.submodule_search_locations[0])

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -20,7 +20,6 @@ from typing import NamedTuple, TypeAlias
 import paramiko
 
 from ssi.deploy.errors import HostUnknown
-from ssi.lab import Lab
 from ssi.model.errors import UsageError
 
 DEFAULT_CONNECT_TIMEOUT_S = 10.0
@@ -81,15 +80,25 @@ class Target:
     jumps: tuple[Target, ...] = ()
 
 
+class KnownLab(NamedTuple):
+    """A lab whose hosts are reached without any configuration of the user."""
+
+    name: str
+    hosts: Collection[str]
+    ssh_config: Path
+
+
 class Resolver:
     """Resolves names.
 
     Args:
         lab: Name of the lab whose hosts are known by their plain names; it need not exist.
+        find_lab: Finds labs by name; None where there is no such lab.
     """
 
-    def __init__(self, lab: str) -> None:
+    def __init__(self, lab: str, find_lab: Callable[[str], KnownLab | None]) -> None:
         self._lab = lab
+        self._find_lab = find_lab
         self._has_ssh = shutil.which("ssh") is not None
 
     def resolve(self, name: str) -> Target:
@@ -102,9 +111,9 @@ class Resolver:
         return self._resolve(name, {}, LONGEST_CHAIN)
 
     def _resolve(self, name: str, override: Mapping[str, str], depth: int) -> Target:
-        plain, config = self._find_in_lab(name)
+        plain, lab = self._find_in_lab(name)
         user, _, alias = plain.rpartition("@")
-        options = self._options(alias, config.path if config is not None else None)
+        options = self._options(alias, lab.ssh_config if lab is not None else None)
         if user:
             options["user"] = [user]
         options |= {key: [value] for key, value in override.items()}
@@ -115,18 +124,18 @@ class Resolver:
             given = {key: value for key, value in hop.items() if key != "host"}
             via = self._resolve(hop["host"], given, depth - 1)
             jumps += [via] if jumps else [*via.jumps, via]
-        spelled = f"lab:{config.lab}:{plain}" if config is not None else plain
+        spelled = f"lab:{lab.name}:{plain}" if lab is not None else plain
         return target_of(Names(name, alias, spelled), options, tuple(jumps), os.environ)
 
-    def _find_in_lab(self, name: str) -> tuple[str, _LabConfig | None]:
-        """The name without its lab, and the configuration of the lab that has the host."""
+    def _find_in_lab(self, name: str) -> tuple[str, KnownLab | None]:
+        """The name without its lab, and the lab that has the host."""
         prefix, explicit, rest = name.partition(":")
         lab_name, _, plain = rest.partition(":")
         if not (explicit and prefix == "lab" and plain):
             lab_name, plain, explicit = self._lab, name, ""
-        lab = Lab.find(lab_name)
-        if lab is not None and plain.rpartition("@")[2] in lab.blueprint.hosts:
-            return plain, _LabConfig(lab_name, lab.ssh_config)
+        lab = self._find_lab(lab_name)
+        if lab is not None and plain.rpartition("@")[2] in lab.hosts:
+            return plain, lab
         if explicit:
             raise HostUnknown(host=name, reason=f"no lab {lab_name!r} with that host is up")
         return plain, None
@@ -135,11 +144,6 @@ class Resolver:
         if self._has_ssh:
             return parse_ssh_g(_run_ssh_g(alias, config))
         return _read_with_paramiko(alias, config or Path("~/.ssh/config").expanduser())
-
-
-class _LabConfig(NamedTuple):
-    lab: str
-    path: Path
 
 
 class Names(NamedTuple):
