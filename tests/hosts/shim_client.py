@@ -83,7 +83,19 @@ class ShimClient(Client):
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._others: list[ShimClient] = []
         super().__init__(directory / "shim.sock")
+
+    def another(self) -> ShimClient:
+        """A second connection, which is closed with this one."""
+        other = ShimClient(self.directory)
+        self._others.append(other)
+        return other
+
+    def close(self) -> None:
+        for other in self._others:
+            other.close()
+        super().close()
 
     def start(
         self,
@@ -213,8 +225,8 @@ class ShimHost:
         self.root = root
         self.work = work
         self.keeper = keeper
-        self.namespaces = True
         self._count = itertools.count(1)
+        self._shims: list[ShimClient] = []
 
     def outside(self, path: str) -> Path:
         """A path of the host as this machine sees it."""
@@ -227,14 +239,18 @@ class ShimHost:
         return path
 
     def shim(self, *, namespaces: bool = True) -> ShimClient:
-        """A fresh shim."""
+        """A fresh shim; its connection is closed with this object at the latest."""
         directory = self.folder("job")
         client = Client(self.outside(f"{self.work}/keeper.sock"))
         client.ask(m.ForkShim(directory=directory, namespaces=namespaces), m.ShimForked)
         client.close()
-        return ShimClient(self.outside(directory))
+        shim = ShimClient(self.outside(directory))
+        self._shims.append(shim)
+        return shim
 
     def close(self) -> None:
+        for shim in self._shims:
+            shim.close()
         assert self.keeper.stdin is not None
         self.keeper.stdin.close()  # it ends with its input
         self.keeper.wait(10)

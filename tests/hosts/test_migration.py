@@ -69,13 +69,7 @@ def test_a_moved_job_writes_every_line_once_and_keeps_its_names(ssi: Ssi) -> Non
 def test_a_client_stays_with_a_foreground_job_through_its_moves(ssi: Ssi) -> None:
     command = ssi.start("run", "-n", "n1", "--", "sed", "-u", "s/^/seen /")
     assert command.stdin is not None and command.stdout is not None
-    gpid = str(
-        next(
-            row["gpid"]
-            for row in ssi.json("jobs")
-            if row["command"][:1] == ["sed"] and row["state"] == "running"
-        )
-    )
+    gpid = running(ssi, "sed")
     sent = 0
     for destination in ("n2", "n3", "n1"):
         for _ in range(5):
@@ -211,6 +205,21 @@ def test_what_ssi_did_not_start_and_where_it_is_already_are_refused(ssi: Ssi) ->
 
 def processes_of(ssi: Ssi, gpid: str) -> dict[str, dict[str, object]]:
     return {str(row["gpid"]): row for row in ssi.json("ps", "--jobs") if str(row["job"]) == gpid}
+
+
+def running(ssi: Ssi, program: str) -> str:
+    """The gpid of the job that runs a program, once there is one."""
+
+    def found() -> list[str]:
+        rows = ssi.json("jobs")
+        return [
+            str(row["gpid"])
+            for row in rows
+            if row["args"][0] == program and row["state"] == "running"
+        ]
+
+    eventually(found, within_s=10, what=f"{program} runs")
+    return found()[0]
 
 
 def assert_runs_on(ssi: Ssi, gpid: str, node: str) -> None:
