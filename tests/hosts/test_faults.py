@@ -40,12 +40,12 @@ def test_a_job_outlives_its_agent_which_comes_back_and_finds_it(ssi: Ssi) -> Non
 
 def test_a_foreground_command_goes_on_over_the_death_of_its_agent(ssi: Ssi) -> None:
     script = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.2; done; exit 4"
-    command = ssi.start("run", "-n", "n3", "--", "sh", "-c", script)
-    assert command.stdout is not None
-    assert command.stdout.readline() == b"1\n"
-    kill_by_pid(ssi, "n3", "agent")
-    assert command.stdout.read() == b"".join(b"%d\n" % i for i in range(2, 11))
-    assert command.wait(timeout=30) == 4
+    with ssi.start("run", "-n", "n3", "--", "sh", "-c", script) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"1\n"
+        kill_by_pid(ssi, "n3", "agent")
+        assert command.stdout.read() == b"".join(b"%d\n" % i for i in range(2, 11))
+        assert command.wait(timeout=30) == 4
 
 
 def test_a_keeper_that_dies_is_replaced_and_jobs_go_on(ssi: Ssi) -> None:

@@ -55,27 +55,27 @@ def test_100_mb_go_in_and_out_intact_with_bounded_memory(ssi: Ssi, tmp_path: Pat
 
 
 def test_a_reader_that_leaves_ends_the_command_silently(ssi: Ssi) -> None:
-    command = ssi.start("run", "-n", "n1", "--", "yes")
-    assert command.stdout is not None and command.stderr is not None
-    assert command.stdout.read(4) == b"y\ny\n"
-    command.stdout.close()
-    assert command.wait(timeout=30) == 128 + signal.SIGPIPE
-    assert command.stderr.read() == b""
-    eventually(
-        lambda: not [row for row in ssi.json("ps", "-n", "n1") if row["command"] == "yes"],
-        within_s=10,
-        what="yes ends",
-    )
+    with ssi.start("run", "-n", "n1", "--", "yes") as command:
+        assert command.stdout is not None and command.stderr is not None
+        assert command.stdout.read(4) == b"y\ny\n"
+        command.stdout.close()
+        assert command.wait(timeout=30) == 128 + signal.SIGPIPE
+        assert command.stderr.read() == b""
+        eventually(
+            lambda: not [row for row in ssi.json("ps", "-n", "n1") if row["command"] == "yes"],
+            within_s=10,
+            what="yes ends",
+        )
 
 
 def test_interrupt_reaches_the_command(ssi: Ssi) -> None:
     script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done"
-    command = ssi.start("run", "-n", "n2", "--", "sh", "-c", script)
-    assert command.stdout is not None
-    assert command.stdout.readline() == b"ready\n"
-    command.send_signal(signal.SIGINT)
-    assert command.stdout.readline() == b"caught\n"
-    assert command.wait(timeout=30) == 5
+    with ssi.start("run", "-n", "n2", "--", "sh", "-c", script) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"ready\n"
+        command.send_signal(signal.SIGINT)
+        assert command.stdout.readline() == b"caught\n"
+        assert command.wait(timeout=30) == 5
 
 
 def test_environment_and_directory_are_as_asked(ssi: Ssi) -> None:
@@ -149,17 +149,18 @@ def test_waiting_gives_up_when_told_to(ssi: Ssi) -> None:
     assert ssi("wait", gpid).status == 143
 
 
-def test_attach_joins_a_job_that_runs(ssi: Ssi) -> None:
-    first = ssi.start("run", "-n", "n3", "--", "sh", "-c", "echo one; read line; echo got $line")
-    assert first.stdout is not None and first.stdin is not None
-    assert first.stdout.readline() == b"one\n"
-    row = next(row for row in ssi.json("jobs") if row["state"] == "running")
-    first.stdin.write(b"hello\n")
-    first.stdin.close()
-    assert first.stdout.read() == b"got hello\n"
-    assert first.wait(timeout=30) == 0
-    late = ssi("attach", str(row["gpid"]))
-    assert late.status == 8, "a foreground job that was released is gone"
+def test_a_job_whose_client_was_killed_is_attached_and_goes_on_to_its_end(ssi: Ssi) -> None:
+    script = "for i in $(seq 40); do echo $i; sleep 0.1; done; exit 9"
+    with ssi.start("run", "-n", "n3", "--", "sh", "-c", script) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"1\n"
+        (gpid,) = [str(row["gpid"]) for row in ssi.json("jobs") if row["state"] == "running"]
+        first.kill()
+    attached = ssi("attach", gpid)
+    assert attached.status == 9
+    numbers = [int(line) for line in attached.out.split()]
+    assert numbers == list(range(numbers[0], 41)), "none is lost of those that were not shown"
+    assert ssi("attach", gpid).status == 8, "a foreground job that was released is gone"
 
 
 def test_a_user_runs_as_themselves_from_any_node(ssi: Ssi) -> None:

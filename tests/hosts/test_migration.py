@@ -67,19 +67,19 @@ def test_a_moved_job_writes_every_line_once_and_keeps_its_names(ssi: Ssi) -> Non
 
 
 def test_a_client_stays_with_a_foreground_job_through_its_moves(ssi: Ssi) -> None:
-    command = ssi.start("run", "-n", "n1", "--", "sed", "-u", "s/^/seen /")
-    assert command.stdin is not None and command.stdout is not None
-    gpid = running(ssi, "sed")
-    sent = 0
-    for destination in ("n2", "n3", "n1"):
-        for _ in range(5):
-            command.stdin.write(b"line %d\n" % sent)
-            sent += 1
-        command.stdin.flush()
-        ssi.ok("migrate", gpid, destination)
-    command.stdin.close()
-    assert command.stdout.read() == b"".join(b"seen line %d\n" % n for n in range(sent))
-    assert command.wait(timeout=60) == 0
+    with ssi.start("run", "-n", "n1", "--", "sed", "-u", "s/^/seen /") as command:
+        assert command.stdin is not None and command.stdout is not None
+        gpid = running(ssi, "sed")
+        sent = 0
+        for destination in ("n2", "n3", "n1"):
+            for _ in range(5):
+                command.stdin.write(b"line %d\n" % sent)
+                sent += 1
+            command.stdin.flush()
+            ssi.ok("migrate", gpid, destination)
+        command.stdin.close()
+        assert command.stdout.read() == b"".join(b"seen line %d\n" % n for n in range(sent))
+        assert command.wait(timeout=60) == 0
 
 
 def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> None:
@@ -174,22 +174,26 @@ def test_an_agent_that_dies_during_a_move_leaves_one_copy(ssi: Ssi) -> None:
     allocate = "import time\nx = bytearray(300_000_000)\nwhile True: time.sleep(0.01)"
     gpid = ssi.detached("n1", "python3", "-c", allocate)
     eventually(lambda: rss(ssi, gpid) > 290_000_000, within_s=20, what="the memory is touched")
-    move = ssi.start("migrate", gpid, "n2")
-    eventually(
-        lambda: ssi.job(gpid)["state"] == "migrating", within_s=20, what="it moves", every_s=0.02
-    )
-    ssi.host("n1").enter("kill", "-KILL", str(pid_of(ssi.host("n1"), "agent")))
-    move.communicate(timeout=120)
-    eventually(
-        lambda: (
-            [row["state"] for row in ssi.json("jobs") if str(row["gpid"]) == gpid] == ["running"]
-        ),
-        within_s=60,
-        what="it runs on one node",
-    )
-    copies = [row for row in ssi.json("ps", "--jobs") if str(row["gpid"]) == gpid]
-    assert len(copies) == 1
-    ssi.ok("kill", gpid)
+    with ssi.start("migrate", gpid, "n2") as move:
+        eventually(
+            lambda: ssi.job(gpid)["state"] == "migrating",
+            within_s=20,
+            what="it moves",
+            every_s=0.02,
+        )
+        ssi.host("n1").enter("kill", "-KILL", str(pid_of(ssi.host("n1"), "agent")))
+        move.communicate(timeout=120)
+        eventually(
+            lambda: (
+                [row["state"] for row in ssi.json("jobs") if str(row["gpid"]) == gpid]
+                == ["running"]
+            ),
+            within_s=60,
+            what="it runs on one node",
+        )
+        copies = [row for row in ssi.json("ps", "--jobs") if str(row["gpid"]) == gpid]
+        assert len(copies) == 1
+        ssi.ok("kill", gpid)
 
 
 def test_what_ssi_did_not_start_and_where_it_is_already_are_refused(ssi: Ssi) -> None:
