@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ssi.cli.invocation import own_pids
 from ssi.cli.missing import missing_notices
 from ssi.cli.outcome import run_async
 from ssi.cli.screen import DEFAULT_EVERY_S, Look, show, watch, width_cells
@@ -161,6 +161,8 @@ def _placed(
             continue
         memory_bytes = node.metrics.memory_total_bytes if node.metrics is not None else 0
         is_here = node.rtt_ms == 0  # the node whose agent was asked
-        own_pid = os.getpid() if skip_own and is_here else 0
-        placed += [Placed(node.name, row, memory_bytes) for row in reply.rows if row.pid != own_pid]
+        skipped = own_pids() if skip_own and is_here else frozenset[int]()
+        placed += [
+            Placed(node.name, row, memory_bytes) for row in reply.rows if row.pid not in skipped
+        ]
     return placed

@@ -177,29 +177,32 @@ def hand_over(connection: _socket.socket) -> int | None:
     _signal.set_wakeup_fd(here, warn_on_full_buffer=False)
     try:
         connection.settimeout(ACCEPT_TIMEOUT_S)
-        send_command(connection, there)
+        connection.sendall(request())
         if connection.recv(1) == b"A":
             connection.settimeout(None)
-            connection.sendall(b"G")
+            send_descriptors(connection, there)
             posix.close(there)
             return here
-    except OSError:  # it ends, hangs, or one of our descriptors is closed
+    except OSError:  # it ends, it hangs, or one of our descriptors is closed
         pass
     _signal.set_wakeup_fd(-1)
     take_back(there)
     return None
 
 
-def send_command(connection: _socket.socket, signals: int) -> None:
-    """Sends the words, the environment, the directory and the descriptors of this process."""
+def request() -> bytes:
+    """The words and the environment of this process."""
+    settings = [name + b"=" + value for name, value in environment.items()]
+    body = b"\0".join([b"%d" % len(words), *words, *settings])
+    return len(body).to_bytes(4, "big") + body
+
+
+def send_descriptors(connection: _socket.socket, signals: int) -> None:
+    """Says go, and with it gives away what the command reads and writes, and where it is."""
     directory = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     numbers = (0, 1, 2, directory, signals)
     rights = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
-    settings = [name + b"=" + value for name, value in environment.items()]
-    body = b"\0".join([b"%d" % len(words), *words, *settings])
-    length = len(body).to_bytes(4, "big")
-    connection.sendmsg([length], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
-    connection.sendall(body)
+    connection.sendmsg([b"G"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
     posix.close(directory)
 
 

@@ -70,18 +70,13 @@ class Command:
             BadRequest: It is none, or its end came too early.
             OSError: The connection broke.
         """
-        data, descriptors, _, _ = socket.recv_fds(
-            self.connection, CHUNK_BYTES, wire.DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-        )
-        self.descriptors += descriptors
+        data = self.connection.recv(CHUNK_BYTES)
         if not data:
             raise BadRequest("it ends early")
         self._buffer += data
         length = wire.body_length(self._buffer)
         if length is None or len(self._buffer) < wire.LENGTH_BYTES + length:
             return None
-        if len(self.descriptors) != wire.DESCRIPTORS:
-            raise BadRequest(f"{len(self.descriptors)} descriptors")
         body = bytes(self._buffer[wire.LENGTH_BYTES :])
         self._buffer.clear()
         return wire.parse_body(body)
@@ -96,11 +91,14 @@ class Command:
         self.stage = Stage.ACCEPTED
 
     def hears_go(self) -> bool:
-        """Whether the stub says go; at its end it says nothing."""
+        """Whether the stub says go, with all its descriptors; at its end it says nothing."""
         try:
-            return self.connection.recv(1) == wire.GO
+            word, self.descriptors, _, _ = socket.recv_fds(
+                self.connection, 1, wire.DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
         except OSError:
             return False
+        return word == wire.GO and len(self.descriptors) == wire.DESCRIPTORS
 
     def started(self, pid: int) -> None:
         """The child has its own descriptors; those here would keep pipes open after its end."""

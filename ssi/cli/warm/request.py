@@ -1,9 +1,10 @@
 """What crosses the socket between ``bin/ssi`` and a warm process.
 
-The stub sends four bytes of length, big-endian, and with them five descriptors: stdin, stdout,
-stderr, its working directory, and the reading end of a pipe. Then the body: the number of words,
-the words, and ``NAME=value`` for each variable, with a zero byte between any two. It is answered
-``A``, or by the end of the connection; it says ``G``, and only then the command runs.
+The stub sends four bytes of length, big-endian, and a body: the number of words, the words, and
+``NAME=value`` for each variable, with a zero byte between any two. It is answered ``A``, or by the
+end of the connection. It says ``G``, and with that byte come five descriptors: stdin, stdout,
+stderr, its working directory, and the reading end of a pipe. Only then the command runs. (Sent
+earlier, they would keep a pipe open in a warm process that hangs.)
 
 From then on each byte in the pipe is a signal for the command, and each two bytes from here are
 what became of it: ``T`` and the signal that stopped it, ``X`` and its exit status, or ``K`` and the

@@ -88,7 +88,7 @@ class Server:
     def __init__(self, listener: socket.socket, path: Path, code: LoadedCode) -> None:
         self._listener = listener
         self._path = path
-        self._inode = path.stat().st_ino
+        self._own_mark = _mark(path)
         self._code = code
         self._standing = standing_of(os.getpid())
         self._commands: set[Command] = set()
@@ -119,10 +119,7 @@ class Server:
             self._retire()
 
     def _owns_path(self) -> bool:
-        try:
-            return self._path.stat().st_ino == self._inode
-        except OSError:
-            return False
+        return _mark(self._path) == self._own_mark
 
     def _retire(self) -> None:
         """Whoever connects from now on finds nobody, and starts a successor."""
@@ -218,3 +215,12 @@ class Server:
             self._selector.unregister(command.signals)
         command.close()
         self._used_at_s = time.monotonic()
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """What tells a file from its successor, which may have its inode; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
