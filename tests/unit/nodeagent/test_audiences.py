@@ -1,0 +1,142 @@
+"""Who may ask a node what: the whole table, and that it holds for each kind of request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import zmq
+
+from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.peers import Peers
+from nodeagent.places import Places
+from nodeagent.register import Register
+from nodeagent.services.mesh import Identity, MeshService
+from nodeagent.services.node import NodeServices
+from ssi.protocol.messages import (
+    AbandonMigration,
+    AllowClient,
+    CompareFiles,
+    GetOwnership,
+    GetRoster,
+    InstallRoster,
+    ListJobs,
+    ListNodes,
+    ListProcesses,
+    Locate,
+    MigrateJob,
+    Ping,
+    PrepareMigration,
+    PutPieces,
+    ReadStream,
+    ReleaseJob,
+    RequestBody,
+    RequestMessage,
+    ResizeTerminal,
+    RestoreJob,
+    ResumeJob,
+    SignalProcess,
+    StartJob,
+    WaitJob,
+    WriteStream,
+)
+from ssi.protocol.refusals import NotPermitted
+from ssi.transport.keys import KeyPair
+from tests.unit.nodeagent.asking import dispatcher, error_in, least_of, request_of, run
+
+AUDIENCES: dict[type[RequestMessage], Audience] = {
+    Ping: Audience.ANYONE,
+    GetRoster: Audience.ANYONE,
+    InstallRoster: Audience.ROOT,
+    AllowClient: Audience.ANYONE,  # for the asker's own user only
+    ListNodes: Audience.ANYONE,
+    ListProcesses: Audience.ANYONE,  # command lines of others are left out
+    ListJobs: Audience.ANYONE,  # the asker's own, all for root
+    Locate: Audience.ANYONE,
+    StartJob: Audience.ANYONE,  # as the asker
+    WaitJob: Audience.ANYONE,  # and the following: the owner or root
+    ReadStream: Audience.ANYONE,
+    WriteStream: Audience.ANYONE,
+    ResizeTerminal: Audience.ANYONE,
+    ReleaseJob: Audience.ANYONE,
+    SignalProcess: Audience.ANYONE,
+    MigrateJob: Audience.ANYONE,
+    PrepareMigration: Audience.NODE,
+    CompareFiles: Audience.NODE,
+    PutPieces: Audience.NODE,
+    RestoreJob: Audience.NODE,
+    ResumeJob: Audience.NODE,
+    AbandonMigration: Audience.NODE,
+    GetOwnership: Audience.NODE,
+}
+
+CALLERS = {
+    "root": Caller(user="root"),
+    "user": Caller(user="ada"),
+    "client": Caller(user="eve"),
+    "node": Caller(user="root", node="n2"),
+}
+
+REFUSED = {
+    Audience.ANYONE: set[str](),
+    Audience.ROOT: {"user", "client"},
+    Audience.NODE: {"root", "user", "client"},
+}
+
+
+@asynccontextmanager
+async def node(directory: Path) -> AsyncIterator[Dispatcher]:
+    """All services of a node, with no roster yet and nothing to talk to."""
+    places = Places(directory / "run", directory / "state")
+    for made in (places.runtime, places.state, places.jobs, places.job_sockets, places.images):
+        made.mkdir(parents=True, exist_ok=True)
+    register = Register("n1", places.roster, places.clients)
+    with zmq.Context() as context:
+        peers = Peers(context, "n1", KeyPair(public="", secret=""))
+        async with dispatcher("n1") as d:
+            services = NodeServices("n1", places, register, peers, d._tasks)
+            services.register_handlers(d)
+            identity = Identity(node="n1", incarnation=1, version="1")
+            MeshService(identity, register, peers, None, d._tasks).register_handlers(d)
+            yield d
+
+
+def test_node_serves_every_kind_of_request_for_the_audience_in_the_table(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with node(tmp_path) as d:
+            assert d.served() == AUDIENCES
+
+    run(test())
+    assert set(AUDIENCES) == set(get_args(RequestBody))
+
+
+@pytest.mark.parametrize("who", CALLERS)
+def test_those_outside_the_audience_are_refused_each_kind(tmp_path: Path, who: str) -> None:
+    async def test() -> None:
+        async with node(tmp_path) as d:
+            for kind, audience in AUDIENCES.items():
+                if who in REFUSED[audience]:
+                    error = error_in(await d.answer(request_of(least_of(kind)), CALLERS[who]))
+                    assert isinstance(error, NotPermitted), (kind, error)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "kind", [WaitJob, ReadStream, WriteStream, ResizeTerminal, ReleaseJob, SignalProcess]
+)
+def test_client_mode_agent_serves_no_jobs(tmp_path: Path, kind: type[RequestMessage]) -> None:
+    async def test() -> None:
+        register = Register("", tmp_path / "cluster", None)
+        with zmq.Context() as context:
+            peers = Peers(context, "", KeyPair(public="", secret=""))
+            async with dispatcher("this machine") as d:
+                identity = Identity(node="", incarnation=1, version="1")
+                MeshService(identity, register, peers, None, d._tasks).register_handlers(d)
+                error = error_in(await d.answer(request_of(least_of(kind)), CALLERS["root"]))
+                assert error.word == "not-served"
+
+    run(test())
