@@ -83,11 +83,6 @@ class Server:
         timer = self._loop.call_after(wait_s, lambda: self._expire(answer, attempt))
         self._polls.append((answer, attempt, timer))
 
-    @property
-    def awaited(self) -> bool:
-        """Whether a peer waits in a long poll."""
-        return any(answer.wanted for answer, _, _ in self._polls)
-
     def close(self) -> None:
         """Takes no further connections."""
         self._loop.watch(self._listener.fileno())

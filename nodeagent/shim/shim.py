@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final, assert_never
 
-from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import messages as m
 from nodeagent.shim.dump import Dumping
@@ -38,10 +38,12 @@ class Shim:
         self._dumping = Dumping(self._job, imager)
         self._restoring = Restoring(self._job, imager, self._dumping)
         self._server: Server | None = None
+        self._users: list[Answer] = []
         self._released = False
         self._clearing = False
         self._asked_s = time.monotonic()
-        self._lease_timer = loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+        self._lease_timer: Timer | None = None
+        loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
         loop.after_events(self._look_around)
 
     def serve(self, server: Server) -> None:
@@ -82,7 +84,7 @@ class Shim:
                 self._job.note = request.note
             case m.Renew():
                 self._job.renew(request.lease_s)
-                self._lease_timer.cancel()
+                self._drop_lease_timer()
             case m.Resize():
                 self._job.resize(request.terminal)
 
@@ -133,9 +135,14 @@ class Shim:
 
         self._poll(answer, request.wait_ms, attempt)
 
+    def _note_user(self, answer: Answer) -> None:
+        """Somebody reads or writes: the job is wanted, now and as long as he waits."""
+        self._job.renew()
+        self._users = [*(user for user in self._users if user.wanted), answer]
+
     def _read(self, request: m.Read, answer: Answer) -> None:
         job = self._job
-        job.renew()
+        self._note_user(answer)
         limit_bytes = min(max(1, request.limit_bytes), _MOST_DATA_BYTES)
 
         def attempt(expired: bool) -> m.Data | None:
@@ -156,7 +163,7 @@ class Shim:
 
     def _write(self, request: m.Write, answer: Answer) -> None:
         job = self._job
-        job.renew()
+        self._note_user(answer)
         wanted = request.offset + len(request.data)
 
         def attempt(expired: bool) -> m.Accepted | None:
@@ -192,16 +199,20 @@ class Shim:
                 self._loop.when_childless(self._end)
         elif self._released:
             self._end()
-        if not self._lease_timer.pending and not job.logs:
+        if self._lease_timer is None and not job.logs:
             left_s = job.lease.time_left_s(time.monotonic())
             if left_s is not None:
                 self._lease_timer = self._loop.call_after(left_s, self._check_lease)
 
+    def _drop_lease_timer(self) -> None:
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+            self._lease_timer = None
+
     def _check_lease(self) -> None:
-        job = self._job
-        assert self._server is not None
-        if self._server.awaited:
-            job.renew()  # whoever waits in a long poll is there
+        job, self._lease_timer = self._job, None
+        if any(user.wanted for user in self._users):
+            job.renew()
         if job.lease.time_left_s(time.monotonic()) != 0:
             return
         if job.stage is Stage.EXITED:
@@ -215,7 +226,7 @@ class Shim:
             if time.monotonic() - self._asked_s >= EMPTY_LIMIT_S:
                 self._end()
             else:
-                self._lease_timer = self._loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+                self._loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
 
     def _end(self) -> None:
         _log.info("event=end stage=%s", self._job.stage)
