@@ -97,6 +97,15 @@ class Door:
         assert visit is not None
         self._visits.add(visit)
         try:
+            await self._visit(reader, writer)
+        except asyncio.CancelledError:
+            pass  # only close() does that; asyncio 3.11 would report a cancelled visit as a failure
+        finally:
+            self._visits.discard(visit)
+            writer.close()
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
             user = _user_of(writer)
             async with asyncio.TaskGroup() as tasks:
                 await self._serve_user(reader, writer, user, tasks)
@@ -105,9 +114,6 @@ class Door:
             pass
         except* (BadMessage, ConnectionError) as group:
             _log.info("event=door-closed reason=%s", group.exceptions[0])
-        finally:
-            self._visits.discard(visit)
-            writer.close()
 
     async def _serve_user(
         self,

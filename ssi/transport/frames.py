@@ -16,13 +16,14 @@ async def read_frame(reader: asyncio.StreamReader, limit_bytes: int) -> bytes | 
     Raises:
         BadMessage: It closed within one, or announces more than ``limit_bytes``.
     """
+    length = -1
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > limit_bytes:
             raise BadMessage(reason=f"a frame of {length} bytes, more than {limit_bytes}")
         return await reader.readexactly(length)
     except asyncio.IncompleteReadError as exc:
-        if exc.partial:
+        if exc.partial or length >= 0:
             raise BadMessage(reason="the connection closed within a frame") from exc
         return None
     except ConnectionError:

@@ -36,7 +36,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
         )
         async with asyncio.timeout(LIMIT_S):
             await test
-        assert complaints == []
+        assert complaints == [], complaints
 
     asyncio.run(bounded())
 
