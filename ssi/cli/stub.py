@@ -43,19 +43,25 @@ PROTOCOL = 1
 
 MAX_SOCKET_PATH_BYTES = 107
 OTHERS_WRITE = 0o002
+FROM_LIBRARY = b"import sys; sys.path[:0] = sys.argv.pop(1).split(':'); import ssi.cli.__main__"
 FAILED = 1
 
 environment = posix.environ
 words = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in sys.argv]
 
 
-def main() -> "NoReturn":
-    """Runs the command in the warm process, else as the full program."""
-    path = socket_path() if is_for_warm(sys.argv[1:]) else None
+def main(library: tuple[str, ...] = ()) -> "NoReturn":
+    """Runs the command in the warm process, else as the full program.
+
+    Args:
+        library: Directories where packages are before all others, as on a node; empty where Python
+            knows by itself where they are.
+    """
+    path = socket_path(library) if is_for_warm(sys.argv[1:]) else None
     connection = connect(path) if path else None
     signals = hand_over(connection) if connection else None
     if connection is None or signals is None:
-        become_full(path)
+        become_full(path, library)
     stand_in(connection, signals)
 
 
@@ -81,32 +87,19 @@ def in_background() -> bool:
         return False
 
 
-def library() -> str:
-    """Where the ssi package lies beside this file, as on a node; empty where Python knows it."""
-    directory = sys.argv[0].rpartition("/")[0]
-    beside = directory + "/../lib"
-    try:
-        posix.stat(beside + "/ssi/cli/main.py")
-    except OSError:
-        return ""
-    return beside
-
-
-def become_full(path: str | None) -> "NoReturn":
+def become_full(path: str | None, library: tuple[str, ...]) -> "NoReturn":
     """Turns into the full program, which starts a warm process at the path for the next time."""
     environment.pop(b"SSI_WARM_SOCKET", None)
     if path:
         environment[b"SSI_WARM_SOCKET"] = path.encode()
-    where = library()
     program = [b"-m", b"ssi.cli"]
-    if where:
-        code = b"import sys; sys.path.insert(0, sys.argv.pop(1)); import ssi.cli.__main__"
-        program = [b"-c", code, where.encode()]
+    if library:
+        program = [b"-c", FROM_LIBRARY, ":".join(library).encode()]
     python = sys.executable.encode()
     posix.execve(python, [python, b"-I", *program, *words[1:]], environment)
 
 
-def socket_path() -> str | None:
+def socket_path(library: tuple[str, ...] = ()) -> str | None:
     """The socket of the warm process that lives in the same world as we do; None for none.
 
     A world is one person with the same rights in the same namespaces and the same language, and one
@@ -116,6 +109,7 @@ def socket_path() -> str | None:
     try:
         world = (
             PROTOCOL,
+            library,
             sys.argv[0] if sys.argv[0][:1] == "/" else posix.getcwd() + "/" + sys.argv[0],
             sys.executable,
             sys.version,

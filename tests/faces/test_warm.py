@@ -50,7 +50,12 @@ class Installation:
             (self.library / "ssi/cli" / f"{name}.py").write_text(PROBE.format(name=name))
         python = Path(sys.executable).resolve()
         (root / "bin").mkdir()
-        shutil.copy(ROOT / "bin/ssi", root / "bin/ssi")
+        command = (ROOT / "bin/ssi").read_text()
+        assert command.endswith("main()\n")
+        (root / "bin/ssi").write_text(
+            command.replace("main()\n", f"main(({str(self.library)!r},))\n")
+        )
+        (root / "bin/ssi").chmod(0o755)
         (root / "bin/python3").symlink_to(python)
         (root / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
         packages = root / f"lib/python3.{sys.version_info.minor}/site-packages"

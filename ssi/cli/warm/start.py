@@ -6,14 +6,12 @@ import os
 import sys
 from typing import Final, NoReturn
 
-import ssi
-
 SOCKET_VARIABLE: Final = "SSI_WARM_SOCKET"
 """How ``bin/ssi`` says where it would have liked to find one."""
 
 PROGRAM: Final = (
-    "import sys; root, path = sys.argv[1:]; root in sys.path or sys.path.insert(0, root); "
-    "from ssi.cli.warm.server import main; main(path)"
+    "import sys; sys.path[:] = sys.argv[1].split(':'); "
+    "from ssi.cli.warm.server import main; main(sys.argv[2])"
 )
 
 
@@ -36,7 +34,7 @@ def _detach(path: str) -> NoReturn:
             nothing = os.open(os.devnull, os.O_RDWR)
             for number in range(3):
                 os.dup2(nothing, number)
-            root = os.path.abspath(os.path.join(os.path.dirname(ssi.__file__), ".."))  # noqa: PTH100, PTH118, PTH120 - pathlib is not imported yet
-            os.execv(sys.executable, [sys.executable, "-I", "-c", PROGRAM, root, path])  # noqa: S606 - words, no shell
+            arguments = ["-I", "-c", PROGRAM, ":".join(sys.path), path]
+            os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - words, no shell
     finally:
         os._exit(0)
