@@ -66,7 +66,7 @@ def read_open_things(pids: Iterable[int]) -> list[OpenThing]:
 
 
 def writers_outside(inodes: frozenset[tuple[int, int]], pids: frozenset[int]) -> dict[int, int]:
-    """Which of these files (device, inode) other processes than ``pids`` have open: inode to pid."""
+    """Which of these files (device, inode) processes other than ``pids`` have open, with a pid."""
     found: dict[int, int] = {}
     if not inodes:
         return found

@@ -9,7 +9,7 @@ import os
 import pwd
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.landing import Landing, same_program
+from nodeagent.migration.landing import Landing, same_program, undo_journal
 from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
 from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.checkpoint import RestoreFailed
@@ -45,6 +45,9 @@ _log = logging.getLogger(__name__)
 RESTORE_TIMEOUT_S: Final = 600.0
 MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Left free where the images lie, beside the images."""
+
+JOURNAL: Final = ".landing"
+"""Name of a landing's journal, beside the images; no image may have such a name."""
 
 IDLE_LIMIT_S: Final = 60.0
 """An arrival that hears nothing for so long asks its source how things stand."""
@@ -118,10 +121,19 @@ class Destination:
                 row=job.row,
                 source=job.source,
                 images=self.images / f"{job.row.gpid}-{job.row.epoch}",
-                landing=Landing(node=self._node, gpid=job.row.gpid, placed=list(job.carried)),
+                landing=self._landing(job.row, placed=job.carried),
                 job=job,
                 heard_at_s=float("-inf"),
             )
+
+    def clear(self, images: Path) -> None:
+        """Removes the images of a move that came to nothing, and what it had brought."""
+        undo_journal(images / JOURNAL)
+        remove_tree(images)
+
+    def _landing(self, row: JobRow, placed: Sequence[str] = ()) -> Landing:
+        journal = self.images / f"{row.gpid}-{row.epoch}" / JOURNAL
+        return Landing(node=self._node, gpid=row.gpid, journal=journal, placed=list(placed))
 
     async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
         await asyncio.to_thread(self._capability.refresh)
@@ -134,13 +146,13 @@ class Destination:
             if known is not None:
                 await self.drop(gpid)
             images = self.images / f"{gpid}-{body.job.epoch}"
-            remove_tree(images)
+            self.clear(images)
             images.mkdir(mode=0o700)
             self.arrivals[gpid] = Arrival(
                 row=body.job,
                 source=caller.node,
                 images=images,
-                landing=Landing(node=self._node, gpid=gpid),
+                landing=self._landing(body.job),
             )
         return MigrationPrepared(blockers=tuple(f"{self._node}: {b}" for b in blockers))
 

@@ -79,7 +79,8 @@ class Doubt:
         while True:
             await asyncio.sleep(ROUND_S)
             for job in list(self._table.jobs.values()):
-                if job.row.state is JobState.MIGRATING and not job.moving.locked():
+                is_open = job.row.state is JobState.MIGRATING or job.stage != "running"
+                if is_open and not job.moving.locked():
                     await self._guarded(self._look_after(job))
             assert self.destination is not None
             for gpid, arrival in list(self.destination.arrivals.items()):
@@ -138,7 +139,10 @@ class Doubt:
             return
         theirs = await self._ask(arrival.source, gpid)
         if theirs is None:
-            return  # silent: stays in doubt
+            # Silent: a copy at the barrier stays in doubt, mere bytes are worth nothing.
+            if arrival.job is None and time.monotonic() - arrival.heard_at_s > IDLE_LIMIT_S:
+                await self.destination.drop(gpid)
+            return
         arrival.heard_at_s = time.monotonic()
         if theirs.stage == "committed" and arrival.job is not None:
             await self.destination.run(arrival)

@@ -15,9 +15,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from nodeagent.files import replace_file
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
 from ssi.protocol.messages import FileMeta
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What a landing has brought: undone in this order, the directories from the last."""
+
+    files: list[str]
+    directories: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,11 +37,13 @@ class Landing:
     Attributes:
         node: Name of this node, for refusals.
         gpid: Of the job; part of the names of staged files.
+        journal: File that tells a later agent what is to be undone.
         placed: Paths of files that were put there.
     """
 
     node: str
     gpid: int
+    journal: Path
     placed: list[str] = field(default_factory=list)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
@@ -57,12 +69,13 @@ class Landing:
         staging = self._staging(meta.path)
         known = _digests(staging) or ()
         try:
+            self._staged[meta.path] = meta
+            self._write_journal()
             descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.truncate(meta.size_bytes)
         except OSError as exc:
             raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
-        self._staged[meta.path] = meta
         self._strict = frozen
         return tuple(
             index
@@ -104,8 +117,9 @@ class Landing:
             try:
                 if path.is_dir():
                     continue
-                path.mkdir()
                 self._made.append(meta.path)
+                self._write_journal()
+                path.mkdir()
                 _give(path, meta)
             except (OSError, KeyError) as exc:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
@@ -126,6 +140,7 @@ class Landing:
                 # link(2) refuses where rename(2) would overwrite.
                 os.link(staging, meta.path)
                 self.placed.append(meta.path)
+                self._write_journal()
                 staging.unlink()
             except (OSError, KeyError) as exc:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
@@ -133,15 +148,32 @@ class Landing:
 
     def undo(self) -> None:
         """Removes all that was brought: the job stays where it was."""
-        for path in [*(self._staging(path) for path in self._staged), *map(Path, self.placed)]:
-            path.unlink(missing_ok=True)
-        for directory in reversed(self._made):
-            with suppress(OSError):  # somebody uses it by now
-                Path(directory).rmdir()
+        _remove(self._record())
+
+    def _record(self) -> _Record:
+        staged = [str(self._staging(path)) for path in self._staged]
+        return _Record(files=[*staged, *self.placed], directories=self._made)
+
+    def _write_journal(self) -> None:
+        replace_file(self.journal, msgspec.json.encode(self._record()), durable=False)
 
     def _staging(self, path: str) -> Path:
         target = Path(path)
         return target.with_name(f".{target.name}.ssi-{self.gpid}")
+
+
+def undo_journal(journal: Path) -> None:
+    """Undoes what a landing of an earlier agent has brought; nothing where there is no journal."""
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        _remove(msgspec.json.decode(journal.read_bytes(), type=_Record))
+
+
+def _remove(record: _Record) -> None:
+    for file in record.files:
+        Path(file).unlink(missing_ok=True)
+    for directory in reversed(record.directories):
+        with suppress(OSError):  # somebody uses it by now
+            Path(directory).rmdir()
 
 
 def same_program(meta: FileMeta) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.job import Job
-from nodeagent.jobtable import JobTable, remove_tree
+from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import read_open_things, writers_outside
 from nodeagent.migration.capability import Capability
@@ -36,7 +36,16 @@ from nodeagent.migration.transfer import (
     send_pieces,
 )
 from nodeagent.peers import Peers
-from nodeagent.shim.messages import Commit, Dump, Dumped, Ok, Release, Thaw
+from nodeagent.shim.messages import (
+    Commit,
+    Dump,
+    Dumped,
+    GetStatus,
+    Ok,
+    Release,
+    Status,
+    Thaw,
+)
 from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
@@ -196,10 +205,10 @@ class Source:
         """Freezes the job, sends what is left and has it restored up to the barrier."""
         job, step = move.job, "dump"
         job.destination = move.destination
-        await job.note()
         job.become(JobState.MIGRATING)
         frozen_s = time.monotonic()
         try:
+            await job.note()
             dumped = await self._dump(move)
             step = "files"
             # Only now does nothing change any more: what was opened since the plan was made is
@@ -213,6 +222,9 @@ class Source:
             await send_pieces(self._peers, move.destination, move.key, pieces)
             step = "restore"
             await self._restore(move, dumped, manifest)
+            written = (item.path for item in move.plan.files if item.writable)
+            job.carried = sorted({*job.carried, *written})
+            await job.note()
         except* (SsiError, OSError) as group:
             error = _leaf(group)
             await self._undo(move)
@@ -222,6 +234,7 @@ class Source:
         return frozen_s, manifest
 
     async def _dump(self, move: Move) -> Dumped:
+        remove_tree(move.images)
         move.images.mkdir(mode=0o700)
         request = Dump(criu=self._capability.path, images=str(move.images))
         dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
@@ -258,7 +271,6 @@ class Source:
             # The shim died at this very moment, and the stopped copy with it: as good as killed.
             _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
         job.stage = "committed"
-        job.carried = sorted({*job.carried, *(i.path for i in move.plan.files if i.writable)})
         gpid, epoch = move.key
         try:
             request = ResumeJob(gpid=gpid, epoch=epoch)
@@ -283,15 +295,18 @@ class Source:
     async def _undo(self, move: Move) -> None:
         """The job runs on here."""
         job = move.job
-        if job.stage == "stopped":
-            try:
+        try:
+            status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
+            if stage_of(status.stage) == "stopped":
                 await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
-            except SsiError:
-                _log.exception("event=not-thawed gpid=%d", job.row.gpid)
-        job.stage = "running"
-        if not job.is_over:
-            job.become(JobState.RUNNING)
-        remove_tree(move.images)
+        except SsiError:
+            # Stays as it is, and doubt looks after it: it knows from the shim how things stand.
+            _log.exception("event=not-thawed gpid=%d", job.row.gpid)
+        else:
+            job.stage = "running"
+            if not job.is_over:
+                job.become(JobState.RUNNING)
+            remove_tree(move.images)
         await self._abandon(move)
 
     async def _abandon(self, move: Move) -> None:

@@ -9,7 +9,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.destination import Destination
+from nodeagent.migration.destination import Arrival, Destination
 from nodeagent.migration.doubt import Doubt
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
@@ -44,6 +44,7 @@ class MigrationService:
         self._node = node
         self._table = table
         self._peers = peers
+        self._images = images
         self._capability = Capability()
         self._doubt = Doubt(node, table, peers)
         self._source = Source(
@@ -64,7 +65,17 @@ class MigrationService:
         """Takes over what an earlier agent left open, and looks after it in ``tasks``."""
         self._destination.adopt(self._table.at_barrier)
         self._table.at_barrier.clear()
+        open_moves = {
+            *(f"{arrival.row.gpid}-{arrival.row.epoch}" for arrival in self._arrivals()),
+            *(f"{job.row.gpid}-{job.row.epoch + 1}" for job in self._table.living()),
+        }
+        for images in self._images.iterdir():
+            if images.name not in open_moves:
+                self._destination.clear(images)
         tasks.create_task(self._doubt.run())
+
+    def _arrivals(self) -> list[Arrival]:
+        return list(self._destination.arrivals.values())
 
     async def _migrate(self, caller: Caller, body: MigrateJob) -> JobMigrated:
         job: Job = owned_job(self._table, body.gpid, caller, self._node)
