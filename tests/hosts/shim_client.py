@@ -190,9 +190,11 @@ class ShimClient(Client):
     def commit(self) -> None:
         self.ask(m.Commit(), m.Ok)
 
-    def restore(self, images: str, state: bytes, *, epoch: int = 2, logs: str = "") -> m.Ready:
+    def restore(
+        self, images: str, state: bytes, *, epoch: int = 2, logs: str = "", cgroup: str = ""
+    ) -> m.Ready:
         return self.ask(
-            m.Restore(criu=CRIU, images=images, state=state, cgroup="", epoch=epoch, logs=logs),
+            m.Restore(criu=CRIU, images=images, state=state, cgroup=cgroup, epoch=epoch, logs=logs),
             m.Ready,
         )
 

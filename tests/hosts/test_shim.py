@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -35,14 +36,23 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShimHost]:
 def shim(request: pytest.FixtureRequest, host: ShimHost) -> Iterator[ShimClient]:
     client = host.shim(namespaces=request.param)
     yield client
-    client.close()
+    end(client)
 
 
 @pytest.fixture
 def own_shim(host: ShimHost) -> Iterator[ShimClient]:
     client = host.shim()
     yield client
-    client.close()
+    end(client)
+
+
+def end(shim: ShimClient) -> None:
+    """Leaves nothing of a test's job behind."""
+    with contextlib.suppress(OSError):  # its shim has ended already
+        root = shim.status().root_pid
+        if root:
+            os.kill(root, signal.SIGKILL)
+    shim.close()
 
 
 def wait_until_gone(path: Path, timeout_s: float = 10) -> None:

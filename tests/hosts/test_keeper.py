@@ -1,0 +1,238 @@
+"""A keeper with a stand-in for the agent: who starts whom, who survives whom."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nodeagent.mechanism.pidfile import open_process, write_pidfile
+from nodeagent.places import Places
+from nodeagent.shim.messages import ForkShim, Read, ShimForked
+from ssi.model.checkpoint import ShimFailed, WrongStage
+from tests.hosts.shim_client import Client, ShimClient
+
+PROJECT = Path(__file__).parents[2]
+
+AGENT = """
+import os, sys, time
+with open(os.environ["SSI_STATE_DIR"] + "/starts", "a") as starts:
+    print(os.getpid(), *sys.argv[1:], file=starts)
+if os.path.exists(os.environ["SSI_STATE_DIR"] + "/broken"):
+    sys.exit(1)
+time.sleep(600)
+"""
+
+
+class Keeper:
+    """A keeper whose ``nodeagent`` package starts the stand-in instead of an agent."""
+
+    def __init__(self, folder: Path) -> None:
+        self.places = Places(folder / "run", folder / "state")
+        self.places.state.mkdir(parents=True)
+        self.library = folder / "lib"
+        self.library.mkdir()
+        (self.library / "ssi").symlink_to(PROJECT / "ssi")
+        package = self.library / "nodeagent"
+        package.mkdir()
+        for source in (PROJECT / "nodeagent").iterdir():
+            if source.name not in {"__main__.py", "__pycache__"}:
+                (package / source.name).symlink_to(source)
+        (package / "__main__.py").write_text(AGENT)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
+        boot = (
+            "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
+            "runpy.run_module('nodeagent.keeper', run_name='__main__', alter_sys=True)"
+        )
+        environment = {
+            **os.environ,
+            "SSI_RUNTIME_DIR": str(self.places.runtime),
+            "SSI_STATE_DIR": str(self.places.state),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", boot, str(self.library), *options], env=environment
+        )
+        self.processes.append(process)
+        return process
+
+    def starts(self) -> list[str]:
+        """A line per agent that was started: its pid and its options."""
+        file = self.places.state / "starts"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def agent(self) -> int:
+        return int(self.starts()[-1].split()[0])
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(10)
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(tmp_path)
+    yield keeper
+    keeper.stop()
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_agent_gets_the_options_and_its_pid_is_known(keeper: Keeper) -> None:
+    keeper.start("--name", "n 1", "--control-port", "0")
+    wait_for(keeper.starts)
+    assert keeper.starts()[0].split(maxsplit=1)[1] == "--name n 1 --control-port 0"
+    wait_for(keeper.places.agent_pid.exists)
+    found = open_process(keeper.places.agent_pid)
+    assert found is not None
+    os.close(found[1])
+    assert found[0] == keeper.agent()
+
+
+def test_killed_agent_is_back_within_a_second(keeper: Keeper) -> None:
+    keeper.start()
+    wait_for(keeper.starts)
+    os.kill(keeper.agent(), signal.SIGKILL)
+    killed = time.monotonic()
+    wait_for(lambda: len(keeper.starts()) == 2)
+    assert time.monotonic() - killed < 1
+
+
+def test_agent_that_cannot_start_is_tried_ever_more_slowly(keeper: Keeper) -> None:
+    (keeper.places.state / "broken").touch()
+    keeper.start()
+    wait_for(lambda: len(keeper.starts()) >= 3)
+    time.sleep(0.5)
+    assert len(keeper.starts()) <= 4
+
+
+def test_running_agent_is_watched_and_not_started_twice(keeper: Keeper) -> None:
+    keeper.places.runtime.mkdir()
+    running = subprocess.Popen(["sleep", "600"])
+    write_pidfile(keeper.places.agent_pid, running.pid)
+    keeper.start()
+    wait_for(keeper.places.keeper_socket.exists)
+    time.sleep(0.3)
+    assert keeper.starts() == []
+    running.kill()
+    running.wait(10)
+    wait_for(keeper.starts)
+
+
+def test_second_keeper_leaves_the_first_alone(keeper: Keeper) -> None:
+    first = keeper.start()
+    wait_for(keeper.places.keeper_socket.exists)
+    assert keeper.start().wait(10) == 0
+    assert first.poll() is None
+    Client(keeper.places.keeper_socket).close()
+
+
+@pytest.mark.parametrize("how", ["sigterm", "down"])
+def test_end_of_the_keeper_ends_the_agent_and_no_job(keeper: Keeper, how: str) -> None:
+    process = keeper.start()
+    wait_for(lambda: keeper.starts() and keeper.places.keeper_socket.exists())
+    agent = keeper.agent()
+    client = Client(keeper.places.keeper_socket)
+    directory = keeper.places.runtime / "job"
+    directory.mkdir()
+    client.ask(ForkShim(directory=str(directory), namespaces=True), ShimForked)
+    client.close()
+    shim = ShimClient(directory)
+    status = shim.start("sh", "-c", "read x; exit 6")
+    if how == "sigterm":
+        process.terminate()
+    else:
+        keeper.places.down.touch()
+    assert process.wait(10) == 0
+    assert not alive(agent)
+    assert not keeper.places.keeper_socket.exists()
+    assert alive(status.root_pid)
+    shim.write(b"\n")
+    assert shim.status(5).exit_status == 6
+    shim.release()
+    shim.close()
+
+
+def test_killed_keeper_leaves_agent_and_jobs_to_the_next(keeper: Keeper) -> None:
+    process = keeper.start()
+    wait_for(lambda: keeper.starts() and keeper.places.agent_pid.exists())
+    agent = keeper.agent()
+    process.kill()
+    process.wait(10)
+    assert alive(agent)
+    keeper.start()
+    time.sleep(0.5)
+    assert len(keeper.starts()) == 1
+    assert alive(agent)
+
+
+def test_node_that_is_down_starts_nothing(keeper: Keeper) -> None:
+    keeper.places.runtime.mkdir()
+    keeper.places.down.touch()
+    assert keeper.start().wait(10) == 0
+    assert keeper.starts() == []
+
+
+def test_sockets_and_folders_are_private(keeper: Keeper) -> None:
+    keeper.start()
+    wait_for(keeper.places.keeper_socket.exists)
+    assert keeper.places.keeper_socket.stat().st_mode & 0o777 == 0o600
+    assert keeper.places.keeper_log.stat().st_mode & 0o777 == 0o600
+
+
+def test_shim_that_cannot_be_made_is_told(keeper: Keeper) -> None:
+    keeper.start()
+    wait_for(keeper.places.keeper_socket.exists)
+    client = Client(keeper.places.keeper_socket)
+    with pytest.raises(ShimFailed) as caught:
+        client.ask(ForkShim(directory="/no/such/folder", namespaces=True), ShimForked)
+    assert "/no/such/folder" in caught.value.reason
+    with pytest.raises(WrongStage):
+        client.ask(Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=0), ShimForked)
+    client.close()
+
+
+def test_shim_starts_in_milliseconds_and_shares_most_of_its_memory(keeper: Keeper) -> None:
+    keeper.start()
+    wait_for(keeper.places.keeper_socket.exists)
+    client = Client(keeper.places.keeper_socket)
+    took_ms, private_bytes = [], []
+    for number in range(9):
+        directory = keeper.places.runtime / f"job{number}"
+        directory.mkdir()
+        began = time.perf_counter()
+        client.ask(ForkShim(directory=str(directory), namespaces=True), ShimForked)
+        shim = ShimClient(directory)
+        status = shim.start("sleep", "600")
+        took_ms.append((time.perf_counter() - began) * 1000)
+        rollup = Path(f"/proc/{status.shim_pid}/smaps_rollup").read_text()
+        (dirty,) = (line for line in rollup.splitlines() if line.startswith("Private_Dirty"))
+        private_bytes.append(int(dirty.split()[1]) * 1024)
+        os.kill(status.shim_pid, signal.SIGKILL)
+        shim.close()
+    client.close()
+    print(f"start {sorted(took_ms)[4]:.1f} ms, private {sorted(private_bytes)[4] >> 10} KiB")
+    assert sorted(took_ms)[4] < 40  # 8 ms on an idle machine
+    assert sorted(private_bytes)[4] < 8 * 1024 * 1024
