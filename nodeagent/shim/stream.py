@@ -77,7 +77,3 @@ class Stream:
         count = min(max(0, offset - self.start), len(self._data))
         del self._data[:count]
         self.start += count
-
-    def all_read(self, offset: int) -> bool:
-        """Whether a reader that is at ``offset`` has everything that will ever come."""
-        return self.ended and offset >= self.end

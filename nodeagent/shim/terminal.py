@@ -30,7 +30,6 @@ class ControllingTerminal:
             OSError: No more terminals.
         """
         self.master, self.slave = os.openpty()
-        self.path = os.ttyname(self.slave)
         if account.uid != os.geteuid():
             os.chown(self.slave, account.uid, -1)
         self.resize(size)

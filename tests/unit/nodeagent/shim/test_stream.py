@@ -45,15 +45,6 @@ def test_bytes_put_back_come_first_even_beyond_the_limit() -> None:
     assert stream.room == 0
 
 
-def test_all_is_read_only_once_the_end_is_known() -> None:
-    stream = Stream()
-    stream.append(b"abc")
-    assert not stream.all_read(3)
-    stream.finish()
-    assert stream.all_read(3)
-    assert not stream.all_read(2)
-
-
 def test_input_sent_twice_is_taken_once() -> None:
     stream = Stream()
     stream.accept(0, b"abc", end=False)
