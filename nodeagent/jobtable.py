@@ -129,7 +129,9 @@ class JobTable:
     def leave(self, job: Job, node: str) -> None:
         """Notes that a job went to another node and clears what it had here."""
         self.moved[job.row.gpid] = node
+        self.past[job.row.gpid] = job.row.epoch
         _keep_newest(self.moved)
+        _keep_newest(self.past)
         self.forget(job)
         job.ended.set()
 

@@ -112,13 +112,14 @@ class Doubt:
             self._runs_here(job)
         elif theirs is None:
             return  # silent: stays in doubt
-        elif theirs.stage == "running" and theirs.epoch >= epoch:
+        elif theirs.stage in {"running", "moved"} and theirs.epoch >= epoch:
             assert self.source is not None
             await self.source.let_go(job, job.destination)
         elif theirs.stage == "ready" and theirs.epoch == epoch:
             request = ResumeJob(gpid=job.row.gpid, epoch=epoch)
             await self._peers.ask(job.destination, request, timeout_s=20.0)
-        elif theirs.stage == "none":
+        elif theirs.stage == "none" or theirs.epoch < epoch:
+            # What it knows of is an earlier stay there, if anything.
             status = await job.shim().ask(RestoreHere(), Status, 600.0)
             job.root_pid = status.root_pid
             job.membership.adopt(job.membership.export())
@@ -144,10 +145,12 @@ class Doubt:
                 await self.destination.drop(gpid)
             return
         arrival.heard_at_s = time.monotonic()
-        if theirs.stage == "committed" and arrival.job is not None:
-            await self.destination.run(arrival)
-        elif theirs.stage in {"running", "moved", "none"}:
-            # It is not ours: the source runs it, or it has gone on, or ended there.
+        if theirs.stage in {"stopped", "committed"} and theirs.destination == self._node:
+            if theirs.stage == "committed" and arrival.job is not None:
+                await self.destination.run(arrival)
+        else:
+            # It is not ours: the source runs it, or it has gone on, or ended there, or is being
+            # given to another node now, after a move to here that its source has given up.
             await self.destination.drop(gpid)
 
     async def _ask(self, node: str, gpid: int) -> Ownership | None:
@@ -162,12 +165,15 @@ class Doubt:
         job = self._table.jobs.get(body.gpid)
         if job is not None:
             # A job that has ended here was this node's to the end, which is what is asked.
-            return Ownership(stage="running" if job.is_over else job.stage, epoch=job.row.epoch)
+            stage = "running" if job.is_over else job.stage
+            if stage == "running" and job.moving.locked():
+                stage = "stopped"  # or soon: it is looked at, its files are sent, it is dumped
+            return Ownership(stage=stage, epoch=job.row.epoch, destination=job.destination)
         arrival = self.destination.arrivals.get(body.gpid)
         if arrival is not None and arrival.job is not None and arrival.job.stage == "ready":
             return Ownership(stage="ready", epoch=arrival.row.epoch)
         if body.gpid in self._table.moved:
-            return Ownership(stage="moved")
+            return Ownership(stage="moved", epoch=self._table.past.get(body.gpid, 0))
         if body.gpid in self._table.past:
             return Ownership(stage="running", epoch=self._table.past[body.gpid])
         return Ownership(stage="none")

@@ -139,6 +139,7 @@ class Source:
         async with job.moving:
             began_s = time.monotonic()
             move = self._begin(job, destination)
+            job.destination = destination
             await self._prepare(move)
             frozen_s, manifest = await self._hand_over(move)
             await self._commit(move)
@@ -204,7 +205,6 @@ class Source:
     async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
         """Freezes the job, sends what is left and has it restored up to the barrier."""
         job, step = move.job, "dump"
-        job.destination = move.destination
         job.become(JobState.MIGRATING)
         frozen_s = time.monotonic()
         try:

@@ -419,12 +419,17 @@ class GetOwnership(RequestMessage, frozen=True, tag="get-ownership"):
 class Ownership(ReplyMessage, frozen=True, tag="ownership"):
     """How a node stands to a job.
 
-    ``none``, ``ready`` (at the barrier), ``running``, ``stopped`` (dumped, not committed),
+    ``none``, ``ready`` (at the barrier), ``running``, ``stopped`` (being moved, not committed),
     ``committed`` (its copy killed, images kept) or ``moved``.
+
+    Attributes:
+        epoch: The last that the node had the job in.
+        destination: To whom the job is being given, where it is stopped or committed.
     """
 
     stage: str
     epoch: int = 0
+    destination: str = ""
 
 
 RequestBody: TypeAlias = (
