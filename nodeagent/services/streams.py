@@ -65,6 +65,11 @@ class StreamService:
             job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
             job.bury()
             return _from_log(job, body)
+        if data.ended and job.stage != "running":
+            # The copy here was killed when its move was committed: its pipes have ended, the job
+            # has not.
+            await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            return StreamData(offset=body.offset, data=b"", ended=False)
         return StreamData(offset=data.offset, data=data.data, ended=data.ended)
 
     async def _write(self, caller: Caller, body: WriteStream) -> StreamAccepted:
