@@ -18,9 +18,8 @@ from nodeagent.mechanism import libc, namespaces
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim.server import Server, listen
-from nodeagent.shim.shim import Shim
+from nodeagent.shim.shim import SOCKET_NAME, Shim
 
-SOCKET_NAME: Final = "shim.sock"
 LOG_NAME: Final = "shim.log"
 
 _IGNORED: Final = (

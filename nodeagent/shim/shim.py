@@ -23,6 +23,11 @@ from ssi.model.errors import SsiError
 EMPTY_LIMIT_S: Final = 600.0
 """A shim whose agent never gives it a job ends after that time."""
 
+FORGOTTEN_CHECK_S: Final = 10.0
+"""How often a shim looks whether its socket is still there."""
+
+SOCKET_NAME: Final = "shim.sock"
+
 _MOST_DATA_BYTES: Final = 1024 * 1024
 _log: Final = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ class Shim:
         self._clearing = False
         self._asked_s = time.monotonic()
         self._lease_timer: Timer | None = None
-        loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+        loop.call_after(FORGOTTEN_CHECK_S, self._check_forgotten)
         loop.after_events(self._look_around)
 
     def serve(self, server: Server) -> None:
@@ -222,11 +227,18 @@ class Shim:
         job.renew()  # if it does not help, once more
 
     def _check_forgotten(self) -> None:
-        if self._job.stage is Stage.EMPTY and not self._job.doing:
-            if time.monotonic() - self._asked_s >= EMPTY_LIMIT_S:
-                self._end()
-            else:
-                self._loop.call_after(EMPTY_LIMIT_S, self._check_forgotten)
+        """Ends a shim that nobody will ever release, with nothing in it that could be lost."""
+        job = self._job
+        idle = time.monotonic() - self._asked_s >= EMPTY_LIMIT_S
+        unreachable = not (job.directory / SOCKET_NAME).exists()
+        if (
+            job.stage in MAY_END
+            and not job.doing
+            and (unreachable or (job.stage is Stage.EMPTY and idle))
+        ):
+            self._end()
+        else:
+            self._loop.call_after(FORGOTTEN_CHECK_S, self._check_forgotten)
 
     def _end(self) -> None:
         _log.info("event=end stage=%s", self._job.stage)

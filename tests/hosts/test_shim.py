@@ -52,6 +52,8 @@ def end(shim: ShimClient) -> None:
         root = shim.status().root_pid
         if root:
             os.kill(root, signal.SIGKILL)
+            shim.status(5)
+        shim.release()
     shim.close()
 
 
@@ -304,6 +306,16 @@ def test_empty_shim_has_nothing_to_read_and_may_go(shim: ShimClient) -> None:
         shim.commit()
     shim.release()
     wait_until_gone(shim.directory / "shim.sock")
+
+
+def test_ended_job_that_nobody_can_reach_keeps_no_shim(
+    host: ShimHost,
+) -> None:
+    shim = host.shim()
+    status = shim.start("true")
+    assert shim.status(5).stage == "exited"
+    (shim.directory / "shim.sock").unlink()
+    wait_until_gone(Path(f"/proc/{status.shim_pid}/fd/0"), timeout_s=20)
 
 
 def test_running_job_cannot_be_released(shim: ShimClient) -> None:
