@@ -16,7 +16,7 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, login, signals
 from nodeagent.services.permission import owned_job
-from nodeagent.shim.messages import ForkShim, Release, ShimForked, Start, Status
+from nodeagent.shim.messages import ForkShim, Release, Renew, ShimForked, Start, Status
 from nodeagent.shim.messages import Ok as ShimOk
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
@@ -183,6 +183,7 @@ class JobService:
 
     async def _wait(self, caller: Caller, body: WaitJob) -> JobReply:
         job = owned_job(self._table, body.gpid, caller, self._node)
+        await _renew_lease(job)
         with suppress(TimeoutError):
             async with asyncio.timeout(min(body.wait_ms, MAX_WAIT_MS) / 1000):
                 await job.ended.wait()
@@ -196,6 +197,13 @@ class JobService:
                     await job.link.ask(Release(), ShimOk, 5.0)
             self._table.forget(job)
         return Done()
+
+
+async def _renew_lease(job: Job) -> None:
+    """Somebody cares for the job, also where it has closed its output and is only waited for."""
+    if job.link is not None and not job.is_over:
+        with suppress(SsiError):  # it has just ended, or is being moved
+            await job.link.ask(Renew(), ShimOk, 5.0)
 
 
 def _with_processes(row: JobRow, states: list[str]) -> JobRow:
