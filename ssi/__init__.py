@@ -1,8 +1,8 @@
-"""Linux machines that are reached over SSH, as one computer, from a terminal.
+"""ssi makes the Linux machines that a person reaches over SSH behave as one computer.
 
-:mod:`ssi.model` holds the values, :mod:`ssi.protocol` what is said between machines,
-:mod:`ssi.mesh` and :mod:`ssi.policy` what is decided, :mod:`ssi.transport` how bytes travel,
-:mod:`ssi.client` what every face is built on, :mod:`ssi.view` how rows become text,
-:mod:`ssi.cli` the commands, :mod:`ssi.deploy` how hosts become nodes, and :mod:`ssi.lab` hosts to
-try it all on.
+From the top: faces (:mod:`ssi.cli`, the packages ``shell`` and ``tui``) ask through
+:mod:`ssi.client` and show through :mod:`ssi.view`; :mod:`ssi.transport` carries what
+:mod:`ssi.protocol` defines; :mod:`ssi.mesh` and :mod:`ssi.policy` decide; :mod:`ssi.model` holds
+the values. :mod:`ssi.deploy` puts agents (the package ``nodeagent``) on hosts, and :mod:`ssi.lab`
+makes hosts to try it on. ``docs/architecture.md`` has the picture.
 """
