@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from ssi.protocol.refusals import (
     NotServed,
     Overloaded,
 )
+from ssi.transport.door import user_of_uid
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ class Dispatcher:
 
     def __init__(self, node: str, tasks: asyncio.TaskGroup) -> None:
         self._node = node
+        # Without root an agent serves its own user, and is to them what root's is to root.
+        self._owner = user_of_uid(os.geteuid()).name
         self._tasks = tasks
         self._handlers: dict[type[RequestMessage], _Registration] = {}
         self._answers: OrderedDict[tuple[Caller, bytes], asyncio.Task[Reply | Failure]]
@@ -156,7 +160,7 @@ class Dispatcher:
         return Reply(request.id, encoded)
 
     def _check(self, audience: Audience, caller: Caller, name: str) -> None:
-        if audience is Audience.ROOT and not caller.is_root:
+        if audience is Audience.ROOT and not (caller.is_root or caller.user == self._owner):
             raise NotPermitted(node=self._node, user=caller.user, deed=f"ask for {name}")
         if audience is Audience.NODE and not caller.node:
             raise NotPermitted(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ssi.cli.outcome import note
-from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of, resolver_of
+from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of, note_untold, resolver_of
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import fold
 
@@ -51,6 +51,7 @@ def down(
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
             removal = Removal(resolver_of(lab), trust, display, force=force, forget=forget)
             outcomes = removal.run(names)
+    note_untold(removal.untold)
     finish(outcomes, "down", time.monotonic() - started_s)
 
 

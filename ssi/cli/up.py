@@ -11,7 +11,7 @@ import typer
 
 from ssi.cli.outcome import complain, note
 from ssi.model.errors import UsageError
-from ssi.model.nodeset import expand
+from ssi.model.nodeset import expand, fold
 
 if TYPE_CHECKING:
     from ssi.deploy.progress import Outcome
@@ -67,6 +67,7 @@ def up(
             )
             outcomes = deployment.run(names)
         cluster.save_failed([each.host for each in outcomes if each.error is not None])
+    note_untold(deployment.untold)
     finish(outcomes, "up", time.monotonic() - started_s)
 
 
@@ -91,6 +92,15 @@ def resolver_of(lab: str) -> Resolver:
         return KnownLab(name, found.blueprint.hosts, found.ssh_config)
 
     return Resolver(lab, find_lab)
+
+
+def note_untold(nodes: Sequence[str]) -> None:
+    """Tells of nodes that go on with the roster that they have."""
+    if nodes:
+        names = fold(nodes)
+        note(
+            f"{names} could not be told of the change; `ssi up {names}` does it when they are back"
+        )
 
 
 def finish(outcomes: Sequence[Outcome], state: str, took_s: float) -> None:

@@ -5,5 +5,6 @@ The way of one host through :mod:`deployment`: its name becomes a :mod:`target`,
 :mod:`remote` talks there with :mod:`onhost`, a program that arrives over the connection
 (:mod:`loader`) and lives only as long as it. What it needs of our code is a :mod:`bundle`, made of
 :mod:`contents` with :mod:`wheels` for its :mod:`platform`. :mod:`enrolment` gives it its number in
-the roster, which :mod:`cluster` keeps; :mod:`removal` is the way back. Source: ADR 0004.
+the roster, which :mod:`cluster` keeps and a :mod:`messenger` spreads; :mod:`removal` is the way
+back. Source: ADR 0004.
 """

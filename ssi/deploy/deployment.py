@@ -16,6 +16,7 @@ from ssi.deploy.enrolment import Candidate, enrol, newest
 from ssi.deploy.errors import ForeignSystem, HostTwice, PortBlocked
 from ssi.deploy.hostkey import Trust
 from ssi.deploy.localagent import tell_local_agent
+from ssi.deploy.messenger import tell_others
 from ssi.deploy.progress import Journey, Outcome, Watcher
 from ssi.deploy.remote import Probe, Ready, Remote
 from ssi.deploy.target import Resolver, Target
@@ -74,6 +75,8 @@ class Deployment:
         self._own = cluster.load_roster()
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
+        self.untold: list[str] = []
+        """Nodes that were not named, where none of them could be told of the new ones."""
 
     def run(self, names: Sequence[str]) -> list[Outcome]:
         """Deploys to the named hosts; one that fails does not keep the others back.
@@ -94,6 +97,9 @@ class Deployment:
                 connection.close()
         if roster is not None:
             tell_local_agent(roster)
+            if self._own is not None and roster != self._own:
+                named = {host.candidate.name for host in hosts if host.candidate is not None}
+                self.untold = tell_others(roster, named, self._resolver, self._trust)
         return [host.journey.outcome for host in hosts]
 
     def _each(

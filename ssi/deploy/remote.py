@@ -225,6 +225,7 @@ class Remote:
     def _ended(self, step: str) -> SsiError:
         """Why the program on the host ended."""
         self._channel.settimeout(2.0)
+        self._channel.status_event.wait(2.0)  # it comes just after the end of the output
         try:
             complaint = self._channel.recv_stderr(64 * 1024).decode(errors="replace")
         except (TimeoutError, OSError, paramiko.SSHException):

@@ -14,18 +14,16 @@ from ssi.deploy.enrolment import dismiss
 from ssi.deploy.errors import JobsRunning, LeftBehind
 from ssi.deploy.hostkey import Trust
 from ssi.deploy.localagent import end_local_agent, tell_local_agent
+from ssi.deploy.messenger import tell_others
 from ssi.deploy.progress import Journey, Outcome, Watcher
 from ssi.deploy.remote import Remote
 from ssi.deploy.target import Resolver
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.model.node import Roster, RosterEntry
+from ssi.model.node import RosterEntry
 from ssi.model.nodeset import fold
-from ssi.protocol.messages import Done, InstallRoster, JobList, ListJobs, SignalProcess
+from ssi.protocol.messages import Done, JobList, ListJobs, SignalProcess
 from ssi.protocol.refusals import NoSuchProcess
-
-MESSENGERS = 3
-"""Remaining nodes that are tried, one after the other, to tell the rest of the new roster."""
 
 
 @dataclass(slots=True)
@@ -66,6 +64,8 @@ class Removal:
         self._force = force
         self._forget = forget
         self._roster = cluster.load_roster()
+        self.untold: list[str] = []
+        """Nodes that remain, where none of them could be told of it."""
 
     def run(self, names: Sequence[str]) -> list[Outcome]:
         """Takes down the named nodes; a host that is no node of ours is looked for by SSH.
@@ -143,7 +143,8 @@ class Removal:
             left = host.remote.remove()
         if left:
             raise LeftBehind(host=host.name, left=list(left))
-        killed = f", {host.job_count} jobs ended" if host.job_count else ""
+        count = host.job_count
+        killed = f", {count} job{'s' if count > 1 else ''} ended" if count else ""
         outcome.done = f"removed{killed}"
         self._watcher.ended(outcome)
 
@@ -158,23 +159,8 @@ class Removal:
             cluster.forget_system()
         elif roster is not self._roster:
             cluster.save_roster(roster)
-            self._tell_one(roster)
+            self.untold = tell_others(roster, gone, self._resolver, self._trust)
             tell_local_agent(roster)
-
-    def _tell_one(self, roster: Roster) -> None:
-        """One remaining node has the roster, and spreads it.
-
-        Where none can be reached now, the next ``ssi up`` tells them.
-        """
-        for entry in roster.nodes[:MESSENGERS]:
-            try:
-                target = self._resolver.resolve(entry.ssh_target or entry.name)
-                with connect(target, self._trust) as connection:
-                    (frame,) = Remote(connection).ask([door.question(InstallRoster(roster=roster))])
-                    door.answer(frame, Done)
-            except SsiError:
-                continue
-            return
 
 
 def _running_jobs(remote: Remote) -> list[JobRow]:

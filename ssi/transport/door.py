@@ -161,13 +161,18 @@ def _bind(listener: socket.socket, path: Path, mode: int) -> None:
     path.chmod(mode)
 
 
-def _user_of(writer: asyncio.StreamWriter) -> DoorUser:
-    peer = writer.get_extra_info("socket")
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _pid, uid, _gid = _CREDENTIALS.unpack(raw)
+def user_of_uid(uid: int) -> DoorUser:
+    """The user with that uid, by the name that agents use between machines."""
     if uid == 0:  # whatever else the accounts of this machine call it
         return DoorUser(name="root", uid=0)
     try:
         return DoorUser(name=pwd.getpwuid(uid).pw_name, uid=uid)
     except KeyError:
         return DoorUser(name=str(uid), uid=uid)
+
+
+def _user_of(writer: asyncio.StreamWriter) -> DoorUser:
+    peer = writer.get_extra_info("socket")
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _pid, uid, _gid = _CREDENTIALS.unpack(raw)
+    return user_of_uid(uid)
