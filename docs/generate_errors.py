@@ -13,6 +13,7 @@ import ssi
 import tui
 from ssi.model.errors import SsiError
 
+PACKAGES = (ssi, nodeagent, shell, tui)
 TARGET = Path(__file__).with_name("errors.md")
 
 _HEAD = """\
@@ -37,7 +38,7 @@ it was done is unknown.
 
 def import_everything() -> None:
     """Imports every module of the packages, so that every error class is known."""
-    for package in (ssi, nodeagent, shell, tui):
+    for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -46,7 +47,10 @@ def import_everything() -> None:
 def render() -> str:
     """The whole document."""
     rows = []
+    ours = tuple(f"{package.__name__}." for package in PACKAGES)
     for word, kind in sorted(SsiError.classes().items()):
+        if not kind.__module__.startswith(ours):
+            continue
         meaning = (kind.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
         names = ", ".join(f"`{field.name}`" for field in fields(kind))
         rows.append(f"| `{word}` | {kind.exit_code} | {' '.join(meaning.split())} | {names} |\n")
