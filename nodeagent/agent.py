@@ -70,7 +70,7 @@ class Agent:
         clients_path = None if settings.is_client else settings.places.clients
         self._register = Register(settings.node, settings.roster_path, clients_path)
         self._peers = Peers(self._context, settings.node, self._key)
-        incarnation = int(time.time() * 1000)
+        incarnation = next_incarnation(settings.places.state / "incarnation", time.time())
         self._identity = Identity(node=settings.node, incarnation=incarnation, version=VERSION)
 
     async def run(self) -> None:
@@ -160,6 +160,21 @@ async def _until_idle(router: Router, mesh: MeshService) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def next_incarnation(path: Path, now_s: float) -> int:
+    """Milliseconds of this start, and more than at any start before.
+
+    The others believe no lower incarnation than they know, so a node whose clock was set back
+    would look dead to them for as long.
+    """
+    try:
+        before = int(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        before = 0
+    incarnation = max(int(now_s * 1000), before + 1)
+    replace_file(path, b"%d\n" % incarnation, durable=False)
+    return incarnation
 
 
 def _kept_ports(path: Path) -> tuple[int, int]:
