@@ -1,150 +1,364 @@
-"""What one observer believes of each member, from what it hears and from silence."""
+"""The state machine: probes, acks, gossip and comparisons of views, each when it is due."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from random import Random
+from typing import Final, TypedDict, assert_never
 
-from ssi.mesh.settings import Settings
+from ssi.mesh.beliefs import Beliefs
+from ssi.mesh.event import (
+    Event,
+    FetchRoster,
+    Instruction,
+    Leave,
+    Now,
+    Received,
+    RosterInstalled,
+    Send,
+    Tick,
+)
+from ssi.mesh.probing import PendingProbe, Probing, Relay
+from ssi.mesh.ring import Ring
+from ssi.mesh.settings import LAN, Settings
 from ssi.model.node import NodeState
+from ssi.protocol.pulse import (
+    Ack,
+    AnyDatagram,
+    Gossip,
+    IndirectProbe,
+    Nack,
+    Probe,
+    Rumour,
+    Sync,
+)
 
-# What happened
+NEVER: Final = float("inf")
+
+FIRST_SYNC_S: Final = 0.5
+"""After a first roster: a member that was away has much to hear."""
+
+FETCH_AGAIN_S: Final = 1.0
+"""Between two requests for a newer roster."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberAdded:
-    """The roster names a node that was not there."""
+class _Head(TypedDict):
+    """The fields that every datagram has."""
 
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberRemoved:
-    """The roster no longer names a node."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """A member answered a probe or sent one: it lives.
-
-    Attributes:
-        incarnation: Of its agent. A lower one than known is an old message, and is not believed.
-    """
-
-    name: str
     incarnation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """Time has passed; at least four times per probe interval."""
-
-
-Event: TypeAlias = MemberAdded | MemberRemoved | Heard | Tick
-
-# What to do
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """Ask that member whether it lives."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """The observer believes something else of a member now."""
-
-    name: str
-    before: NodeState
-    after: NodeState
-    silent_s: float
-
-
-Instruction: TypeAlias = Probe | Changed
-
-
-@dataclass(slots=True, kw_only=True)
-class Member:
-    """What is believed of one member.
-
-    Attributes:
-        heard_at_s: When it was last heard, or was added.
-        probed_at_s: When it was last asked.
-        ever_heard: Whether it has been heard at all.
-    """
-
-    name: str
-    heard_at_s: float
-    probed_at_s: float = float("-inf")
-    state: NodeState = NodeState.ALIVE
-    incarnation: int = 0
-    ever_heard: bool = False
+    roster_version: int
+    rumours: tuple[Rumour, ...]
 
 
 class Membership:
-    """The state machine. Feed it events in the order of their times; do what it says."""
+    """Feed it events in the order of their times, ticks at :meth:`due_s`, and do what it says.
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
-        self.members: dict[str, Member] = {}
+    Args:
+        name: Of this member; empty for an observer.
+        incarnation: Higher than in any earlier life of this member; 0 for an observer.
+        random: Its choices.
+        settings: Of the whole mesh.
+        address: Where this member can be reached, if it is not where the roster has it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        incarnation: int,
+        random: Random,
+        settings: Settings = LAN,
+        address: str = "",
+    ) -> None:
+        self.settings = settings
+        self.beliefs = Beliefs(name, incarnation, address, settings)
+        self.roster_version = 0
+        self._random = random
+        self._ring = Ring(random)
+        self._probing = Probing()
+        self._probe_at_s = self._gossip_at_s = self._sync_at_s = self._reach_out_at_s = NEVER
+        self._fetch_at_s = -NEVER
+        self._handled_s = -NEVER
+        self._told_due_s = NEVER
 
     def __repr__(self) -> str:
-        beliefs = " ".join(f"{m.name}={m.state}" for m in self.members.values())
-        return f"Membership({beliefs})"
+        members = self.beliefs.members.values()
+        told = " ".join(f"{m.name}={m.state}" for m in members)
+        return f"Membership({self.beliefs.me.name}: {told})"
 
-    def handle(self, event: Event, now_s: float) -> list[Instruction]:
+    def due_s(self) -> float:
+        """When the next :class:`Tick` is due; infinity if only another event can change that."""
+        due_s = min(self._probe_at_s, self._sync_at_s, self._reach_out_at_s, self._probing.due_s())
+        if len(self.beliefs.gossip):
+            due_s = min(due_s, self._gossip_at_s)
+        for suspicion in self.beliefs.suspects.values():
+            due_s = min(due_s, suspicion.ends_s)
+        self._told_due_s = max(due_s, self._handled_s)
+        return self._told_due_s
+
+    def handle(self, event: Event, now: Now) -> list[Instruction]:
         """Takes in an event; the instructions are to be carried out in order."""
+        if self.beliefs.me.state is NodeState.LEFT:
+            return []
+        self._handled_s = now.elapsed_s
         match event:
-            case MemberAdded(name=name):
-                self.members.setdefault(name, Member(name=name, heard_at_s=now_s))
-                return []
-            case MemberRemoved(name=name):
-                self.members.pop(name, None)
-                return []
-            case Heard(name=name, incarnation=incarnation):
-                return self._heard(name, incarnation, now_s)
             case Tick():
-                return self._tick(now_s)
+                return self._tick(now)
+            case Received(source=source, datagram=datagram):
+                return self._receive(source, datagram, now)
+            case RosterInstalled():
+                return self._follow(event, now)
+            case Leave():
+                return self._leave(now)
             case _:
                 assert_never(event)
 
-    def _heard(self, name: str, incarnation: int, now_s: float) -> list[Instruction]:
-        member = self.members.get(name)
-        if member is None or incarnation < member.incarnation:
+    # The roster, and leaving
+
+    def _follow(self, event: RosterInstalled, now: Now) -> list[Instruction]:
+        is_first = self.roster_version == 0
+        self.roster_version = event.version
+        told = self.beliefs.follow(event.addresses, now)
+        newcomers = [m.name for m in self.beliefs.members.values() if not m.ever_heard]
+        self._ring.follow(set(self.beliefs.members))
+        # It is a rumour too: the datagrams that carry it tell the version.
+        self.beliefs.gossip.put(Rumour("", NodeState.ALIVE, event.version))
+        if is_first:
+            self._probe_at_s = self._gossip_at_s = self._reach_out_at_s = now.elapsed_s
+            self._sync_at_s = now.elapsed_s + FIRST_SYNC_S
+        if self.settings.probes_all(self.beliefs.size):
+            for name in newcomers:  # a first look at all, instead of after a whole period
+                if not self._probing.probes(name):
+                    told.append(self._probe(name, now))
+        return told
+
+    def _leave(self, now: Now) -> list[Instruction]:
+        self.beliefs.leave(now)
+        told = self._sample(self.settings.farewells)
+        farewell = Gossip(
+            incarnation=self.beliefs.me.incarnation, rumours=(self.beliefs.me.rumour,)
+        )
+        return [Send(to=name, datagram=farewell) for name in told]
+
+    # Time
+
+    def _tick(self, now: Now) -> list[Instruction]:
+        late_s = now.elapsed_s - self._told_due_s
+        if late_s > self.settings.late_s:
+            self._excuse(late_s)
+        told = self._look_after_probes(now)
+        told += self.beliefs.expire(now)
+        if self._probe_at_s <= now.elapsed_s:
+            told += self._probe_next(now)
+        if self._reach_out_at_s <= now.elapsed_s:
+            told += self._reach_out(now)
+        if self._sync_at_s <= now.elapsed_s:
+            told += self._compare(now)
+        if self._gossip_at_s <= now.elapsed_s and len(self.beliefs.gossip):
+            told += self._spread(now)
+        return told
+
+    def _excuse(self, late_s: float) -> None:
+        """This member was paused: what is due now had no chance to come, so nobody is accused."""
+        self._probing.shift(late_s)
+        for suspicion in self.beliefs.suspects.values():
+            suspicion.began_s += late_s
+        self.beliefs.awareness.worsen()
+
+    def _probe_next(self, now: Now) -> list[Instruction]:
+        there = set(self.beliefs.there)
+        name = self._ring.next(lambda each: each in there and not self._probing.probes(each))
+        pace_s = self.settings.probe_pace_s(self.beliefs.size)
+        self._probe_at_s = now.elapsed_s + self.beliefs.awareness.scale(pace_s)
+        return [] if name is None else [self._probe(name, now)]
+
+    def _probe(self, name: str, now: Now, *, counts: bool = True) -> Send:
+        scale = self.beliefs.awareness.scale
+        sequence = self._probing.next_sequence()
+        self._probing.pending[sequence] = PendingProbe(
+            sequence=sequence,
+            target=name,
+            sent_at_s=now.elapsed_s,
+            sent_wall_ms=now.wall_ms,
+            asks_at_s=now.elapsed_s + scale(self.settings.ack_timeout_s) if counts else NEVER,
+            fails_at_s=now.elapsed_s + scale(self.settings.fail_after_s),
+            counts=counts,
+        )
+        return Send(to=name, datagram=Probe(**self._head(name), sequence=sequence))
+
+    def _look_after_probes(self, now: Now) -> list[Instruction]:
+        told: list[Instruction] = []
+        for probe in list(self._probing.pending.values()):
+            if probe.fails_at_s <= now.elapsed_s:
+                del self._probing.pending[probe.sequence]
+                told += self._fail(probe, now)
+            elif probe.asks_at_s <= now.elapsed_s:
+                told += self._ask_others(probe)
+        for sequence, relay in list(self._probing.relays.items()):
+            if relay.ends_at_s <= now.elapsed_s:
+                del self._probing.relays[sequence]
+            elif relay.nacks_at_s <= now.elapsed_s:
+                relay.nacks_at_s = NEVER
+                nack = Nack(**self._head(relay.asker), sequence=relay.asker_sequence)
+                told.append(Send(to=relay.asker, datagram=nack))
+        return told
+
+    def _ask_others(self, probe: PendingProbe) -> list[Instruction]:
+        probe.asks_at_s = NEVER
+        helpers = self._sample(self.settings.helpers, but=probe.target)
+        probe.helpers, probe.asked = set(helpers), len(helpers)
+        return [
+            Send(
+                to=name,
+                datagram=IndirectProbe(
+                    **self._head(name), sequence=probe.sequence, target=probe.target
+                ),
+            )
+            for name in helpers
+        ]
+
+    def _fail(self, probe: PendingProbe, now: Now) -> list[Instruction]:
+        if not probe.counts:
             return []
-        member.heard_at_s = now_s
-        member.incarnation = incarnation
-        member.ever_heard = True
-        return self._believe(member, NodeState.ALIVE, now_s)
+        # Helpers that are silent too make it likely that the fault is here.
+        self.beliefs.awareness.worsen(len(probe.helpers) if probe.asked else 1)
+        return self.beliefs.suspect(probe.target, now)
 
-    def _tick(self, now_s: float) -> list[Instruction]:
-        instructions: list[Instruction] = []
-        for member in self.members.values():
-            if now_s - member.probed_at_s >= self.settings.probe_interval_s:
-                member.probed_at_s = now_s
-                instructions.append(Probe(name=member.name))
-            state = state_of_silence(now_s - member.heard_at_s, self.settings)
-            # Silence alone never brings a member back; only to be heard does.
-            if state is not NodeState.ALIVE:
-                instructions += self._believe(member, state, now_s)
-        return instructions
+    def _reach_out(self, now: Now) -> list[Instruction]:
+        """Probes one that is believed dead: nobody else would end a partition."""
+        self._reach_out_at_s = now.elapsed_s + self.settings.reach_out_interval_s
+        dead = [
+            name
+            for name, member in self.beliefs.members.items()
+            if not member.is_there and not self._probing.probes(name)
+        ]
+        return [self._probe(self._random.choice(dead), now, counts=False)] if dead else []
 
-    def _believe(self, member: Member, state: NodeState, now_s: float) -> list[Instruction]:
-        before, member.state = member.state, state
-        if before is state:
+    def _compare(self, now: Now) -> list[Instruction]:
+        pace_s = self.settings.sync_pace_s(self.beliefs.size)
+        self._sync_at_s = now.elapsed_s + pace_s * self._random.uniform(0.75, 1.25)
+        question = Sync(**self._head(""), digest=self.beliefs.digest())
+        return [Send(to=name, datagram=question) for name in self._sample(1)]
+
+    def _spread(self, now: Now) -> list[Instruction]:
+        self._gossip_at_s = now.elapsed_s + self.settings.gossip_interval_s
+        targets = self._sample(self.settings.gossip_fanout)
+        limit_s = now.elapsed_s - self.settings.gossip_to_dead_s
+        if not targets:
+            self._gossip_at_s = now.elapsed_s + self.settings.probe_interval_s
+        fresh_dead = [
+            name
+            for name, member in self.beliefs.members.items()
+            if member.state is NodeState.DEAD and member.changed_at_s > limit_s
+        ]
+        if fresh_dead:
+            targets.append(self._random.choice(fresh_dead))
+        count = self.settings.rumours_per_gossip
+        return [
+            Send(to=name, datagram=Gossip(**self._head(name, count)))
+            for name in targets
+            if len(self.beliefs.gossip)
+        ]
+
+    # Datagrams
+
+    def _receive(self, source: str, datagram: AnyDatagram, now: Now) -> list[Instruction]:
+        told: list[Instruction] = []
+        if source in self.beliefs.members:  # a client is no member and has no word in this
+            told += self.beliefs.heard_from(source, datagram.incarnation, now)
+            for rumour in datagram.rumours:
+                told += self.beliefs.hear(rumour, now)
+            told += self._compare_roster(source, datagram.roster_version, now)
+        match datagram:
+            case Probe():
+                ack = Ack(
+                    **self._head(source), sequence=datagram.sequence, wall_ms=float(now.wall_ms)
+                )
+                told.append(Send(to=source, datagram=ack))
+            case IndirectProbe():
+                told += self._probe_for(source, datagram, now)
+            case Ack():
+                told += self._take_ack(source, datagram, now)
+            case Nack():
+                pending = self._probing.pending.get(datagram.sequence)
+                if pending is not None:
+                    pending.helpers.discard(source)
+            case Sync():
+                told += self._take_sync(source, datagram)
+            case Gossip():
+                told += self._contradict(source)
+            case _:
+                assert_never(datagram)
+        return told
+
+    def _contradict(self, source: str) -> list[Instruction]:
+        """One that talks and is believed dead has to know, or it could never refute."""
+        if self.beliefs.accusation_of(source) is None:
             return []
-        silent_s = now_s - member.heard_at_s
-        return [Changed(name=member.name, before=before, after=state, silent_s=silent_s)]
+        return [Send(to=source, datagram=Gossip(**self._head(source)))]
 
+    def _compare_roster(self, source: str, version: int, now: Now) -> list[Instruction]:
+        if version <= self.roster_version or now.elapsed_s < self._fetch_at_s:
+            return []
+        self._fetch_at_s = now.elapsed_s + FETCH_AGAIN_S
+        return [FetchRoster(source=source)]
 
-def state_of_silence(silent_s: float, settings: Settings) -> NodeState:
-    """What a silence of that length means."""
-    if silent_s >= settings.dead_after_s:
-        return NodeState.DEAD
-    if silent_s >= settings.suspect_after_s:
-        return NodeState.SUSPECT
-    return NodeState.ALIVE
+    def _probe_for(self, asker: str, request: IndirectProbe, now: Now) -> list[Instruction]:
+        if request.target not in self.beliefs.members:
+            return []
+        sequence = self._probing.next_sequence()
+        self._probing.relays[sequence] = Relay(
+            target=request.target,
+            asker=asker,
+            asker_sequence=request.sequence,
+            nacks_at_s=now.elapsed_s + self.settings.nack_after_s,
+            ends_at_s=now.elapsed_s + self.settings.probe_interval_s,
+        )
+        probe = Probe(**self._head(request.target), sequence=sequence)
+        return [Send(to=request.target, datagram=probe)]
+
+    def _take_ack(self, source: str, ack: Ack, now: Now) -> list[Instruction]:
+        relay = self._probing.relays.pop(ack.sequence, None)
+        if relay is not None:
+            head = self._head(relay.asker)
+            target = self.beliefs.members.get(relay.target)
+            if target is not None:  # so that a refutation takes the indirect way as well
+                head["rumours"] = (target.rumour, *head["rumours"])
+            return [Send(to=relay.asker, datagram=Ack(**head, sequence=relay.asker_sequence))]
+        pending = self._probing.pending.pop(ack.sequence, None)
+        if pending is None:
+            return []
+        self.beliefs.awareness.improve()
+        member = self.beliefs.members.get(pending.target)
+        if member is None:
+            return []
+        if source == pending.target:
+            member.rtt_s = max(now.elapsed_s - pending.sent_at_s, 0.0)
+            sent_s = pending.sent_wall_ms / 1000
+            member.clock_offset_s = ack.wall_ms / 1000 - (sent_s + member.rtt_s / 2)
+        return self.beliefs.heard_from(pending.target, member.incarnation, now)
+
+    def _take_sync(self, source: str, sync: Sync) -> list[Instruction]:
+        digest = self.beliefs.digest()
+        if self.beliefs.is_observer or not sync.answer or digest == sync.digest:
+            return []
+        answer = not sync.rumours  # two whole views cross the wire at most: theirs, and ours
+        head = self._head(source)
+        head["rumours"] = self.beliefs.all_rumours()
+        return [Send(to=source, datagram=Sync(**head, digest=digest, answer=answer))]
+
+    def _head(self, to: str, count: int | None = None) -> _Head:
+        """What every datagram begins with. An observer passes nothing on, and is told nothing."""
+        rumours: tuple[Rumour, ...] = ()
+        if to in self.beliefs.members and not self.beliefs.is_observer:
+            limit = self.settings.rumours_per_probe if count is None else count
+            repeats = self.settings.repeats(self.beliefs.size)
+            first = self.beliefs.accusation_of(to)
+            rumours = self.beliefs.gossip.take(limit, repeats, first)
+        return {
+            "incarnation": self.beliefs.me.incarnation,
+            "roster_version": self.roster_version,
+            "rumours": rumours,
+        }
+
+    def _sample(self, count: int, but: str = "") -> list[str]:
+        there = [name for name in self.beliefs.there if name != but]
+        return self._random.sample(there, min(count, len(there)))

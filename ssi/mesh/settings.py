@@ -1,27 +1,125 @@
-"""The times of membership, and what each trades."""
+"""The times and numbers of membership, their formulas, and what each trades."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How often members are probed and how long silence lasts before it means something.
+    """How often members are probed, and how long silence lasts before it means something.
 
     Attributes:
-        probe_interval_s: Between two probes of one member. Shorter finds deaths sooner and costs
-            two messages per member and interval.
-        suspect_after_s: Silence that makes a suspect: two probes lost, and some slack for a busy
-            peer. A suspect is still asked.
-        dead_after_s: Silence that makes a death. It is below 5 s, so that a node that was killed
-            right after a probe is shown dead within 5 s of its death; it is above 4 probes, so
-            that a machine that pauses for 3 s is not given up.
+        probe_interval_s: The protocol period. Shorter finds deaths sooner and costs two messages
+            per probe. Source: SWIM, section 3.1.
+        ack_timeout_s: After which others are asked to try. Longer than nearly every round trip;
+            shorter leaves the others more of the period.
+        fail_after_s: When a probe counts as failed, however it was tried. The indirect way needs
+            two round trips and the :attr:`nack_after_s` of the helper.
+        nack_after_s: After which a helper says that it lives but has heard nothing of the target.
+        helpers: Members asked to try. More of them withstand more loss, for more messages on each
+            failed probe. Source: SWIM, section 3.1 (k).
+        full_probing_up_to: Up to so many members each is probed by each once per period: deaths
+            are found within one period whoever else is slow. The cost grows with their number.
+        suspicion_periods: How long a suspect has to refute, in periods, for up to ten members and
+            as their logarithm beyond. Longer gives a paused machine more time; each death is
+            known so much later.
+        suspicion_stretch: How many times longer a suspicion lasts that nobody else confirms.
+            Source: Lifeguard, section IV.B (beta).
+        confirmations: Other accusers after which a suspicion lasts no longer than its minimum.
+            Source: Lifeguard, section IV.B (K).
+        awareness_limit: Probes get at most so many times slower while this member doubts itself.
+            Source: Lifeguard, section IV.A (S).
+        late_s: A tick that comes so much too late tells that this member was paused.
+        gossip_interval_s: Between two rounds of gossip while there is any. Shorter spreads faster
+            than probes alone do, for a burst of messages on each change.
+        gossip_fanout: Members told in each round.
+        gossip_repeat: A rumour is passed on so often, times the logarithm of the members.
+            Source: SWIM, section 4.1 (lambda).
+        rumours_per_probe: Rumours on a probe or an ack: what bounds their size.
+        rumours_per_gossip: Rumours on a datagram of gossip.
+        gossip_to_dead_s: The dead are still told for so long, since they may be able to refute.
+        sync_interval_s: Between two comparisons of views with a random member. What gossip missed
+            is mended after about so long.
+        reach_out_interval_s: Between two probes of some member that is believed dead. Shorter
+            heals a partition sooner.
+        farewells: Members that one which leaves tells so; gossip tells the others.
     """
 
     probe_interval_s: float = 1.0
-    suspect_after_s: float = 2.3
-    dead_after_s: float = 4.2
+    ack_timeout_s: float = 0.4
+    fail_after_s: float = 0.9
+    nack_after_s: float = 0.3
+    helpers: int = 3
+    full_probing_up_to: int = 50
+    suspicion_periods: float = 2.9
+    suspicion_stretch: float = 6.0
+    confirmations: int = 2
+    awareness_limit: int = 8
+    late_s: float = 0.5
+    gossip_interval_s: float = 0.2
+    gossip_fanout: int = 3
+    gossip_repeat: int = 4
+    rumours_per_probe: int = 6
+    rumours_per_gossip: int = 24
+    gossip_to_dead_s: float = 30.0
+    sync_interval_s: float = 5.0
+    reach_out_interval_s: float = 1.0
+    farewells: int = 50
 
     def __post_init__(self) -> None:
-        assert 0 < self.probe_interval_s < self.suspect_after_s < self.dead_after_s
+        assert 0 < self.nack_after_s < self.ack_timeout_s
+        assert self.ack_timeout_s + self.nack_after_s < self.fail_after_s <= self.probe_interval_s
+        assert self.suspicion_periods > 0
+        assert self.suspicion_stretch >= 1
+
+    def probes_all(self, members: int) -> bool:
+        """Whether each of so many members is probed in each period."""
+        return members <= self.full_probing_up_to
+
+    def probe_pace_s(self, members: int) -> float:
+        """Between two probes of one member. Full probing is the same ring, walked faster."""
+        return self.probe_interval_s / (members if self.probes_all(members) else 1)
+
+    def shortest_suspicion_s(self, members: int) -> float:
+        """How long a suspicion lasts that others confirm.
+
+        A refutation needs about log n periods to reach everybody, and so does the accusation to
+        reach the suspect. Source: SWIM, section 4.2.
+        """
+        growth = max(1.0, math.log10(max(members, 1)))
+        return self.suspicion_periods * self.probe_interval_s * growth
+
+    def confirmations_of(self, members: int) -> int:
+        """Confirmations to wait for; none where there are too few members to give them."""
+        others = members - 2  # all but the suspect and this one
+        return self.confirmations if others >= self.confirmations else 0
+
+    def repeats(self, members: int) -> int:
+        """How often a rumour is passed on: everybody has heard it then, with high probability."""
+        return math.ceil(self.gossip_repeat * math.log10(members + 1))
+
+    def sync_pace_s(self, members: int) -> float:
+        """Between two comparisons: rarer the more there are, for each view is longer then."""
+        return self.sync_interval_s * max(1.0, math.log2(max(members, 1) / 32) + 1)
+
+
+LAN: Final = Settings()
+"""One site: a death is known everywhere within 5 s, and a pause of 3 s is survived."""
+
+WAN: Final = Settings(
+    probe_interval_s=5.0,
+    ack_timeout_s=2.0,
+    fail_after_s=4.5,
+    nack_after_s=1.5,
+    suspicion_periods=4.0,
+    late_s=2.0,
+    gossip_interval_s=0.5,
+    gossip_fanout=4,
+    gossip_to_dead_s=60.0,
+    sync_interval_s=30.0,
+    reach_out_interval_s=10.0,
+)
+"""Sites far apart: round trips of hundreds of milliseconds and lossy links accuse nobody."""

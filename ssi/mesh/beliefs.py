@@ -1,0 +1,248 @@
+"""What a member believes of all others, how rumours change it, and what it says of itself."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+from ssi.mesh.awareness import Awareness
+from ssi.mesh.chronicle import Chronicle
+from ssi.mesh.event import Changed, Instruction, Moved, Now
+from ssi.mesh.gossip import GossipQueue
+from ssi.mesh.hybridclock import HybridClock
+from ssi.mesh.member import Member, standing
+from ssi.mesh.settings import Settings
+from ssi.mesh.suspicion import Suspicion
+from ssi.model.node import NodeState
+from ssi.protocol.pulse import Rumour
+
+MAX_RUMOURS: Final = 10_000
+"""That wait to be passed on, whatever the number of members."""
+
+MAX_STRANGERS: Final = 256
+"""Rumours kept of nodes that our roster does not name yet."""
+
+
+RECENT: Final = 32
+"""Happenings that are compared along with the views."""
+
+
+class Beliefs:
+    """The view of one member.
+
+    Args:
+        name: Of this member; empty for an observer, which is none and says nothing.
+        incarnation: Higher than in any earlier life of this member.
+        address: Where this member can be reached, if it is not where the roster has it.
+        settings: Of the whole mesh.
+    """
+
+    def __init__(self, name: str, incarnation: int, address: str, settings: Settings) -> None:
+        self.settings = settings
+        self.me = Member(
+            name=name, incarnation=incarnation, address=address, heard_at_s=0.0, changed_at_s=0.0
+        )
+        self.members: dict[str, Member] = {}
+        self.suspects: dict[str, Suspicion] = {}
+        self.awareness = Awareness(settings.awareness_limit)
+        self.gossip = GossipQueue(MAX_RUMOURS)
+        self.clock = HybridClock()
+        self.chronicle = Chronicle()
+        self._strangers: dict[str, Rumour] = {}
+        self._there: list[str] | None = None
+
+    @property
+    def is_observer(self) -> bool:
+        """Whether this is no member, and only looks on."""
+        return not self.me.name
+
+    @property
+    def there(self) -> list[str]:
+        """The others that are alive or suspect, by name."""
+        if self._there is None:
+            self._there = sorted(name for name, m in self.members.items() if m.is_there)
+        return self._there
+
+    @property
+    def size(self) -> int:
+        """How many members there are, this one included."""
+        return len(self.there) + 1
+
+    def follow(self, addresses: Mapping[str, str], now: Now) -> list[Instruction]:
+        """Takes the roster's word on who is a member at all."""
+        for name in set(self.members) - set(addresses):
+            self._forget(name)
+        told: list[Instruction] = []
+        for name, address in addresses.items():
+            if name == self.me.name:
+                continue
+            member = self.members.get(name)
+            if member is None:
+                self.members[name] = Member(
+                    name=name,
+                    address=address,
+                    heard_at_s=now.elapsed_s,
+                    changed_at_s=now.elapsed_s,
+                )
+            elif address != member.address:
+                member.address = address
+        self._there = None
+        if not self.is_observer and not self.me.at:
+            self.me.at = self.clock.stamp(now.wall_ms)
+            self._tell(self.me.rumour)
+        for name in set(self._strangers) & set(self.members):
+            told += self.hear(self._strangers.pop(name), now)
+        return told
+
+    def hear(self, rumour: Rumour, now: Now) -> list[Instruction]:
+        """Takes in a rumour: it is believed if it stands higher than what is believed."""
+        self.clock.observe(rumour.at, now.wall_ms)
+        if rumour.name == self.me.name:
+            if rumour.name:
+                self.chronicle.add(rumour)
+                self._defend(rumour, now)
+            return []
+        member = self.members.get(rumour.name)
+        if member is None:
+            if rumour.name and len(self._strangers) < MAX_STRANGERS:
+                self._strangers[rumour.name] = rumour
+            return []
+        self.chronicle.add(rumour)
+        theirs = standing(rumour.incarnation, rumour.state)
+        if theirs > member.standing:
+            return self._adopt(member, rumour, now)
+        if theirs == member.standing:
+            return self._hear_again(member, rumour)
+        return []
+
+    def heard_from(self, name: str, incarnation: int, now: Now) -> list[Instruction]:
+        """Takes in that a member itself spoke, or that another one has just heard it."""
+        member = self.members.get(name)
+        if member is None:
+            return []
+        member.heard_at_s, member.ever_heard = now.elapsed_s, True
+        # An observer accuses nobody, so nobody will refute: its own ears have to do.
+        revived = self.is_observer and incarnation == member.incarnation and not member.is_there
+        if incarnation > member.incarnation or revived:
+            return self._adopt(member, Rumour(name, NodeState.ALIVE, incarnation), now)
+        return []
+
+    def suspect(self, name: str, now: Now) -> list[Instruction]:
+        """A probe of that member failed."""
+        member = self.members.get(name)
+        if member is None or not member.is_there:
+            return []
+        at = self.clock.stamp(now.wall_ms)
+        accusation = Rumour(name, NodeState.SUSPECT, member.incarnation, self.me.name, at)
+        return self.hear(accusation, now)
+
+    def expire(self, now: Now) -> list[Instruction]:
+        """Believes those dead that did not refute in time."""
+        told: list[Instruction] = []
+        for name, suspicion in list(self.suspects.items()):
+            if suspicion.ends_s <= now.elapsed_s:
+                at = self.clock.stamp(now.wall_ms)
+                incarnation = self.members[name].incarnation
+                told += self.hear(Rumour(name, NodeState.DEAD, incarnation, self.me.name, at), now)
+        return told
+
+    def leave(self, now: Now) -> None:
+        """This member ends on purpose, and refutes nothing any more."""
+        self.me.state, self.me.by = NodeState.LEFT, self.me.name
+        self.me.at = self.clock.stamp(now.wall_ms)
+        self._tell(self.me.rumour)
+
+    def accusation_of(self, name: str) -> Rumour | None:
+        """What a member has to be told first of all: that it is not believed alive.
+
+        Source: Lifeguard, section IV.C (buddy system).
+        """
+        member = self.members.get(name)
+        return member.rumour if member and member.state is not NodeState.ALIVE else None
+
+    def all_rumours(self) -> tuple[Rumour, ...]:
+        """The whole view and what happened last, for a member whose view differs."""
+        view = [member.rumour for member in self.members.values()]
+        mine = [] if self.is_observer else [self.me.rumour]
+        return tuple(self.chronicle.entries()[-RECENT:] + view + mine)
+
+    def digest(self) -> int:
+        """The same for equal views and equal memories."""
+        texts = {f"{r.name}|{r.state}|{r.incarnation}|{r.at}" for r in self.all_rumours()}
+        digest = 0
+        for text in texts:
+            digest ^= zlib.crc32(text.encode())
+        return digest
+
+    def _defend(self, rumour: Rumour, now: Now) -> None:
+        """Refutes what is said of this member and is not so. Source: SWIM, section 4.2."""
+        me = self.me
+        if me.state is NodeState.LEFT or self.is_observer:
+            return
+        if standing(rumour.incarnation, rumour.state) <= me.standing:
+            return
+        me.incarnation, me.by = rumour.incarnation + 1, me.name
+        me.at = self.clock.stamp(now.wall_ms)
+        if rumour.state is not NodeState.ALIVE:
+            self.awareness.worsen()
+        self._tell(me.rumour)
+
+    def _adopt(self, member: Member, rumour: Rumour, now: Now) -> list[Instruction]:
+        before, address = member.state, member.address
+        member.adopt(rumour, now.elapsed_s)
+        self._there = None
+        self.suspects.pop(member.name, None)
+        if member.state is NodeState.SUSPECT:
+            self._begin_suspicion(member, now)
+        if rumour.at:
+            self._tell(member.rumour)
+        told: list[Instruction] = []
+        if member.address != address:
+            told.append(Moved(name=member.name, address=member.address))
+        if member.state is not before:
+            told.append(
+                Changed(
+                    name=member.name,
+                    before=before,
+                    after=member.state,
+                    incarnation=member.incarnation,
+                    silent_s=now.elapsed_s - member.heard_at_s,
+                )
+            )
+        return told
+
+    def _begin_suspicion(self, member: Member, now: Now) -> None:
+        shortest_s = self.settings.shortest_suspicion_s(self.size)
+        member.suspicion = Suspicion(
+            began_s=now.elapsed_s,
+            shortest_s=shortest_s,
+            longest_s=shortest_s * self.settings.suspicion_stretch,
+            wanted=0 if self.is_observer else self.settings.confirmations_of(self.size),
+            accusers={member.by},
+        )
+        self.suspects[member.name] = member.suspicion
+
+    def _hear_again(self, member: Member, rumour: Rumour) -> list[Instruction]:
+        if member.suspicion is not None and member.suspicion.confirm(rumour.by):
+            self._tell(rumour)
+        if not rumour.at or 0 < member.at <= rumour.at:
+            return []
+        # Of two who found out at once the earlier is believed, so that all views agree.
+        address = member.address
+        member.by, member.at = rumour.by, rumour.at
+        member.address = rumour.address or address
+        self._tell(member.rumour)
+        return (
+            [] if member.address == address else [Moved(name=member.name, address=member.address)]
+        )
+
+    def _tell(self, rumour: Rumour) -> None:
+        self.chronicle.add(rumour)
+        if not self.is_observer:
+            self.gossip.put(rumour)
+
+    def _forget(self, name: str) -> None:
+        del self.members[name]
+        self.suspects.pop(name, None)
+        self.gossip.forget(name)
