@@ -101,8 +101,10 @@ def cluster(size: int) -> Iterator[Cluster]:
             )
             made.ssi("up", f"n1..n{size}" if size > 1 else "n1")
             made.open_connections()
-            yield made
-            made.close_connections()
-            made.ssi("down", "--help")
+            try:
+                yield made
+            finally:
+                made.close_connections()
+                made.ssi("down", "--force")  # the agent of this machine ends with its last node
         finally:
             Lab.remove(name)

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 ROUNDS = 15
 TIMEOUT_S = 120
 
+SETTLE_S = 0.2
+"""Between two steps: the processes of the one before are still ending on the hosts."""
+
 Step = Callable[[], float]
 """Does something once; how long it took in ms."""
 

@@ -162,7 +162,8 @@ class Dispatcher:
     def _check(self, audience: Audience, caller: Caller, name: str) -> None:
         if audience is Audience.ROOT and not (caller.is_root or caller.user == self._owner):
             raise NotPermitted(node=self._node, user=caller.user, deed=f"ask for {name}")
-        if audience is Audience.NODE and not caller.node:
+        # Images of jobs are as good as root, so only agents that are root may deal in them.
+        if audience is Audience.NODE and not (caller.node and caller.is_root):
             raise NotPermitted(
                 node=self._node, user=caller.user, deed=f"ask for {name}: nodes only"
             )

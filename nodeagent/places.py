@@ -102,6 +102,11 @@ class Places:
         return self.state / "jobs"
 
     @property
+    def departed(self) -> Path:
+        """Jobs that left this node, or ended on it after a move."""
+        return self.state / "departed"
+
+    @property
     def agent_log(self) -> Path:
         """Log of the agent."""
         return self.state / "agent.log"

@@ -85,14 +85,21 @@ class Router:
 
         A node of the roster is believed when it names a user, and then has no more say than that
         user: whatever a person typed at its door must not count as the word of the node itself.
-        It speaks for itself where it names nobody. A client is its own user alone.
+        It speaks for itself where it names nobody. An agent that does not run as root has its own
+        user's word and no other's. A client is its own user alone.
+
+        Raises:
+            NotPermitted: The key has no word here, or not that user's.
         """
         roster = self._register.roster
         entry = roster.node_by_key(peer_key) if roster is not None else None
         if entry is not None:
+            if entry.user != "root" and request.caller not in {"", entry.user}:
+                deed = f"be named by {entry.name}, whose agent is {entry.user}'s"
+                raise NotPermitted(node=self._node, user=request.caller, deed=deed)
             if request.caller:
                 return Caller(user=request.caller)
-            return Caller(user="root", node=entry.name)
+            return Caller(user=entry.user, node=entry.name)
         user = self._register.clients.get(peer_key)
         if user is None or request.caller not in {"", user}:
             claimed = request.caller or "unknown"

@@ -1,12 +1,13 @@
 """Calls of the C library that Python 3.11 does not have.
 
-Source: unshare(2), mount(2), prctl(2).
+Source: unshare(2), mount(2), prctl(2), clone(2).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from typing import Final
 
 CLONE_NEWNS: Final = 0x00020000
@@ -26,6 +27,11 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _SECCOMP_MODE_FILTER: Final = 2
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+_held: Final = ctypes.PyDLL(None, use_errno=True)
+"""The same, called without letting go of the interpreter's lock: for calls that fork."""
+
+_SYS_CLONE3: Final = 435
+_CLONE_INTO_CGROUP: Final = 0x200000000
 
 
 def unshare(flags: int) -> None:
@@ -35,6 +41,60 @@ def unshare(flags: int) -> None:
         OSError: Not permitted, or not known to this kernel.
     """
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+class _CloneArguments(ctypes.Structure):
+    """``struct clone_args`` of clone3(2), as far as the kernel had it when it learned cgroups."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags",
+            "pidfd",
+            "child_tid",
+            "parent_tid",
+            "exit_signal",
+            "stack",
+            "stack_size",
+            "tls",
+            "set_tid",
+            "set_tid_size",
+            "cgroup",
+        )
+    )
+
+
+def fork_into_cgroup(directory: str) -> int:
+    """As ``os.fork``, with the child born in that cgroup of version 2.
+
+    To be moved there afterwards costs a process 10 to 20 ms (measured): the kernel lets every
+    reader of its cgroup locks pass first. The process must have one thread only.
+
+    Raises:
+        OSError: Not a cgroup of version 2, or a kernel or filter without clone3(2).
+    """
+    cgroup = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        arguments = _CloneArguments(
+            flags=_CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup
+        )
+        python = ctypes.pythonapi
+        python.PyOS_BeforeFork()
+        pid: int = _held.syscall(
+            ctypes.c_long(_SYS_CLONE3),
+            ctypes.byref(arguments),
+            ctypes.c_size_t(ctypes.sizeof(arguments)),
+        )
+        if pid == 0:
+            python.PyOS_AfterFork_Child()
+            return 0
+        error = ctypes.get_errno()
+        python.PyOS_AfterFork_Parent()
+    finally:
+        os.close(cgroup)
+    if pid < 0:
+        raise OSError(error, os.strerror(error), directory)
+    return pid
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

@@ -35,36 +35,46 @@ class Kin:
     session: int
 
 
-def settle_sessions(tree: list[Kin]) -> list[Kin]:
+def settle_sessions(tree: list[Kin], dead: frozenset[int] = frozenset()) -> list[Kin]:
     """Processes whose session leader has ended lead a session of their own.
 
     For a session without leader CRIU makes a helper that ends after it has forked the session's
     processes, so these become children of whoever reaps there: the shim. The next dump would not
     find them below the job's first process. A daemon that forked twice does not look at its
     session, so it is given one.
+
+    Args:
+        tree: All processes that are dumped.
+        dead: Those of them that have ended and were not reaped: they lead nobody.
     """
-    alive = {kin.pid: kin for kin in tree}
+    here = {kin.pid: kin for kin in tree}
     # A job with a terminal is in the session of its shim, outside of the tree, here and there.
-    outside = {kin.session for kin in tree if kin.parent not in alive}
-    settled: dict[int, Kin] = {}
+    outside = {kin.session for kin in tree if kin.parent not in here}
+
+    def led(kin: Kin) -> bool:
+        leads = kin.session in here and kin.session not in dead
+        return leads or kin.session in outside or kin.session == kin.pid
 
     def leader_of(kin: Kin) -> int:
-        parent = alive.get(kin.parent)
-        if parent is not None and parent.session == kin.session:
+        parent = here.get(kin.parent)
+        if parent is not None and parent.session == kin.session and not led(parent):
             return leader_of(parent)
         return kin.pid
 
-    for kin in tree:
-        if kin.session in alive or kin.session in outside:
-            settled[kin.pid] = kin
-            continue
-        leader = leader_of(kin)
-        group = kin.group if kin.group in alive and kin.pid != leader else leader
-        settled[kin.pid] = replace(kin, session=leader, group=group)
-    return list(settled.values())
+    sessions = {kin.pid: kin.session if led(kin) else leader_of(kin) for kin in tree}
+
+    def settled(kin: Kin) -> Kin:
+        session = sessions[kin.pid]
+        if session == kin.session:
+            return kin
+        # A group lies within one session, so that of a leader who stayed behind is out of reach.
+        group = kin.group if sessions.get(kin.group) == session else session
+        return replace(kin, session=session, group=session if kin.pid == session else group)
+
+    return [settled(kin) for kin in tree]
 
 
-def mend_pstree(image: bytes) -> bytes:
+def mend_pstree(image: bytes, dead: frozenset[int] = frozenset()) -> bytes:
     """``pstree.img`` with :func:`settle_sessions` done; the very same where there is nothing to do.
 
     Raises:
@@ -76,7 +86,7 @@ def mend_pstree(image: bytes) -> bytes:
         Kin(*(number_of(fields, number) for number in (_PID, _PARENT, _GROUP, _SESSION)))
         for fields in decoded
     ]
-    settled = settle_sessions(tree)
+    settled = settle_sessions(tree, dead)
     if settled == tree:
         return image
     mended = (

@@ -20,6 +20,8 @@ class Capability:
         self.path = ""
         self.version = ""
         self.cpu = b""
+        self._known: dict[bytes, str] = {}
+        """Why a processor's jobs cannot run here, by its image: processors do not change."""
 
     def refresh(self) -> None:
         """Finds CRIU and what the processor can do. Blocks for some 20 ms the first time."""
@@ -47,7 +49,9 @@ class Capability:
             found.append(f"criu is {self.version or 'missing'} here and {criu} at the source")
         if cpu and self.path:
             try:
-                reason = check_cpu(self.path, cpu)
+                if cpu not in self._known:
+                    self._known[cpu] = check_cpu(self.path, cpu)
+                reason = self._known[cpu]
             except (OSError, subprocess.TimeoutExpired) as exc:
                 reason = str(exc)
             if reason:

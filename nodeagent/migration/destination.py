@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import pwd
 import shutil
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
@@ -62,7 +62,7 @@ class Arrival:
         source: The node that leads.
         images: Directory of its images, in memory.
         landing: Its files.
-        digests: Running SHA-256 and size of each image.
+        checksums: Running CRC-32 and size of each image.
         job: Once it stands at the barrier.
         heard_at_s: When the source last said something.
     """
@@ -71,7 +71,7 @@ class Arrival:
     source: str
     images: Path
     landing: Landing
-    digests: dict[str, tuple[Any, int]] = field(default_factory=dict)  # Any: hashlib's own type
+    checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
     job: Job | None = None
     heard_at_s: float = field(default_factory=time.monotonic)
 
@@ -195,10 +195,9 @@ class Destination:
         return Done()
 
     def _put_image(self, arrival: Arrival, name: str, offset: int, data: bytes) -> None:
-        digest, size = arrival.digests.get(name) or (hashlib.sha256(), 0)
+        checksum, size = arrival.checksums.get(name, (0, 0))
         if "/" in name or name.startswith(".") or offset != size:
             raise RestoreFailed(reason=f"image {name!r} arrived out of order")
-        digest.update(data)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(arrival.images / name, flags, 0o600)
@@ -208,13 +207,12 @@ class Destination:
                 os.close(descriptor)
         except OSError as exc:
             raise RestoreFailed(reason=f"image {name}: {exc.strerror}") from exc
-        arrival.digests[name] = (digest, size + len(data))
+        arrival.checksums[name] = (zlib.crc32(data, checksum), size + len(data))
 
     async def _restore(self, caller: Caller, body: RestoreJob) -> JobRestored:
         arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
-        for name, size, digest in body.images:
-            found, found_size = arrival.digests.get(name) or (hashlib.sha256(), -1)
-            if (found_size, found.digest()) != (size, digest):
+        for name, size, checksum in body.images:
+            if arrival.checksums.get(name) != (checksum, size):
                 raise RestoreFailed(reason=f"image {name} is not what the source sent")
         try:
             arrival.landing.make_directories(body.directories)
@@ -267,7 +265,7 @@ class Destination:
         job.stage, job.source = "running", ""
         job.become(JobState.RUNNING)
         self._table.add(job)
-        remove_tree(arrival.images)
+        self._table.remove_later(arrival.images)
         with suppress(ShimGone, ShimSilent):
             await job.note()
 

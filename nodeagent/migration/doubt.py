@@ -172,10 +172,10 @@ class Doubt:
         arrival = self.destination.arrivals.get(body.gpid)
         if arrival is not None and arrival.job is not None and arrival.job.stage == "ready":
             return Ownership(stage="ready", epoch=arrival.row.epoch)
-        if body.gpid in self._table.moved:
-            return Ownership(stage="moved", epoch=self._table.past.get(body.gpid, 0))
-        if body.gpid in self._table.past:
-            return Ownership(stage="running", epoch=self._table.past[body.gpid])
+        departure = self._table.departed.of(body.gpid)
+        if departure is not None:
+            stage = "moved" if departure.node else "running"
+            return Ownership(stage=stage, epoch=departure.epoch)
         return Ownership(stage="none")
 
     def _images_of(self, job: Job) -> Path:

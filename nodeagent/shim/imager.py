@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from nodeagent.mechanism import criu, namespaces
+from nodeagent.mechanism import criu
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.child import Launch, fork_child, read_report
 from nodeagent.shim.messages import Account
@@ -91,9 +91,6 @@ class Imager:
         null = os.open("/dev/null", os.O_RDWR)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         output = os.open(self.work / "output", flags, 0o600)
-        before = namespaces.last_pid()
-        # A low number for CRIU and its helpers: those above are the job's, also after a restore.
-        namespaces.set_last_pid(1)
         launch = Launch(
             argv=tuple(run.arguments),
             environment=_ENVIRONMENT,
@@ -107,7 +104,6 @@ class Imager:
         finally:
             os.close(null)
             os.close(output)
-            namespaces.set_last_pid(before)
         timer = self._loop.call_after(TIME_LIMIT_S, self.kill)
 
         def ended(status: int) -> None:

@@ -153,6 +153,9 @@ class Restoring:
             inherited=tuple(inodes.values()),
             cgroup=job.cgroup,
         )
+        # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
+        # cannot do so: a job that forks at that moment would take them.)
+        namespaces.set_last_pid(1)
         self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
         job.doing = "a restore"
 

@@ -10,11 +10,11 @@ from typing import Self, TypeAlias
 
 import paramiko
 
-from ssi.deploy.errors import ConnectFailed, HostSilent, HostUnknown, SshBroke
 from ssi.deploy.hostkey import Trust, preferred_algorithms
 from ssi.deploy.known_hosts import HostKey
 from ssi.deploy.login import log_in
 from ssi.deploy.target import Target
+from ssi.deploy.unreached import ConnectFailed, HostSilent, HostUnknown, SshBroke
 
 HANDSHAKE_TIMEOUT_S = 15.0
 LOGIN_TIMEOUT_S = 15.0

@@ -21,6 +21,7 @@ class Candidate:
     bulk_port: int
     python: str
     ssh_target: str
+    user: str = "root"
 
 
 def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
@@ -43,6 +44,7 @@ def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
             bulk_port=candidate.bulk_port,
             python=candidate.python,
             ssh_target=candidate.ssh_target,
+            user=candidate.user,
         )
         next_number = max(next_number, number + 1)
     return _changed(roster, entries.values(), next_number)

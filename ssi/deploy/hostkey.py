@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssi.deploy import known_hosts
-from ssi.deploy.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from ssi.deploy.known_hosts import HostKey, Line, Standing
 from ssi.deploy.target import Target
+from ssi.deploy.unreached import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 
 Question = Callable[[str], bool]
 """Asks a person; True is yes."""

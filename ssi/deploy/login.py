@@ -13,8 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko.agent import AgentSSH
 from paramiko.pkey import UnknownKeyType
 
-from ssi.deploy.errors import LoginRefused
 from ssi.deploy.target import Target
+from ssi.deploy.unreached import LoginRefused
 
 AGENT_TIMEOUT_S = 10.0
 """A key agent may ask its user for a confirmation."""

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 
 import paramiko
 
-from ssi.deploy.errors import HostUnknown
+from ssi.deploy.unreached import HostUnknown
 from ssi.model.errors import UsageError
 
 DEFAULT_CONNECT_TIMEOUT_S = 10.0

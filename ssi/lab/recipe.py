@@ -22,6 +22,10 @@ PACKAGES = (
     "procps",
     "xz-utils",
     "less",
+    "vim-tiny",
+    "nano",
+    "htop",
+    "tmux",
     "nftables",
     "ca-certificates",
 )

@@ -38,6 +38,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         bulk_port: TCP port of its bulk socket.
         python: Version of its Python, for instance ``3.13.5``.
         ssh_target: What ``ssh`` calls it, so that ``ssi down`` finds the way back.
+        user: As whom its agent runs. Only root's is believed when it names another user.
     """
 
     name: str
@@ -48,6 +49,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     bulk_port: int
     python: str = ""
     ssh_target: str = ""
+    user: str = "root"
 
     def fault(self) -> str:
         """What is wrong with it; empty where nothing is."""

@@ -374,7 +374,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
 
     Attributes:
         shim_state: What the source's shim says of streams and terminal, for the new one.
-        images: Name, size and SHA-256 of each image file.
+        images: Name, size and CRC-32 of each image file.
         members: Inner pid, gpid and birth of each process, so that they keep their names.
     """
 
@@ -382,7 +382,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     job: JobRow
     source: str
     shim_state: bytes
-    images: tuple[tuple[str, int, bytes], ...]
+    images: tuple[tuple[str, int, int], ...]
     members: tuple[tuple[int, int, int], ...]
     files: tuple[FileMeta, ...]
     directories: tuple[FileMeta, ...] = ()

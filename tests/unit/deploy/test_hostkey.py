@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ssi.deploy.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from ssi.deploy.hostkey import Trust, preferred_algorithms
 from ssi.deploy.known_hosts import HostKey, format_line
 from ssi.deploy.target import Target
+from ssi.deploy.unreached import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 
 SHOWN = HostKey(algorithm="ssh-ed25519", blob=b"a" * 32)
 OTHER = HostKey(algorithm="ssh-ed25519", blob=b"b" * 32)

@@ -108,7 +108,7 @@ def test_the_unit_leaves_jobs_alone(layout: Layout) -> None:
 def test_the_command_is_a_program_for_everyone_and_replaced_only_if_ours(layout: Layout) -> None:
     service.write_wrapper(layout, "agent", "faces")
     text = layout.wrapper.read_text()
-    assert text.startswith(f"#!{sys.executable} -I\n")
+    assert text.startswith(f"#!{sys.executable} -IS\n")
     ast.parse(text)
     assert layout.wrapper.stat().st_mode & 0o777 == 0o755
     service.write_wrapper(layout, "agent", "")
@@ -121,7 +121,8 @@ def test_the_command_is_a_program_for_everyone_and_replaced_only_if_ours(layout:
 
 def test_the_command_of_a_user_knows_that_users_door() -> None:
     text = service.wrapper_text(layout_of(1000, HOME), "agent", "faces")
-    assert 'os.environ.setdefault("SSI_DOOR"' in text
+    assert "stub.environment.setdefault(b'SSI_DOOR'" in text
+    ast.parse(text)
     assert "SSI_DOOR" not in service.wrapper_text(layout_of(0, HOME), "agent", "faces")
 
 

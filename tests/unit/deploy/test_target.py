@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ssi.deploy.errors import HostUnknown
 from ssi.deploy.target import (
     KnownLab,
     Names,
@@ -15,6 +14,7 @@ from ssi.deploy.target import (
     parse_ssh_g,
     target_of,
 )
+from ssi.deploy.unreached import HostUnknown
 from ssi.model.errors import UsageError
 
 PRINTED = """\
@@ -136,5 +136,5 @@ def test_a_jump_host_is_resolved_too(resolver: Resolver) -> None:
 
 
 def test_a_host_that_jumps_through_itself_is_refused(resolver: Resolver) -> None:
-    with pytest.raises(HostUnknown, match="jump ?host"):
+    with pytest.raises(HostUnknown, match=r"jump ?host"):
         resolver.resolve("n3")

@@ -22,6 +22,7 @@ from ssi.transport.door import DoorUser
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
 
 NODE_1, NODE_2, CLIENT, STRANGER = "a" * 40, "b" * 40, "c" * 40, "d" * 40
+ADAS_NODE = "e" * 40
 ADA = DoorUser(name="ada", uid=1000)
 
 
@@ -52,8 +53,12 @@ class Agent:
             Roster(
                 system="s",
                 version=1,
-                nodes=(self.entry(1, NODE_1), self.entry(2, NODE_2)),
-                next_number=3,
+                nodes=(
+                    self.entry(1, NODE_1),
+                    self.entry(2, NODE_2),
+                    msgspec.structs.replace(self.entry(3, ADAS_NODE), user="ada"),
+                ),
+                next_number=4,
             )
         )
         self.register.allow_client(CLIENT, "ada")
@@ -196,6 +201,31 @@ def test_person_whom_a_node_names_is_believed_to_be_that_person_only(
 
     run(test())
     assert agent.callers == [Caller(user=user)]
+
+
+@pytest.mark.parametrize("claimed", ["root", "bob"])
+def test_agent_without_root_names_no_user_but_its_own(agent: Agent, claimed: str) -> None:
+    """Ada wrote that agent's code as she liked: its word about others is worth nothing."""
+
+    async def test() -> None:
+        async with agent.routing() as router:
+            request = request_of(ListNodes(), caller=claimed)
+            assert isinstance(error_in(await router.from_mesh(request, ADAS_NODE)), NotPermitted)
+            await router.from_mesh(request_of(ListNodes(), caller="ada"), ADAS_NODE)
+            await router.from_mesh(request_of(ListNodes()), ADAS_NODE)
+
+    run(test())
+    assert agent.callers == [Caller(user="ada"), Caller(user="ada", node="n3")]
+
+
+def test_agent_without_root_may_not_deal_in_images(agent: Agent) -> None:
+    async def test() -> None:
+        async with agent.routing() as router:
+            request = request_of(ResumeJob(gpid=1, epoch=1))
+            assert isinstance(error_in(await router.from_mesh(request, ADAS_NODE)), NotPermitted)
+
+    run(test())
+    assert agent.callers == []
 
 
 def test_ping_that_a_person_typed_is_not_the_word_of_the_node(agent: Agent) -> None:

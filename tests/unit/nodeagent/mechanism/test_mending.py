@@ -54,6 +54,21 @@ def test_two_daemons_of_one_dead_leader_part() -> None:
     assert [kin.session for kin in settle_sessions(tree)] == [1000, 1003, 1004]
 
 
+def test_leader_that_ended_and_was_not_reaped_leads_nobody() -> None:
+    tree = [
+        Kin(pid=1000, parent=0, group=1000, session=1000),
+        Kin(pid=1001, parent=1000, group=1001, session=1001),
+        Kin(pid=1003, parent=1000, group=1001, session=1001),
+        Kin(pid=1004, parent=1003, group=1001, session=1001),
+    ]
+    assert settle_sessions(tree, dead=frozenset({1001})) == [
+        tree[0],
+        tree[1],
+        Kin(pid=1003, parent=1000, group=1003, session=1003),
+        Kin(pid=1004, parent=1003, group=1003, session=1003),
+    ]
+
+
 def test_session_of_the_shim_is_left_alone() -> None:
     tree = [
         Kin(pid=1000, parent=0, group=1000, session=1),

@@ -1,0 +1,69 @@
+"""Jobs that are no more on this node: where they went, or that they ended here, kept in a file.
+
+A source that fell silent during a move asks its destination about the job, perhaps after the job
+has ended there and everybody forgot it. Without this record the answer would be *none*, and the
+source would run the job again.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from nodeagent.files import replace_file
+
+_log = logging.getLogger(__name__)
+
+MAX_KEPT: Final = 10_000
+"""The oldest beyond that are forgotten."""
+
+
+class Departure(msgspec.Struct, frozen=True, array_like=True):
+    """How a job's time here ended: the node that it went to (empty: none), and its epoch."""
+
+    node: str
+    epoch: int
+
+
+class Departed:
+    """The record by gpid, in memory and at ``path``. One that cannot be read is begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._departures = _load(path)
+
+    def of(self, gpid: int) -> Departure | None:
+        """How the job's time here ended; None where it was never here, or is."""
+        return self._departures.get(gpid)
+
+    def note(self, gpid: int, node: str, epoch: int) -> None:
+        """A job of that epoch went to ``node``, or ended here where that is empty."""
+        self._departures.pop(gpid, None)
+        self._departures[gpid] = Departure(node, epoch)
+        while len(self._departures) > MAX_KEPT:
+            self._departures.pop(next(iter(self._departures)))
+        self._save()
+
+    def forget(self, gpid: int) -> None:
+        """The job is here again."""
+        if self._departures.pop(gpid, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        try:
+            replace_file(self._path, msgspec.json.encode(self._departures))
+        except OSError as exc:  # a full disk must not undo a move that is done
+            _log.warning("event=departed-not-kept reason=%s", exc)
+
+
+def _load(path: Path) -> dict[int, Departure]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[int, Departure])
+    except FileNotFoundError:
+        return {}
+    except msgspec.DecodeError as exc:
+        _log.warning("event=departed-unreadable path=%s reason=%s", path, exc)
+        return {}
