@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nodeagent.dispatch import Dispatcher
 from nodeagent.files import replace_file
 from nodeagent.peers import Peers
 from nodeagent.places import Places
+from nodeagent.pulse.heart import Heart
 from nodeagent.register import Register
 from nodeagent.router import Router
 from nodeagent.services.mesh import Identity, MeshService
@@ -71,7 +73,9 @@ class Agent:
         self._register = Register(settings.node, settings.roster_path, clients_path)
         self._peers = Peers(self._context, settings.node, self._key)
         incarnation = next_incarnation(settings.places.state / "incarnation", time.time())
-        self._identity = Identity(node=settings.node, incarnation=incarnation, version=VERSION)
+        self._identity = Identity(
+            node=settings.node, incarnation=incarnation, version=VERSION, key=self._key
+        )
 
     async def run(self) -> None:
         """Opens the sockets, writes ``ready`` and answers until cancelled.
@@ -106,12 +110,12 @@ class Agent:
         door = Door(router.from_door)
         gate, listeners = None, []
         try:
-            ports = (0, 0)
+            ports = [0, 0, 0]
             if not self._settings.is_client:
                 gate = Gate(self._context, self._register.knows)
                 answer = router.from_mesh
                 listeners = [Listener(self._context, self._key, answer, tasks) for _ in range(2)]
-                ports = self._bind(listeners)
+                ports = self._bind([*listeners, mesh.heart])
             # Others may come in by a client's door only where they are the same user.
             mode = 0o666 if os.geteuid() == 0 and not self._settings.is_client else 0o600
             await door.open(self._settings.places.door, mode)
@@ -122,33 +126,37 @@ class Agent:
             for listener in listeners:
                 listener.close()
             self._peers.close()
+            # Who goes for good says so; who only starts again is back before it is missed.
+            mesh.heart.stop(leaves=self._settings.places.down.exists())
             if gate is not None:
                 gate.close()
             self._context.destroy(linger=0)
 
-    def _bind(self, listeners: list[Listener]) -> tuple[int, int]:
+    def _bind(self, listeners: Sequence[Listener | Heart]) -> list[int]:
         """Listens on the ports that were asked for, or else on those of the last time."""
         path = self._settings.places.state / "ports"
         kept = _kept_ports(path)
-        wanted = (self._settings.control_port or kept[0], self._settings.bulk_port or kept[1])
-        for listener, port in zip(listeners, wanted, strict=True):
-            listener.bind(self._settings.address, port)
-        ports = (listeners[0].port, listeners[1].port)
+        asked = [self._settings.control_port, self._settings.bulk_port, 0]
+        ports = [
+            listener.bind(self._settings.address, wanted or before)
+            for listener, wanted, before in zip(listeners, asked, kept, strict=True)
+        ]
         if ports != kept:
             replace_file(path, msgspec.json.encode(ports))
         return ports
 
-    def _write_ready(self, ports: tuple[int, int]) -> None:
+    def _write_ready(self, ports: Sequence[int]) -> None:
         ready = {
             "public_key": self._key.public,
             "control_port": ports[0],
             "bulk_port": ports[1],
+            "pulse_port": ports[2],
             "pid": os.getpid(),
             "version": VERSION,
             "bundle": _bundle(),
         }
         replace_file(self._settings.places.ready, msgspec.json.encode(ready), durable=False)
-        _log.info("event=ready node=%s control=%d bulk=%d", self._settings.node, *ports)
+        _log.info("event=ready node=%s control=%d bulk=%d pulse=%d", self._settings.node, *ports)
 
 
 async def _until_idle(router: Router, mesh: MeshService) -> None:
@@ -177,11 +185,12 @@ def next_incarnation(path: Path, now_s: float) -> int:
     return incarnation
 
 
-def _kept_ports(path: Path) -> tuple[int, int]:
+def _kept_ports(path: Path) -> list[int]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[int, int])
+        kept = msgspec.json.decode(path.read_bytes(), type=list[int])
     except (FileNotFoundError, msgspec.DecodeError):
-        return (0, 0)
+        kept = []
+    return [*kept, 0, 0, 0][:3]
 
 
 def _bundle() -> str:

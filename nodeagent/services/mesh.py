@@ -1,4 +1,4 @@
-"""Membership at work: probes the others, answers their probes, and spreads the roster."""
+"""Membership for the rest of the agent: the roster, and what the heartbeats have found out."""
 
 from __future__ import annotations
 
@@ -9,62 +9,65 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.peers import Peers
+from nodeagent.pulse.heart import Heart, Look
 from nodeagent.register import Register
-from ssi.mesh.membership import (
-    Changed,
-    Event,
-    Heard,
-    MemberAdded,
-    MemberRemoved,
-    Membership,
-    Probe,
-    Tick,
-)
+from ssi.mesh.chronicle import kind_of
+from ssi.mesh.event import FetchRoster, Moved
+from ssi.mesh.hybridclock import wall_ms_of
 from ssi.model.errors import SsiError
-from ssi.model.node import NodeMetrics, NodeRow, NodeState, Roster
+from ssi.model.node import MeshEvent, NodeMetrics, NodeRow, NodeState, Roster, RosterEntry
+from ssi.protocol.codec import BadMessage, decode_fares, encode_fares
 from ssi.protocol.messages import (
     Done,
+    EventList,
     GetRoster,
     InstallRoster,
+    ListEvents,
     ListNodes,
     NodeList,
-    Ping,
-    Pong,
     RosterReply,
 )
+from ssi.protocol.pulse import Fares, Rumour
 from ssi.protocol.refusals import NotPermitted
+from ssi.transport.keys import KeyPair
 
 _log = logging.getLogger(__name__)
-
-TICKS_PER_PROBE = 4
 
 FIRST_LOOK_S = 1.0
 """How long after its start an agent lets those wait who ask for the nodes."""
 
+FARES_S = 1.0
+"""Between two looks at how this node fares, for its acks."""
 
-@dataclass(slots=True)
-class _Sighting:
-    """What the last probe of a member told."""
 
-    rtt_ms: float | None = None
-    clock_offset_ms: float | None = None
-    metrics: NodeMetrics | None = None
-    version: str = ""
+class HeartbeatsBroke(RuntimeError):
+    """The heartbeat thread is gone, and with it the agent's place in the mesh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who this agent is: its node's name (empty in client mode), its start, its version."""
+    """Who this agent is: its node's name (empty in client mode), start, version and key."""
 
     node: str
     incarnation: int
     version: str
+    key: KeyPair
 
 
 class MeshService:
-    """Probes, pongs, the roster, and :class:`ListNodes`."""
+    """The roster, :class:`ListNodes` and :class:`ListEvents`.
+
+    Args:
+        identity: Of this agent.
+        register: Keeps the roster.
+        peers: Is told of it.
+        metrics: How this node fares; None in client mode.
+        tasks: The agent's.
+    """
 
     def __init__(
         self,
@@ -74,88 +77,68 @@ class MeshService:
         metrics: Callable[[], NodeMetrics] | None,
         tasks: asyncio.TaskGroup,
     ) -> None:
-        self.membership = Membership()
         self._identity = identity
         self._register = register
         self._peers = peers
         self._metrics = metrics
         self._tasks = tasks
-        self._sightings: dict[str, _Sighting] = {}
+        self._loop = asyncio.get_running_loop()
+        self._moved: dict[str, str] = {}
         self._fetching_roster = False
         self._started_at_s = time.monotonic()
+        self.heart = Heart(
+            identity.node, identity.incarnation, identity.key, register.knows, self._hear
+        )
         register.on_change(self._follow)
         if register.roster is not None:
             self._follow(register.roster)
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to the mesh."""
-        dispatcher.serve(Ping, self._pong)
         dispatcher.serve(GetRoster, self._get_roster)
         dispatcher.serve(InstallRoster, self._install_roster, Audience.ROOT)
         dispatcher.serve(ListNodes, self._list_nodes)
+        dispatcher.serve(ListEvents, self._list_events)
 
     def silent_s(self, node: str) -> float | None:
         """For how long a node believed dead has been silent; None for one that is not dead."""
-        member = self.membership.members.get(node)
+        member = self.heart.member(node)
         if member is None or member.state is not NodeState.DEAD:
             return None
         return time.monotonic() - member.heard_at_s
 
     async def run(self) -> None:
-        """Probes until cancelled."""
-        pause_s = self.membership.settings.probe_interval_s / TICKS_PER_PROBE
-        while True:
-            self._tell(Tick())
-            await asyncio.sleep(pause_s)
+        """Lets the heart beat until cancelled.
 
-    def _tell(self, event: Event) -> None:
-        for instruction in self.membership.handle(event, time.monotonic()):
-            match instruction:
-                case Probe(name=name):
-                    self._tasks.create_task(self._probe(name))
-                case Changed(name=name, before=before, after=after, silent_s=silent_s):
-                    _log.info(
-                        "event=member node=%s before=%s after=%s silent_s=%.1f",
-                        name, before, after, silent_s,
-                    )  # fmt: skip
+        Raises:
+            HeartbeatsBroke: It stopped by itself.
+        """
+        self.heart.start()
+        while not self.heart.failed:
+            if self._metrics is not None:
+                fares = Fares(self._identity.version, self._metrics())
+                self.heart.fares = encode_fares(fares)
+            await asyncio.sleep(FARES_S)
+        raise HeartbeatsBroke("see the log")
 
-    async def _probe(self, name: str) -> None:
-        roster = self._register.roster
-        sent_s, sent_at = time.time(), time.monotonic()
-        ping = Ping(
-            node=self._identity.node,
-            incarnation=self._identity.incarnation,
-            roster_version=roster.version if roster is not None else 0,
-            sent_at_s=sent_s,
-        )
+    # What the heartbeat thread tells
+
+    def _hear(self, instruction: FetchRoster | Moved) -> None:
         try:
-            timeout_s = self.membership.settings.dead_after_s
-            pong = await self._peers.ask(name, ping, timeout_s=timeout_s)
-        except SsiError as exc:
-            _log.debug("event=probe-failed node=%s reason=%s", name, exc.what())
-            return
-        if isinstance(pong, Pong):
-            self._take_pong(name, pong, sent_s, (time.monotonic() - sent_at) * 1000)
+            self._loop.call_soon_threadsafe(self._perform, instruction)
+        except RuntimeError:  # the loop is closed: the agent ends
+            _log.debug("event=untold instruction=%s", instruction)
 
-    def _take_pong(self, name: str, pong: Pong, sent_s: float, elapsed_ms: float) -> None:
-        # As NTP has it (RFC 5905, section 8): two stamps of each clock give offset and delay.
-        held_ms = (pong.replied_at_s - pong.received_at_s) * 1000
-        received_s = sent_s + elapsed_ms / 1000
-        offset_s = ((pong.received_at_s - sent_s) + (pong.replied_at_s - received_s)) / 2
-        self._sightings[name] = _Sighting(
-            rtt_ms=max(elapsed_ms - held_ms, 0.0),
-            clock_offset_ms=offset_s * 1000,
-            metrics=pong.metrics,
-            version=pong.version,
-        )
-        self._tell(Heard(name=name, incarnation=pong.incarnation))
-        self._compare_roster(name, pong.roster_version)
-
-    def _compare_roster(self, name: str, version: int) -> None:
-        ours = self._register.roster
-        if version > (ours.version if ours is not None else 0) and not self._fetching_roster:
-            self._fetching_roster = True
-            self._tasks.create_task(self._fetch_roster(name))
+    def _perform(self, instruction: FetchRoster | Moved) -> None:
+        match instruction:
+            case FetchRoster(source=source):
+                if not self._fetching_roster:
+                    self._fetching_roster = True
+                    self._tasks.create_task(self._fetch_roster(source))
+            case Moved(name=name, address=address):
+                self._moved[name] = address
+                if self._register.roster is not None:
+                    self._peers.follow(self._as_moved(self._register.roster))
 
     async def _fetch_roster(self, name: str) -> None:
         try:
@@ -167,30 +150,19 @@ class MeshService:
         finally:
             self._fetching_roster = False
 
-    def _follow(self, roster: Roster) -> None:
-        self._peers.follow(roster)
-        names = set(self._peers.names())
-        for gone in set(self.membership.members) - names:
-            self._sightings.pop(gone, None)
-            self._tell(MemberRemoved(name=gone))
-        for name in names:
-            self._tell(MemberAdded(name=name))
+    # The roster
 
-    async def _pong(self, caller: Caller, ping: Ping) -> Pong:
-        received_at_s = time.time()
-        if caller.node:  # whoever its key says; a client is no member and has no word in this
-            self._tell(Heard(name=caller.node, incarnation=ping.incarnation))
-            self._compare_roster(caller.node, ping.roster_version)
-        roster = self._register.roster
-        return Pong(
-            node=self._identity.node,
-            incarnation=self._identity.incarnation,
-            roster_version=roster.version if roster is not None else 0,
-            received_at_s=received_at_s,
-            replied_at_s=time.time(),
-            version=self._identity.version,
-            metrics=self._metrics() if self._metrics is not None else None,
+    def _follow(self, roster: Roster) -> None:
+        self._moved.clear()  # a newer roster knows better
+        self._peers.follow(roster)
+        self.heart.install(roster)
+
+    def _as_moved(self, roster: Roster) -> Roster:
+        nodes = tuple(
+            msgspec.structs.replace(entry, address=self._moved.get(entry.name, entry.address))
+            for entry in roster.nodes
         )
+        return msgspec.structs.replace(roster, nodes=nodes)
 
     async def _get_roster(self, _caller: Caller, _body: GetRoster) -> RosterReply:
         return RosterReply(roster=self._register.roster)
@@ -206,15 +178,19 @@ class MeshService:
         self._register.install(body.roster)
         return Done()
 
+    # What is shown
+
+    async def _list_events(self, _caller: Caller, body: ListEvents) -> EventList:
+        told = [rumour for rumour in self.heart.happenings() if rumour.at > body.since]
+        return EventList(rows=tuple(_event_of(rumour) for rumour in told))
+
     async def _list_nodes(self, _caller: Caller, _body: ListNodes) -> NodeList:
         await self._first_look()
         roster = self._register.roster
-        now_s = time.monotonic()
+        look = self.heart.look()
         entries = roster.nodes if roster is not None else ()
         rows = [
-            self._own_row(entry.number, entry.address)
-            if entry.name == self._identity.node
-            else self._row(entry.name, entry.number, entry.address, now_s)
+            self._own_row(entry) if entry.name == self._identity.node else self._row(entry, look)
             for entry in entries
         ]
         return NodeList(observer=self._identity.node, rows=tuple(rows))
@@ -223,38 +199,78 @@ class MeshService:
         """Waits for an agent that has just started to hear of the others, or to miss them."""
         give_up_at_s = self._started_at_s + FIRST_LOOK_S
         while time.monotonic() < give_up_at_s:
-            members = self.membership.members.values()
-            if all(member.ever_heard or self._peers.problem(member.name) for member in members):
+            roster, members = self._register.roster, self.heart.look().members
+            names = (
+                [e.name for e in roster.nodes if e.name != self._identity.node] if roster else []
+            )
+            if all(
+                (name in members and members[name].ever_heard) or self._peers.problem(name)
+                for name in names
+            ):
                 return
             await asyncio.sleep(0.02)
 
-    def _own_row(self, number: int, address: str) -> NodeRow:
+    def _own_row(self, entry: RosterEntry) -> NodeRow:
         return NodeRow(
-            name=self._identity.node,
-            number=number,
-            address=address,
+            name=entry.name,
+            number=entry.number,
+            address=entry.address,
             state=NodeState.ALIVE,
             age_s=0.0,
-            incarnation=self._identity.incarnation,
+            incarnation=self.heart.incarnation,
             rtt_ms=0.0,
             clock_offset_ms=0.0,
+            clock_error_ms=0.0,
             metrics=self._metrics() if self._metrics is not None else None,
             version=self._identity.version,
         )
 
-    def _row(self, name: str, number: int, address: str, now_s: float) -> NodeRow:
-        member = self.membership.members[name]
-        sighting = self._sightings.get(name) or _Sighting()
+    def _row(self, entry: RosterEntry, look: Look) -> NodeRow:
+        member = look.members.get(entry.name)
+        if member is None:  # the roster is newer than the last beat
+            return NodeRow(
+                name=entry.name,
+                number=entry.number,
+                address=entry.address,
+                state=NodeState.ALIVE,
+                age_s=math.inf,
+            )
+        fares = _fares_of(look.fares.get(entry.name, b""))
+        offset_s, rtt_s, suspicion = member.clock_offset_s, member.rtt_s, member.suspicion
         return NodeRow(
-            name=name,
-            number=number,
-            address=address,
+            name=entry.name,
+            number=entry.number,
+            address=self._moved.get(entry.name, entry.address),
             state=member.state,
-            age_s=now_s - member.heard_at_s if member.ever_heard else math.inf,
+            age_s=look.at_s - member.heard_at_s if member.ever_heard else math.inf,
             incarnation=member.incarnation,
-            rtt_ms=sighting.rtt_ms,
-            clock_offset_ms=sighting.clock_offset_ms,
-            metrics=sighting.metrics,
-            problem=self._peers.problem(name),
-            version=sighting.version,
+            rtt_ms=None if rtt_s is None else rtt_s * 1000,
+            clock_offset_ms=None if offset_s is None else offset_s * 1000,
+            clock_error_ms=None if rtt_s is None else rtt_s * 500,
+            metrics=fares.metrics,
+            problem=self._peers.problem(entry.name),
+            version=fares.version,
+            suspicion_s=None if suspicion is None else max(suspicion.ends_s - look.at_s, 0.0),
+            accusers=0 if suspicion is None else len(suspicion.accusers),
         )
+
+
+def _fares_of(encoded: bytes) -> Fares:
+    if not encoded:
+        return Fares("")
+    try:
+        return decode_fares(encoded)
+    except BadMessage as exc:  # a node of another version; its heartbeats are read all the same
+        _log.debug("event=fares-unreadable reason=%s", exc.reason)
+        return Fares("")
+
+
+def _event_of(rumour: Rumour) -> MeshEvent:
+    return MeshEvent(
+        stamp=rumour.at,
+        at_s=wall_ms_of(rumour.at) / 1000,
+        node=rumour.name,
+        kind=kind_of(rumour),
+        incarnation=rumour.incarnation,
+        by=rumour.by,
+    )

@@ -21,6 +21,7 @@ class Candidate:
     bulk_port: int
     python: str
     ssh_target: str
+    pulse_port: int = 0
     user: str = "root"
 
 
@@ -42,6 +43,7 @@ def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
             address=candidate.address,
             control_port=candidate.control_port,
             bulk_port=candidate.bulk_port,
+            pulse_port=candidate.pulse_port,
             python=candidate.python,
             ssh_target=candidate.ssh_target,
             user=candidate.user,

@@ -71,6 +71,7 @@ class Ready(msgspec.Struct, frozen=True):
     public_key: str
     control_port: int
     bulk_port: int
+    pulse_port: int
     pid: int
     version: str
     bundle: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Final, TypedDict, assert_never
 
 from ssi.mesh.beliefs import Beliefs
+from ssi.mesh.chance import Chance
 from ssi.mesh.event import (
     Event,
     FetchRoster,
@@ -64,7 +64,7 @@ class Membership:
         self,
         name: str,
         incarnation: int,
-        random: Random,
+        random: Chance,
         settings: Settings = LAN,
         address: str = "",
     ) -> None:

@@ -7,13 +7,14 @@ Source: SWIM, section 4.3 (round-robin probe target selection).
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
+
+from ssi.mesh.chance import Chance
 
 
 class Ring:
     """Names in random order, gone round for ever; newcomers get in at a random place."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Chance) -> None:
         self._random = random
         self._names: list[str] = []
         self._next = 0

@@ -39,6 +39,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         python: Version of its Python, for instance ``3.13.5``.
         ssh_target: What ``ssh`` calls it, so that ``ssi down`` finds the way back.
         user: As whom its agent runs. Only root's is believed when it names another user.
+        pulse_port: TCP port of its socket for heartbeats; 0 in rosters of older versions.
     """
 
     name: str
@@ -50,6 +51,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     python: str = ""
     ssh_target: str = ""
     user: str = "root"
+    pulse_port: int = 0
 
     def fault(self) -> str:
         """What is wrong with it; empty where nothing is."""
@@ -59,7 +61,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
             return f"number {self.number}"
         if not is_public_key(self.public_key):
             return "its public key is none"
-        ports = (self.control_port, self.bulk_port)
+        ports = [self.control_port, self.bulk_port, self.pulse_port or self.control_port]
         return "" if all(0 < port < 65536 for port in ports) else f"ports {ports}"
 
 
@@ -155,6 +157,9 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         clock_offset_ms: Its wall clock minus the observer's, as the last probe measured it.
         problem: Why it cannot be reached, where the observer knows more than silence.
         version: Version of ssi that it runs.
+        clock_error_ms: ``clock_offset_ms`` is right to so much, on either side.
+        suspicion_s: Where it is suspect, in how many seconds it is believed dead unless it refutes.
+        accusers: Where it is suspect, how many have missed it.
     """
 
     name: str
@@ -168,3 +173,26 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     metrics: NodeMetrics | None = None
     problem: str = ""
     version: str = ""
+    clock_error_ms: float | None = None
+    suspicion_s: float | None = None
+    accusers: int = 0
+
+
+class MeshEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Something that happened in the mesh, as whoever found out first told it.
+
+    Attributes:
+        stamp: On the hybrid clock of the mesh, which never goes back; events are ordered by it.
+        at_s: About which wall-clock time that was.
+        node: Whom it is about.
+        kind: ``joined``, ``suspected``, ``refuted``, ``died`` or ``left``.
+        incarnation: Of the node.
+        by: Who found out; empty for a node that joined.
+    """
+
+    stamp: int
+    at_s: float
+    node: str
+    kind: str
+    incarnation: int
+    by: str = ""

@@ -26,6 +26,7 @@ from ssi.protocol.envelope import (
     Request,
 )
 from ssi.protocol.messages import ReplyBody, ReplyMessage, RequestBody, RequestMessage
+from ssi.protocol.pulse import MAX_DATAGRAM_BYTES, AnyDatagram, Fares
 
 # msgspec reports text that is no UTF-8 by UnicodeDecodeError, which is no DecodeError (measured).
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -34,6 +35,8 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _envelopes: Final[msgspec.msgpack.Decoder[Envelope]] = msgspec.msgpack.Decoder(Envelope)
 _requests: Final[msgspec.msgpack.Decoder[RequestBody]] = msgspec.msgpack.Decoder(RequestBody)
 _replies: Final[msgspec.msgpack.Decoder[ReplyBody]] = msgspec.msgpack.Decoder(ReplyBody)
+_datagrams: Final[msgspec.msgpack.Decoder[AnyDatagram]] = msgspec.msgpack.Decoder(AnyDatagram)
+_fares: Final[msgspec.msgpack.Decoder[Fares]] = msgspec.msgpack.Decoder(Fares)
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -160,6 +163,42 @@ def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
         raise BadMessage(reason=str(exc)) from exc
 
 
+def encode_datagram(datagram: AnyDatagram) -> bytes:
+    """One frame of the heartbeat plane: the magic with the version, then the datagram."""
+    return MAGIC + _encoder.encode(datagram)
+
+
+def decode_datagram(frame: bytes) -> AnyDatagram:
+    """The datagram in a frame.
+
+    Raises:
+        BadMessage: It is none that we know, or of another version.
+    """
+    if len(frame) > MAX_DATAGRAM_BYTES or frame[:4] != MAGIC:
+        raise BadMessage(reason="no datagram of this version")
+    try:
+        return _datagrams.decode(memoryview(frame)[4:])
+    except _UNREADABLE as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def encode_fares(fares: Fares) -> bytes:
+    """How a node fares, for its acks."""
+    return _encoder.encode(fares)
+
+
+def decode_fares(encoded: bytes) -> Fares:
+    """How a node fares, from an ack.
+
+    Raises:
+        BadMessage: It cannot be read.
+    """
+    try:
+        return _fares.decode(encoded)
+    except _UNREADABLE as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
 def make_failure(request_id: bytes, error: SsiError) -> Failure:
     """The failure that tells of an error; one of a newer peer is passed on as it came."""
     if isinstance(error, RemoteError):
@@ -178,10 +217,14 @@ __all__ = [
     "Reply",
     "Request",
     "VersionMismatch",
+    "decode_datagram",
     "decode_envelope",
+    "decode_fares",
     "decode_reply_body",
     "decode_request_body",
+    "encode_datagram",
     "encode_envelope",
+    "encode_fares",
     "encode_reply_body",
     "encode_request_body",
     "error_of",

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias
 import msgspec
 
 from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
-from ssi.model.node import NodeMetrics, NodeRow, Roster
+from ssi.model.node import MeshEvent, NodeRow, Roster
 from ssi.model.process import ProcessRow
 
 
@@ -28,34 +28,6 @@ class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 # The mesh
-
-
-class Ping(RequestMessage, frozen=True, tag="ping"):
-    """A probe of one member by another. Answered by :class:`Pong`.
-
-    Attributes:
-        node: The prober.
-        incarnation: Of the prober: milliseconds of its agent's start.
-        roster_version: That the prober has; the lower side fetches.
-        sent_at_s: The prober's wall clock.
-    """
-
-    node: str
-    incarnation: int
-    roster_version: int
-    sent_at_s: float
-
-
-class Pong(ReplyMessage, frozen=True, tag="pong"):
-    """The answer to a probe, with the receiver's wall clock at arrival and departure."""
-
-    node: str
-    incarnation: int
-    roster_version: int
-    received_at_s: float
-    replied_at_s: float
-    version: str
-    metrics: NodeMetrics | None = None
 
 
 class GetRoster(RequestMessage, frozen=True, tag="get-roster"):
@@ -98,6 +70,22 @@ class NodeList(ReplyMessage, frozen=True, tag="nodes"):
 
     observer: str
     rows: tuple[NodeRow, ...]
+
+
+class ListEvents(RequestMessage, frozen=True, tag="list-events"):
+    """Asks an agent what happened in the mesh: :class:`EventList`.
+
+    Attributes:
+        since: Only events with a higher stamp.
+    """
+
+    since: int = 0
+
+
+class EventList(ReplyMessage, frozen=True, tag="events"):
+    """The newest events that an agent knows of, in the one order of the whole mesh."""
+
+    rows: tuple[MeshEvent, ...]
 
 
 class ListProcesses(RequestMessage, frozen=True, tag="list-processes"):
@@ -433,11 +421,11 @@ class Ownership(ReplyMessage, frozen=True, tag="ownership"):
 
 
 RequestBody: TypeAlias = (
-    Ping
-    | GetRoster
+    GetRoster
     | InstallRoster
     | AllowClient
     | ListNodes
+    | ListEvents
     | ListProcesses
     | ListJobs
     | Locate
@@ -459,10 +447,10 @@ RequestBody: TypeAlias = (
 )
 
 ReplyBody: TypeAlias = (
-    Pong
-    | RosterReply
+    RosterReply
     | Done
     | NodeList
+    | EventList
     | ProcessList
     | JobList
     | Located

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ssi.model.node import NodeState
+from ssi.model.node import NodeMetrics, NodeState
 
 MAX_DATAGRAM_BYTES: Final = 1024 * 1024
 """Longest datagram that is read: a :class:`Sync` of many thousand members fits."""
@@ -34,6 +34,13 @@ class Rumour(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     by: str = ""
     at: int = 0
     address: str = ""
+
+
+class Fares(msgspec.Struct, frozen=True, array_like=True):
+    """How a node fares: the version of ssi that it runs, and its metrics."""
+
+    version: str
+    metrics: NodeMetrics | None = None
 
 
 class Datagram(msgspec.Struct, frozen=True, array_like=True, kw_only=True, omit_defaults=True):

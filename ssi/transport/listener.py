@@ -87,8 +87,8 @@ class Listener:
         self._socket = socket
         self._pump: Pump | None = None
 
-    def bind(self, address: str, port: int) -> None:
-        """Listens; port 0 takes a free one, which :attr:`port` then tells.
+    def bind(self, address: str, port: int) -> int:
+        """Listens; the port, a free one for 0, which :attr:`port` tells from now on.
 
         Raises:
             PortTaken: Somebody else listens there.
@@ -102,6 +102,7 @@ class Listener:
         assert isinstance(endpoint, bytes)
         self.port = int(endpoint.rstrip(b"\0").rsplit(b":", 1)[1])
         self._pump = Pump(self._socket, self._on_message)
+        return self.port
 
     def close(self) -> None:
         """Stops listening; replies that are not ready by now are not sent."""

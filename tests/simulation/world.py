@@ -266,7 +266,7 @@ class World:
                 event = Received(source=host.name, datagram=datagram)
                 for delay_s in self.network.delays_s(host.name, to):
                     life = receiver.lives
-                    self.at(self.now_s + delay_s, lambda: self._arrive(to, life, event))
+                    self.at(self.now_s + delay_s, lambda life=life: self._arrive(to, life, event))
             case FetchRoster(source=source):
                 self.at(self.now_s + 0.02, lambda: self._fetch(host, source))
             case Changed(name=name, after=after, incarnation=incarnation):

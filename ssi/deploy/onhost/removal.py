@@ -17,6 +17,8 @@ CGROUP = "ssi"
 
 def remove(layout: Layout) -> list[str]:
     """Removes everything, jobs too; the lock is ours and goes last. What is left, by name."""
+    if layout.runtime.is_dir():
+        (layout.runtime / "down").touch()  # by which the agent knows that it leaves for good
     launch.stop(layout)
     if layout.is_root:
         _kill_cgroups()

@@ -1,0 +1,218 @@
+"""The sockets of the heartbeat plane, and which way a datagram goes to whom.
+
+There are two ways to a member: our connection to it, and its connection to us. A datagram takes
+the one on which the member was heard last, so that a member whose side refuses us as yet, or which
+came back at another address, is still talked to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+
+from ssi.protocol.pulse import MAX_DATAGRAM_BYTES
+from ssi.transport.gate import DOMAIN
+from ssi.transport.keys import KeyPair
+from ssi.transport.link import Endpoint
+from ssi.transport.listener import PortTaken
+
+BUDGET: Final = 256
+"""Datagrams taken from one socket before the next has its turn."""
+
+UNSENT: Final = 32
+"""Datagrams that wait for one member; more are dropped, as they would be late."""
+
+FRESH_S: Final = 3.0
+"""For so long after it was heard from, a member's own connection is trusted to work."""
+
+SILENT_S: Final = 5.0
+"""A connection of ours that brought nothing for so long is made anew: TCP would wait ever longer
+before it tries again, and ZeroMQ does not come back where it was refused."""
+
+UNPROVEN_S: Final = 1.5
+"""Likewise for one that has never brought anything."""
+
+IDLE_S: Final = 60.0
+"""A connection that was not used for so long is closed."""
+
+
+@dataclass(slots=True)
+class _Link:
+    socket: zmq.Socket[bytes]
+    endpoint: Endpoint
+    opened_at_s: float
+    used_at_s: float
+    heard_at_s: float = float("-inf")
+
+    def is_mute(self, now_s: float) -> bool:
+        """Whether it was used and nothing came of it."""
+        proven = self.heard_at_s > self.opened_at_s
+        since_s = max(self.heard_at_s, self.opened_at_s)
+        limit_s = SILENT_S if proven else UNPROVEN_S
+        return now_s - since_s > limit_s and self.used_at_s > since_s
+
+
+@dataclass(slots=True)
+class _Way:
+    """How to answer on a peer's connection to us."""
+
+    routing_id: bytes
+    heard_at_s: float
+
+
+class Routes:
+    """Owned by the heartbeat thread, which alone may call it once it runs.
+
+    Args:
+        context: With its gate up already.
+        key: Of this agent.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], key: KeyPair) -> None:
+        self._context = context
+        self._key = key
+        self._listener: zmq.Socket[bytes] | None = None
+        self._links: dict[str, _Link] = {}
+        self._ways: dict[str, _Way] = {}
+        self.poller = zmq.Poller()
+
+    def bind(self, address: str, port: int) -> int:
+        """Listens; the port, a free one for 0.
+
+        Raises:
+            PortTaken: Somebody else listens there.
+        """
+        socket = self._context.socket(zmq.ROUTER)
+        _configure(socket)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        socket.curve_server = True
+        socket.curve_secretkey = self._key.secret.encode()
+        socket.zap_domain = DOMAIN.encode()
+        host = f"[{address}]" if ":" in address else address
+        try:
+            socket.bind(f"tcp://{host}:{port or '*'}")
+        except zmq.ZMQError as exc:
+            socket.close(linger=0)
+            raise PortTaken(address=address, port=port, reason=exc.strerror or str(exc)) from exc
+        self._listener = socket
+        self.poller.register(socket, zmq.POLLIN)
+        endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+        assert isinstance(endpoint, bytes)
+        return int(endpoint.rstrip(b"\0").rsplit(b":", 1)[1])
+
+    def send(self, to: str, endpoint: Endpoint | None, payload: bytes) -> None:
+        """Sends now or never.
+
+        Args:
+            to: Name under which the receiver is remembered.
+            endpoint: Where it listens; None for one that only its own connection leads to.
+            payload: The datagram.
+        """
+        now_s = time.monotonic()
+        link, way = self._links.get(to), self._ways.get(to)
+        link_heard_s = link.heard_at_s if link is not None else float("-inf")
+        if way is not None and (
+            endpoint is None or (way.heard_at_s > link_heard_s and now_s - way.heard_at_s < FRESH_S)
+        ):
+            if self._answer(way, payload):
+                return
+            del self._ways[to]
+        if endpoint is None:
+            return
+        link = self._link(to, endpoint, now_s)
+        link.used_at_s = now_s
+        with suppress(zmq.Again):
+            link.socket.send(payload, zmq.DONTWAIT)
+
+    def receive(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """What has come: the sender's name, or its key and routing id where it came by itself."""
+        now_s = time.monotonic()
+        for name, link in list(self._links.items()):
+            for frames in _drain(link.socket):
+                link.heard_at_s = now_s
+                yield name, b"", frames[-1].bytes
+        if self._listener is not None:
+            for frames in _drain(self._listener):
+                key = str(frames[-1].get("User-Id"))
+                yield key, frames[0].bytes, frames[-1].bytes
+
+    def came_from(self, name: str, routing_id: bytes) -> None:
+        """Remembers that this is the member's own connection."""
+        self._ways[name] = _Way(routing_id, time.monotonic())
+
+    def sweep(self) -> None:
+        """Closes what nobody uses."""
+        now_s = time.monotonic()
+        for name, link in list(self._links.items()):
+            if now_s - link.used_at_s > IDLE_S:
+                self._close(name)
+        for name, way in list(self._ways.items()):
+            if now_s - way.heard_at_s > IDLE_S:
+                del self._ways[name]
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Closes all; what was sent just now still gets so long."""
+        for link in self._links.values():
+            link.socket.close(linger=linger_ms)
+        self._links.clear()
+        if self._listener is not None:
+            self._listener.close(linger=linger_ms)
+
+    def _answer(self, way: _Way, payload: bytes) -> bool:
+        assert self._listener is not None
+        try:
+            self._listener.send_multipart([way.routing_id, payload], zmq.DONTWAIT)
+        except zmq.Again:
+            return True  # it reads too slowly, and is not helped by more
+        except zmq.ZMQError as exc:
+            if exc.errno != zmq.EHOSTUNREACH:
+                raise
+            return False  # it has closed that connection
+        return True
+
+    def _link(self, name: str, endpoint: Endpoint, now_s: float) -> _Link:
+        link = self._links.get(name)
+        if link is not None and (link.endpoint != endpoint or link.is_mute(now_s)):
+            self._close(name)
+            link = None
+        if link is None:
+            socket = self._context.socket(zmq.DEALER)
+            _configure(socket)
+            socket.curve_publickey = self._key.public.encode()
+            socket.curve_secretkey = self._key.secret.encode()
+            socket.curve_serverkey = endpoint.public_key.encode()
+            socket.connect(endpoint.url)
+            self.poller.register(socket, zmq.POLLIN)
+            link = self._links[name] = _Link(socket, endpoint, now_s, now_s)
+        return link
+
+    def _close(self, name: str) -> None:
+        link = self._links.pop(name)
+        self.poller.unregister(link.socket)
+        link.socket.close(linger=0)
+
+
+def _configure(socket: zmq.Socket[bytes]) -> None:
+    socket.linger = 0
+    socket.setsockopt(zmq.SNDHWM, UNSENT)
+    socket.setsockopt(zmq.IPV6, 1)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_DATAGRAM_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 2000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 4000)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+
+
+def _drain(socket: zmq.Socket[bytes]) -> Iterator[list[zmq.Frame]]:
+    for _ in range(BUDGET):
+        try:
+            yield socket.recv_multipart(zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            return
