@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "up": "ssi.cli.up:up",
     "down": "ssi.cli.down:down",
     "nodes": "ssi.cli.nodes:nodes",
+    "events": "ssi.cli.events:events",
     "ps": "ssi.cli.ps:ps",
     "free": "ssi.cli.free:free",
     "uptime": "ssi.cli.uptime:uptime",

@@ -119,8 +119,9 @@ class Membership:
         told = self.beliefs.follow(event.addresses, now)
         newcomers = [m.name for m in self.beliefs.members.values() if not m.ever_heard]
         self._ring.follow(set(self.beliefs.members))
-        # It is a rumour too: the datagrams that carry it tell the version.
-        self.beliefs.gossip.put(Rumour("", NodeState.ALIVE, event.version))
+        if not self.beliefs.is_observer:
+            # It is a rumour too: the datagrams that carry it tell the version.
+            self.beliefs.gossip.put(Rumour("", NodeState.ALIVE, event.version))
         if is_first:
             self._probe_at_s = self._gossip_at_s = self._reach_out_at_s = now.elapsed_s
             self._sync_at_s = now.elapsed_s + FIRST_SYNC_S

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from ssi.model.node import NodeMetrics, NodeRow
+from ssi.model.node import MeshEvent, NodeMetrics, NodeRow
 from ssi.view.columns import Placed, command_text, memory_percent
 
 JsonValue: TypeAlias = (
@@ -48,11 +48,30 @@ def node_objects(rows: Iterable[NodeRow]) -> list[JsonObject]:
             "age_s": _finite(row.age_s),
             "rtt_ms": row.rtt_ms,
             "clock_offset_ms": row.clock_offset_ms,
+            "clock_error_ms": row.clock_error_ms,
+            "incarnation": row.incarnation,
+            "suspicion_s": row.suspicion_s,
+            "accusers": row.accusers,
             "version": row.version or None,
             "problem": row.problem or None,
             "metrics": _metrics(row.metrics) if row.metrics is not None else None,
         }
         for row in rows
+    ]
+
+
+def event_objects(events: Iterable[MeshEvent]) -> list[JsonObject]:
+    """What happened in the mesh, as ``ssi events --json`` shows it."""
+    return [
+        {
+            "stamp": event.stamp,
+            "at_s": event.at_s,
+            "node": event.node,
+            "event": event.kind,
+            "incarnation": event.incarnation,
+            "by": event.by or None,
+        }
+        for event in events
     ]
 
 

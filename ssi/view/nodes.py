@@ -23,6 +23,7 @@ _COLUMNS: Final = (
     Column(title="VERSION"),
     Column(title="RTT", right=True),
     Column(title="CLOCK", right=True),
+    Column(title="INCARNATION", right=True),
     Column(title="AGE", right=True),
 )
 
@@ -31,10 +32,31 @@ def render_nodes(
     rows: Sequence[NodeRow], *, width_cells: int | None = None, headers: bool = True
 ) -> str:
     """A line for each node, in the order given. What is wrong with one ends its line."""
-    troubled = any(row.problem for row in rows)
-    columns = (*_COLUMNS, Column(title="PROBLEM")) if troubled else _COLUMNS
-    cells = [(*_cells(row), row.problem) if troubled else _cells(row) for row in rows]
+    columns, cells = list(_COLUMNS), [list(_cells(row)) for row in rows]
+    for title, told in (
+        ("SUSPICION", [_suspicion(row) for row in rows]),
+        ("PROBLEM", [row.problem for row in rows]),
+    ):
+        if any(told):
+            columns.append(Column(title=title))
+            for line, text in zip(cells, told, strict=True):
+                line.append(text)
     return render_table(columns, cells, width_cells=width_cells, headers=headers)
+
+
+def _suspicion(row: NodeRow) -> str:
+    """``by 2, dead in 1.9s``: how many missed it, and how long it has to refute."""
+    if row.suspicion_s is None:
+        return ""
+    return f"by {row.accusers}, dead in {age(row.suspicion_s)}"
+
+
+def _clock(row: NodeRow) -> str:
+    """``+0.3ms±0.2ms``: how far its clock is ahead of ours, and how right that is."""
+    if row.clock_offset_ms is None:
+        return NONE
+    offset = milliseconds(row.clock_offset_ms, signed=True)
+    return offset if not row.clock_error_ms else f"{offset}±{milliseconds(row.clock_error_ms)}"
 
 
 def _cells(row: NodeRow) -> tuple[str, ...]:
@@ -45,7 +67,8 @@ def _cells(row: NodeRow) -> tuple[str, ...]:
         *(_metric_cells(row.metrics) if row.metrics is not None else (NONE,) * 7),
         row.version or NONE,
         NONE if row.rtt_ms is None else milliseconds(row.rtt_ms),
-        NONE if row.clock_offset_ms is None else milliseconds(row.clock_offset_ms, signed=True),
+        _clock(row),
+        str(row.incarnation or NONE),
         age(row.age_s),
     )
 

@@ -16,7 +16,7 @@ from ssi.model.errors import FieldValue
 from ssi.protocol import codec
 from ssi.protocol.codec import BadMessage, VersionMismatch
 from ssi.protocol.envelope import MAGIC, MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
-from ssi.protocol.messages import ReplyBody, ReplyMessage, RequestBody, RequestMessage
+from ssi.protocol.messages import GetRoster, ReplyBody, ReplyMessage, RequestBody, RequestMessage
 
 REQUESTS: tuple[type[RequestMessage], ...] = get_args(RequestBody)
 REPLIES: tuple[type[ReplyMessage], ...] = get_args(ReplyBody)
@@ -222,7 +222,7 @@ def test_text_that_is_no_utf8_is_a_bad_message() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 15, 17, 64])
 def test_request_id_has_sixteen_bytes(size: int) -> None:
-    body = codec.encode_request_body(REQUESTS[1]())
+    body = codec.encode_request_body(GetRoster())
     with pytest.raises(BadMessage, match="length"):
         codec.decode_envelope(codec.encode_envelope(Request(b"i" * size, "", "", 1, body)))
 

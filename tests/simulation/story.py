@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -78,25 +79,24 @@ class Story:
             mended_s = max(mended_s, at_s + lasts_s)
             match fault:
                 case "pause":
-                    world.at(at_s, lambda name=name: world.pause(name))  # type: ignore[misc]
-                    world.at(at_s + lasts_s, lambda name=name: world.resume(name))  # type: ignore[misc]
+                    world.at(at_s, partial(world.pause, name))
+                    world.at(at_s + lasts_s, partial(world.resume, name))
                 case "restart":
-                    world.at(at_s, lambda name=name: world.kill(name))  # type: ignore[misc]
-                    world.at(at_s + lasts_s, lambda name=name: _boot(world, name))  # type: ignore[misc]
+                    world.at(at_s, partial(world.kill, name))
+                    world.at(at_s + lasts_s, partial(_boot, world, name))
                 case "kill":
-                    world.at(at_s, lambda name=name: world.kill(name))  # type: ignore[misc]
+                    world.at(at_s, partial(world.kill, name))
                 case "leave":
-                    world.at(at_s, lambda name=name: world.leave(name))  # type: ignore[misc]
+                    world.at(at_s, partial(world.leave, name))
                 case "join":
                     new = f"x{len(self.told)}"
-                    world.at(at_s, lambda new=new: _join(world, new))  # type: ignore[misc]
+                    world.at(at_s, partial(_join, world, new))
                 case "cut":
                     other = plot.choice(names)
-                    cut = (name, other)
-                    world.at(at_s, lambda cut=cut: world.network.cuts.add(cut))  # type: ignore[misc]
+                    world.at(at_s, partial(world.network.cuts.add, (name, other)))
                 case "partition":
                     side = {each: plot.randint(0, 1) for each in names}
-                    world.at(at_s, lambda side=side: world.network.side.update(side))  # type: ignore[misc]
+                    world.at(at_s, partial(world.network.side.update, side))
             if fault in {"kill", "leave", "restart", "pause"}:
                 doomed.add(name)
         return mended_s

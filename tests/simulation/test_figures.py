@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import mean, quantiles
 
 import pytest
@@ -43,7 +44,7 @@ def test_two_of_eight_that_pause_at_random_are_never_believed_dead() -> None:
         for name in world.random.sample(EIGHT, 2):
             world.pause(name)
             lasts_s = world.random.uniform(0.5, 3.0)
-            world.at(world.now_s + lasts_s, lambda name=name: world.resume(name))  # type: ignore[misc]
+            world.at(world.now_s + lasts_s, partial(world.resume, name))
         world.run(world.now_s + world.random.uniform(3.2, 5.0))
     assert [s for s in world.sightings if s.after is NodeState.DEAD] == []
 

@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -264,9 +265,9 @@ class World:
                 if receiver is None:
                     return
                 event = Received(source=host.name, datagram=datagram)
+                life = receiver.lives
                 for delay_s in self.network.delays_s(host.name, to):
-                    life = receiver.lives
-                    self.at(self.now_s + delay_s, lambda life=life: self._arrive(to, life, event))
+                    self.at(self.now_s + delay_s, partial(self._arrive, to, life, event))
             case FetchRoster(source=source):
                 self.at(self.now_s + 0.02, lambda: self._fetch(host, source))
             case Changed(name=name, after=after, incarnation=incarnation):

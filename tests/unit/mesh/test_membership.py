@@ -1,149 +1,323 @@
-"""Membership told as stories: who was heard when, and what is believed of whom."""
+"""Membership told as stories: what one member hears, and what it then does."""
 
 from __future__ import annotations
 
-import pytest
+from random import Random
+from typing import TypeVar
 
-from ssi.mesh.membership import (
+from ssi.mesh.event import (
     Changed,
-    Heard,
+    Event,
+    FetchRoster,
     Instruction,
-    MemberAdded,
-    MemberRemoved,
-    Membership,
-    Probe,
+    Leave,
+    Moved,
+    Now,
+    Received,
+    RosterInstalled,
+    Send,
     Tick,
-    state_of_silence,
 )
-from ssi.mesh.settings import Settings
+from ssi.mesh.membership import Membership
+from ssi.mesh.settings import LAN, Settings
 from ssi.model.node import NodeState
+from ssi.protocol.pulse import (
+    Ack,
+    AnyDatagram,
+    Gossip,
+    IndirectProbe,
+    Nack,
+    Probe,
+    Rumour,
+    Sync,
+)
 
-SETTINGS = Settings(probe_interval_s=1.0, suspect_after_s=2.3, dead_after_s=4.2)
+WALL_MS = 1_700_000_000_000
+BORN = 1000
 
-
-def observer(*names: str) -> Membership:
-    made = Membership(SETTINGS)
-    for name in names:
-        made.handle(MemberAdded(name=name), 0.0)
-    return made
-
-
-def tick_to(mesh: Membership, begin_s: float, end_s: float) -> list[tuple[float, Instruction]]:
-    told = []
-    for quarter in range(round(begin_s * 4), round(end_s * 4) + 1):
-        now_s = quarter / 4
-        told += [(now_s, instruction) for instruction in mesh.handle(Tick(), now_s)]
-    return told
+DatagramT = TypeVar("DatagramT", bound=AnyDatagram)
 
 
-def changes(told: list[tuple[float, Instruction]]) -> list[tuple[float, str]]:
-    return [(now_s, i.after) for now_s, i in told if isinstance(i, Changed)]
+class Story:
+    """One member, n1, whose clock and mail are in the hands of the test."""
+
+    def __init__(
+        self,
+        *others: str,
+        name: str = "n1",
+        settings: Settings = LAN,
+        answering: tuple[str, ...] = (),
+    ) -> None:
+        self.machine = Membership(name, BORN if name else 0, Random(7), settings)
+        self.now_s = 0.0
+        self.told: list[Instruction] = []
+        addresses = {each: f"10.0.0.{each[1:]}" for each in ("n1", *others)}
+        for instruction in self.feed(RosterInstalled(version=1, addresses=addresses)):
+            if isinstance(instruction, Send) and instruction.to in answering:
+                self.answer(instruction)
+
+    def feed(self, event: Event) -> list[Instruction]:
+        now = Now(self.now_s, WALL_MS + int(self.now_s * 1000))
+        told = self.machine.handle(event, now)
+        self.told += told
+        self.machine.due_s()
+        return told
+
+    def hear(self, source: str, datagram: AnyDatagram) -> list[Instruction]:
+        return self.feed(Received(source=source, datagram=datagram))
+
+    def wait(self, until_s: float, *answering: str) -> list[Instruction]:
+        """Time passes, each tick at its time; the named members answer probes at once."""
+        begun = len(self.told)
+        while (due_s := self.machine.due_s()) <= until_s:
+            self.now_s = max(self.now_s, due_s)
+            for instruction in self.feed(Tick()):
+                if isinstance(instruction, Send) and instruction.to in answering:
+                    self.answer(instruction)
+        self.now_s = until_s
+        return self.told[begun:]
+
+    def answer(self, send: Send) -> None:
+        if isinstance(send.datagram, Probe):
+            self.hear(send.to, Ack(incarnation=BORN, sequence=send.datagram.sequence))
+        elif isinstance(send.datagram, IndirectProbe):
+            self.hear(send.to, Nack(incarnation=BORN, sequence=send.datagram.sequence))
+
+    def state(self, name: str) -> NodeState:
+        return self.machine.beliefs.members[name].state
+
+    @property
+    def score(self) -> int:
+        return self.machine.beliefs.awareness.score
 
 
-def test_new_member_is_probed_at_once_and_every_interval() -> None:
-    told = tick_to(observer("n2"), 0.0, 2.0)
-    assert [now_s for now_s, i in told if i == Probe(name="n2")] == [0.0, 1.0, 2.0]
-
-
-def test_silent_member_becomes_suspect_and_then_dead_once_each() -> None:
-    told = tick_to(observer("n2"), 0.0, 10.0)
-    assert changes(told) == [(2.5, NodeState.SUSPECT), (4.25, NodeState.DEAD)]
-
-
-def test_death_is_known_within_five_seconds_of_the_last_word() -> None:
-    mesh = observer("n2")
-    tick_to(mesh, 0.0, 3.0)
-    mesh.handle(Heard(name="n2", incarnation=1), 3.0)
-    (_suspect, (dead_s, state)) = changes(tick_to(mesh, 3.25, 10.0))
-    assert state is NodeState.DEAD
-    assert dead_s - 3.0 < 5.0
-
-
-def test_member_that_pauses_for_three_seconds_is_not_given_up() -> None:
-    mesh = observer("n2")
-    mesh.handle(Heard(name="n2", incarnation=1), 0.0)
-    told = tick_to(mesh, 0.25, 3.0)
-    assert changes(told) == [(2.5, NodeState.SUSPECT)]
-    back = mesh.handle(Heard(name="n2", incarnation=1), 3.1)
-    assert back == [
-        Changed(name="n2", before=NodeState.SUSPECT, after=NodeState.ALIVE, silent_s=0.0)
+def sent(told: list[Instruction], kind: type[DatagramT]) -> list[tuple[str, DatagramT]]:
+    return [
+        (i.to, i.datagram) for i in told if isinstance(i, Send) and isinstance(i.datagram, kind)
     ]
 
 
-def test_dead_member_is_still_probed_and_comes_back_when_heard() -> None:
-    mesh = observer("n2")
-    told = tick_to(mesh, 0.0, 20.0)
-    assert sum(isinstance(i, Probe) for _now_s, i in told) == 21
-    assert changes(told)[-1] == (4.25, NodeState.DEAD)
-    mesh.handle(Heard(name="n2", incarnation=9), 20.5)
-    assert mesh.members["n2"].state is NodeState.ALIVE
+def changes(told: list[Instruction], name: str) -> list[NodeState]:
+    return [i.after for i in told if isinstance(i, Changed) and i.name == name]
+
+
+def suspicion_of(name: str, by: str, incarnation: int = BORN) -> Gossip:
+    rumour = Rumour(name, NodeState.SUSPECT, incarnation, by, at=1)
+    return Gossip(incarnation=BORN, rumours=(rumour,))
+
+
+def test_all_members_of_a_small_mesh_are_probed_at_once_and_then_each_period() -> None:
+    story = Story("n2", "n3", "n4")
+    assert sorted(to for to, _ in sent(story.told, Probe)) == ["n2", "n3", "n4"]
+    story = Story("n2", "n3", "n4", answering=("n2", "n3", "n4"))
+    told = story.wait(10.0, "n2", "n3", "n4")
+    probes = [to for to, _ in sent(told, Probe)]
+    assert all(9 <= probes.count(name) <= 15 for name in ("n2", "n3", "n4"))
+
+
+def test_one_member_of_a_large_mesh_is_probed_each_period() -> None:
+    story = Story("n2", "n3", "n4", settings=Settings(full_probing_up_to=0))
+    told = story.wait(9.5, "n2", "n3", "n4")
+    assert len(sent(told, Probe)) == 10
+    first_round = [to for to, _ in sent(told, Probe)[:3]]
+    assert sorted(first_round) == ["n2", "n3", "n4"]
+
+
+def test_silent_member_is_tried_through_others_then_suspect_then_dead() -> None:
+    story = Story("n2", "n3", "n4", "n5")
+    told = story.wait(10.0, "n3", "n4", "n5")
+    asked = {to for to, request in sent(told, IndirectProbe) if request.target == "n2"}
+    assert asked == {"n3", "n4", "n5"}
+    assert changes(told, "n2")[0] is NodeState.SUSPECT
+    assert story.state("n2") is NodeState.SUSPECT  # nobody else confirms it
+    story.hear("n3", suspicion_of("n2", "n3", 0))
+    story.hear("n4", suspicion_of("n2", "n4", 0))
+    assert changes(story.wait(10.1, "n3", "n4", "n5"), "n2") == [NodeState.DEAD]
+
+
+def test_silent_member_of_three_is_dead_within_five_seconds() -> None:
+    story = Story("n2", "n3")
+    told = story.wait(5.0, "n3")
+    assert changes(told, "n2") == [NodeState.SUSPECT, NodeState.DEAD]
+
+
+def test_ack_through_a_helper_is_as_good_as_a_direct_one() -> None:
+    story = Story("n2", "n3", settings=Settings(full_probing_up_to=0, reach_out_interval_s=99))
+    while not (requests := sent(story.wait(story.now_s + 0.1, "n3"), IndirectProbe)):
+        assert story.now_s < 5
+    helper, request = requests[0]
+    story.hear(helper, Ack(incarnation=BORN, sequence=request.sequence))
+    assert changes(story.wait(story.now_s + 0.6, "n3"), "n2") == []
+
+
+def test_helper_probes_for_another_and_passes_the_ack_on() -> None:
+    story = Story("n2", "n3")
+    told = story.hear("n2", IndirectProbe(incarnation=BORN, sequence=77, target="n3"))
+    ((to, probe),) = sent(told, Probe)
+    assert to == "n3"
+    told = story.hear("n3", Ack(incarnation=BORN, sequence=probe.sequence))
+    assert [(to, ack.sequence) for to, ack in sent(told, Ack)] == [("n2", 77)]
+
+
+def test_helper_says_that_it_lives_where_the_target_is_silent() -> None:
+    story = Story("n2", "n3")
+    story.hear("n2", IndirectProbe(incarnation=BORN, sequence=77, target="n3"))
+    told = story.wait(LAN.nack_after_s + 0.01, "n2")
+    assert [(to, nack.sequence) for to, nack in sent(told, Nack)] == [("n2", 77)]
+
+
+def test_member_whose_helpers_are_silent_too_doubts_itself() -> None:
+    story = Story("n2", "n3", "n4", "n5")
+    story.wait(2.0)
+    assert story.score > 0
+    paced = Story("n2", "n3", "n4", "n5", answering=("n3", "n4", "n5"))
+    paced.wait(2.0, "n3", "n4", "n5")
+    assert paced.score == 0
+
+
+def test_suspect_refutes_with_higher_incarnation() -> None:
+    story = Story("n2", "n3")
+    told = story.hear("n2", suspicion_of("n1", "n2"))
+    assert story.machine.beliefs.me.incarnation == BORN + 1
+    told += story.wait(0.3, "n2", "n3")
+    refutations = [r for _, g in sent(told, Gossip) for r in g.rumours if r.name == "n1"]
+    assert refutations[0].state is NodeState.ALIVE
+    assert refutations[0].incarnation == BORN + 1
+    assert refutations[0].by == "n1"
+
+
+def test_old_accusation_is_not_refuted_again() -> None:
+    story = Story("n2")
+    story.hear("n2", suspicion_of("n1", "n2"))
+    story.hear("n2", suspicion_of("n1", "n2"))
+    assert story.machine.beliefs.me.incarnation == BORN + 1
+
+
+def test_probe_of_a_suspect_tells_it_so_before_all_else() -> None:
+    story = Story("n2", "n3")
+    story.hear("n3", suspicion_of("n2", "n3"))
+    told = story.wait(2.0, "n3")
+    first = [probe.rumours[0] for to, probe in sent(told, Probe) if to == "n2"]
+    assert first
+    assert all((r.name, r.state) == ("n2", NodeState.SUSPECT) for r in first)
+
+
+def test_dead_member_that_talks_is_told_and_comes_back_by_refuting() -> None:
+    story = Story("n2", "n3")
+    story.wait(6.0, "n3")
+    assert story.state("n2") is NodeState.DEAD
+    told = story.hear("n2", Gossip(incarnation=0))
+    assert sent(told, Gossip)[0][1].rumours[0].state is NodeState.DEAD
+    told = story.hear("n2", Gossip(incarnation=BORN))
+    assert changes(told, "n2") == [NodeState.ALIVE]
+
+
+def test_dead_member_is_probed_now_and_then() -> None:
+    story = Story("n2", "n3", answering=("n3",))
+    story.wait(6.0, "n3")
+    probes = [to for to, _ in sent(story.wait(16.0, "n3"), Probe) if to == "n2"]
+    assert 9 <= len(probes) <= 11
 
 
 def test_word_of_an_older_incarnation_revives_nobody() -> None:
-    mesh = observer("n2")
-    mesh.handle(Heard(name="n2", incarnation=5), 0.0)
-    tick_to(mesh, 0.25, 6.0)
-    assert mesh.handle(Heard(name="n2", incarnation=4), 6.1) == []
-    assert mesh.members["n2"].state is NodeState.DEAD
-    assert mesh.members["n2"].incarnation == 5
+    story = Story("n2", "n3")
+    story.hear("n2", Gossip(incarnation=BORN))
+    dead = Rumour("n2", NodeState.DEAD, BORN, "n3", at=1)
+    story.hear("n3", Gossip(incarnation=BORN, rumours=(dead,)))
+    story.hear("n2", Gossip(incarnation=BORN - 1))
+    assert story.state("n2") is NodeState.DEAD
+    assert story.machine.beliefs.members["n2"].incarnation == BORN
+
+
+def test_member_that_was_paused_accuses_nobody_when_it_wakes() -> None:
+    story = Story("n2", "n3")
+    story.wait(3.0, "n2", "n3")
+    story.wait(story.machine.due_s())  # probes that nobody has answered yet
+    story.now_s += 20.0
+    told = story.feed(Tick())
+    assert changes(told, "n2") == changes(told, "n3") == []
+    assert story.score == 1
 
 
 def test_stranger_is_not_taken_in_by_being_heard() -> None:
-    mesh = observer("n2")
-    assert mesh.handle(Heard(name="n9", incarnation=1), 1.0) == []
-    assert set(mesh.members) == {"n2"}
+    story = Story("n2")
+    told = story.hear("n9", Probe(incarnation=BORN, sequence=1))
+    assert set(story.machine.beliefs.members) == {"n2"}
+    assert [to for to, _ in sent(told, Ack)] == ["n9"]
 
 
-def test_removed_member_is_neither_probed_nor_judged() -> None:
-    mesh = observer("n2", "n3")
-    mesh.handle(MemberRemoved(name="n2"), 0.5)
-    mesh.handle(MemberRemoved(name="n2"), 0.5)
-    told = tick_to(mesh, 1.0, 6.0)
-    assert {i.name for _now_s, i in told} == {"n3"}
+def test_observer_has_no_word_in_who_is_alive() -> None:
+    story = Story("n2")
+    rumour = Rumour("n2", NodeState.DEAD, BORN + 5, "n1", at=1)
+    story.hear("?key", Probe(incarnation=0, sequence=1, rumours=(rumour,)))
+    assert story.state("n2") is NodeState.ALIVE
 
 
-def test_member_that_is_added_again_keeps_what_is_known_of_it() -> None:
-    mesh = observer("n2")
-    mesh.handle(Heard(name="n2", incarnation=7), 1.0)
-    mesh.handle(MemberAdded(name="n2"), 3.0)
-    assert (mesh.members["n2"].incarnation, mesh.members["n2"].heard_at_s) == (7, 1.0)
+def test_observer_looks_on_and_says_nothing() -> None:
+    story = Story("n2", "n3", name="")
+    told = story.told + story.wait(20.0, "n3")
+    assert story.state("n2") is NodeState.DEAD
+    datagrams = [i.datagram for i in told if isinstance(i, Send)]
+    assert {d.incarnation for d in datagrams} == {0}
+    assert not [d for d in datagrams if d.rumours or isinstance(d, Gossip)]
+    story.hear("n2", Ack(incarnation=BORN, sequence=0))
+    assert story.state("n2") is NodeState.ALIVE
 
 
-def test_member_that_never_spoke_is_known_as_such() -> None:
-    mesh = observer("n2")
-    assert not mesh.members["n2"].ever_heard
-    mesh.handle(Heard(name="n2", incarnation=0), 1.0)
-    assert mesh.members["n2"].ever_heard
+def test_newer_roster_is_fetched_once_from_whoever_has_it() -> None:
+    story = Story("n2", "n3")
+    assert story.hear("n2", Gossip(incarnation=BORN, roster_version=2))[-1:] == [
+        FetchRoster(source="n2")
+    ]
+    assert story.hear("n3", Gossip(incarnation=BORN, roster_version=2)) == []
 
 
-@pytest.mark.parametrize(
-    ("silent_s", "state"),
-    [
-        (-1.0, NodeState.ALIVE),
-        (0.0, NodeState.ALIVE),
-        (2.299, NodeState.ALIVE),
-        (2.3, NodeState.SUSPECT),
-        (4.199, NodeState.SUSPECT),
-        (4.2, NodeState.DEAD),
-        (float("inf"), NodeState.DEAD),
-    ],
-)
-def test_silence_means_what_the_settings_say(silent_s: float, state: NodeState) -> None:
-    assert state_of_silence(silent_s, SETTINGS) is state
+def test_member_that_the_roster_no_longer_names_is_forgotten() -> None:
+    story = Story("n2", "n3")
+    story.feed(RosterInstalled(version=2, addresses={"n1": "10.0.0.1", "n3": "10.0.0.3"}))
+    assert {to for to, _ in sent(story.wait(5.0, "n3"), Probe)} == {"n3"}
 
 
-@pytest.mark.parametrize(
-    "times", [(0.0, 2.0, 3.0), (1.0, 1.0, 3.0), (1.0, 3.0, 3.0), (-1.0, 2.0, 3.0)]
-)
-def test_settings_out_of_order_are_a_bug(times: tuple[float, float, float]) -> None:
-    probe_s, suspect_s, dead_s = times
-    with pytest.raises(AssertionError):
-        Settings(probe_interval_s=probe_s, suspect_after_s=suspect_s, dead_after_s=dead_s)
+def test_member_that_moved_is_found_at_its_new_address() -> None:
+    story = Story("n2")
+    moved = Rumour("n2", NodeState.ALIVE, BORN, "", at=5, address="10.9.9.9")
+    told = story.hear("n2", Gossip(incarnation=BORN, rumours=(moved,)))
+    assert Moved(name="n2", address="10.9.9.9") in told
 
 
-def test_settings_show_a_death_within_five_seconds() -> None:
-    assert Settings().dead_after_s + Settings().probe_interval_s / 4 < 5.0
+def test_member_that_leaves_tells_all_and_says_no_more() -> None:
+    story = Story("n2", "n3")
+    told = story.feed(Leave())
+    farewells = sent(told, Gossip)
+    assert sorted(to for to, _ in farewells) == ["n2", "n3"]
+    assert {g.rumours[0].state for _, g in farewells} == {NodeState.LEFT}
+    assert story.hear("n2", Probe(incarnation=BORN, sequence=1)) == []
+
+
+def test_different_views_are_compared_and_equal_ones_cost_nothing() -> None:
+    story = Story("n2", "n3")
+    digest = story.machine.beliefs.digest()
+    assert story.hear("n2", Sync(incarnation=0, digest=digest)) == []
+    ((to, answer),) = sent(story.hear("n2", Sync(incarnation=0, digest=digest + 1)), Sync)
+    assert to == "n2"
+    assert {r.name for r in answer.rumours} == {"n1", "n2", "n3"}
+    # Two whole views cross the wire at most.
+    theirs = Sync(incarnation=0, digest=1, rumours=(Rumour("n2", NodeState.ALIVE, 5, at=9),))
+    ((_, last),) = sent(story.hear("n2", theirs), Sync)
+    assert not last.answer
+    assert sent(story.hear("n2", last), Sync) == []
+
+
+def test_round_trip_and_clock_offset_are_measured_by_direct_acks() -> None:
+    story = Story("n2")
+    (_, probe) = sent(story.told, Probe)[0]
+    story.now_s = 0.010
+    story.hear("n2", Ack(incarnation=BORN, sequence=probe.sequence, wall_ms=WALL_MS + 2005.0))
+    member = story.machine.beliefs.members["n2"]
+    assert member.rtt_s == 0.010
+    assert member.clock_offset_s is not None
+    assert abs(member.clock_offset_s - 2.0) < 1e-6
 
 
 def test_repr_tells_what_is_believed() -> None:
-    assert repr(observer("n2", "n3")) == "Membership(n2=alive n3=alive)"
+    assert repr(Story("n2", "n3").machine) == "Membership(n1: n2=alive n3=alive)"

@@ -23,12 +23,12 @@ from ssi.protocol.messages import (
     GetOwnership,
     GetRoster,
     InstallRoster,
+    ListEvents,
     ListJobs,
     ListNodes,
     ListProcesses,
     Locate,
     MigrateJob,
-    Ping,
     PrepareMigration,
     PutPieces,
     ReadStream,
@@ -48,11 +48,11 @@ from ssi.transport.keys import KeyPair
 from tests.unit.nodeagent.asking import dispatcher, error_in, least_of, request_of, run
 
 AUDIENCES: dict[type[RequestMessage], Audience] = {
-    Ping: Audience.ANYONE,
     GetRoster: Audience.ANYONE,
     InstallRoster: Audience.ROOT,
     AllowClient: Audience.ANYONE,  # for the asker's own user only
     ListNodes: Audience.ANYONE,
+    ListEvents: Audience.ANYONE,
     ListProcesses: Audience.ANYONE,  # command lines of others are left out
     ListJobs: Audience.ANYONE,  # the asker's own, all for root
     Locate: Audience.ANYONE,
@@ -72,6 +72,8 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     AbandonMigration: Audience.NODE,
     GetOwnership: Audience.NODE,
 }
+
+NO_KEY = KeyPair(public="", secret="")
 
 CALLERS = {
     "root": Caller(user="root"),
@@ -95,13 +97,15 @@ async def node(directory: Path) -> AsyncIterator[Dispatcher]:
         made.mkdir(parents=True, exist_ok=True)
     register = Register("n1", places.roster, places.clients)
     with zmq.Context() as context:
-        peers = Peers(context, "n1", KeyPair(public="", secret=""))
+        peers = Peers(context, "n1", NO_KEY)
         async with dispatcher("n1") as d:
             services = NodeServices("n1", places, register, peers, d._tasks)
             services.register_handlers(d)
-            identity = Identity(node="n1", incarnation=1, version="1")
-            MeshService(identity, register, peers, None, d._tasks).register_handlers(d)
+            identity = Identity(node="n1", incarnation=1, version="1", key=NO_KEY)
+            mesh = MeshService(identity, register, peers, None, d._tasks)
+            mesh.register_handlers(d)
             yield d
+            mesh.heart.stop(leaves=False)
 
 
 def test_node_serves_every_kind_of_request_for_the_audience_in_the_table(tmp_path: Path) -> None:
@@ -132,11 +136,13 @@ def test_client_mode_agent_serves_no_jobs(tmp_path: Path, kind: type[RequestMess
     async def test() -> None:
         register = Register("", tmp_path / "cluster", None)
         with zmq.Context() as context:
-            peers = Peers(context, "", KeyPair(public="", secret=""))
+            peers = Peers(context, "", NO_KEY)
             async with dispatcher("this machine") as d:
-                identity = Identity(node="", incarnation=1, version="1")
-                MeshService(identity, register, peers, None, d._tasks).register_handlers(d)
+                identity = Identity(node="", incarnation=1, version="1", key=NO_KEY)
+                mesh = MeshService(identity, register, peers, None, d._tasks)
+                mesh.register_handlers(d)
                 error = error_in(await d.answer(request_of(least_of(kind)), CALLERS["root"]))
                 assert error.word == "not-served"
+                mesh.heart.stop(leaves=False)
 
     run(test())

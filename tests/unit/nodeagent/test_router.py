@@ -16,7 +16,7 @@ from nodeagent.router import MAX_DEADLINE_S, Router
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.codec import BadMessage, encode_reply_body
 from ssi.protocol.envelope import Reply, Request
-from ssi.protocol.messages import Done, ListNodes, Ping, ReadStream, RequestMessage, ResumeJob
+from ssi.protocol.messages import Done, ListNodes, ReadStream, RequestMessage, ResumeJob
 from ssi.protocol.refusals import LinkDown, NodeDown, NotPermitted
 from ssi.transport.door import DoorUser
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
@@ -78,7 +78,6 @@ class Agent:
 
         async with dispatcher(self.node) as d:
             d.serve(ListNodes, take)
-            d.serve(Ping, take)
             d.serve(ResumeJob, take, Audience.NODE)
             yield Router(self.node, d, self.register, self.peers, self.silent.get)
 
@@ -226,18 +225,6 @@ def test_agent_without_root_may_not_deal_in_images(agent: Agent) -> None:
 
     run(test())
     assert agent.callers == []
-
-
-def test_ping_that_a_person_typed_is_not_the_word_of_the_node(agent: Agent) -> None:
-    """Its incarnation would have made the node look dead to the others."""
-    ping = Ping(node="n2", incarnation=2**62, roster_version=0, sent_at_s=0.0)
-
-    async def test() -> None:
-        async with agent.routing() as router:
-            await router.from_mesh(request_of(ping, caller="ada"), NODE_2)
-
-    run(test())
-    assert [caller.node for caller in agent.callers] == [""]
 
 
 @pytest.mark.parametrize("claimed", ["", "ada"])

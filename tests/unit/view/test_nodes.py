@@ -17,9 +17,9 @@ def lines(table: str) -> list[str]:
 
 
 def test_node_shows_what_it_has_and_how_old_that_is() -> None:
-    assert lines(render_nodes([node()])) == [
-        "NAME STATE ADDRESS CORES LOAD MEM SWAP DISK GPU JOBS VERSION RTT CLOCK AGE",
-        "n1 alive 10.99.0.11 4 1.50 2.0G/8.0G 1.0G/2.0G 60G/100G - 2 0.1.0 0.42ms -1.5ms 0.3s",
+    assert lines(render_nodes([node(clock_error_ms=0.21, incarnation=7)])) == [
+        "NAME STATE ADDRESS CORES LOAD MEM SWAP DISK GPU JOBS VERSION RTT CLOCK INCARNATION AGE",
+        "n1 alive 10.99.0.11 4 1.50 2.0G/8.0G 1.0G/2.0G 60G/100G - 2 0.1.0 0.42ms -1.5ms±0.21ms 7 0.3s",
     ]
 
 
@@ -36,7 +36,15 @@ def test_node_that_is_dead_says_so_with_its_age_and_its_problem() -> None:
     )
     header, _, line = lines(render_nodes([node(), dead]))
     assert header.endswith(" PROBLEM")
-    assert line == ("n3 dead 10.99.0.11 - - - - - - - - - - never connection\\x1b[0m refused")
+    assert line == ("n3 dead 10.99.0.11 - - - - - - - - - - - never connection\\x1b[0m refused")
+
+
+def test_suspect_shows_how_many_missed_it_and_how_long_it_has() -> None:
+    suspect = node(name="n3", state=NodeState.SUSPECT, suspicion_s=1.9, accusers=2)
+    header, well, missed = lines(render_nodes([node(), suspect]))
+    assert header.endswith(" AGE SUSPICION")
+    assert well.endswith(" 0.3s")
+    assert missed.endswith(" 0.3s by 2, dead in 1.9s")
 
 
 @pytest.mark.parametrize(
