@@ -22,6 +22,7 @@ from nodeagent.shim.lease import GRACE_S, Lease
 from nodeagent.shim.messages import Account, Start
 from nodeagent.shim.stage import Stage, Step, next_stage
 from nodeagent.shim.stdio import Stdio
+from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.checkpoint import ShimFailed, WrongStage
 from ssi.model.errors import SsiError
@@ -164,7 +165,14 @@ class Job:
         """Nothing of it is left here, so the shim is as good as new."""
         self.stdio.close()
         self.stdio = Stdio()
+        self.release_terminal()
         self.root, self.exit_status = 0, None
+
+    def release_terminal(self) -> None:
+        """The job holds its terminal no more."""
+        if self.terminal is not None:
+            self.terminal.release()
+            self.terminal = None
 
     def _launch(self, request: Start) -> Launch:
         ends = self.stdio.job_ends
@@ -186,7 +194,7 @@ class Job:
         elif request.terminal is not None:
             self.terminal_size = request.terminal
             self.terminal = ControllingTerminal(request.terminal, request.account)
-            self.stdio = stdio.of_terminal(self.loop, self.terminal)
+            self.stdio = stdio.of_terminal(self.loop, self.terminal, Stream(), Stream())
         else:
             self.stdio = stdio.pipes(self.loop)
 
@@ -212,8 +220,7 @@ class Job:
 
     def _end(self) -> None:
         self.take(Step.EXIT)
-        if self.terminal is not None:
-            self.terminal.release()
+        self.release_terminal()
         told = {"exit_status": self.exit_status, "ended_ms": int(time.time() * 1000)}
         try:
             path = self.directory / "exit.json"

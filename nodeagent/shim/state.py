@@ -16,7 +16,7 @@ from nodeagent.shim.messages import Account
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName, Terminal
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -38,6 +38,22 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     note: bytes = b""
 
 
+class SavedTerminal(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What CRIU does not keep of the terminal of a dumped job.
+
+    Attributes:
+        foreground: The process group that the keyboard talks to; 0 for none.
+        taken: What was typed and not read, as the line discipline held it; a 0 is an end of file
+            where the terminal reads by lines.
+        held: ``^S`` was pressed.
+    """
+
+    size: Terminal
+    foreground: int
+    taken: bytes
+    held: bool
+
+
 class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A dumped job.
 
@@ -52,7 +68,7 @@ class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_pid: int
     account: Account
     streams: tuple[SavedStream, ...]
-    terminal: Terminal | None
+    terminal: SavedTerminal | None
     logs: str
     log_limit_bytes: int
     lease_s: float

@@ -30,7 +30,7 @@ class Stdio:
     Attributes:
         inlet: None where the job reads /dev/null.
         job_ends: The job's ends by stream, until :meth:`close_job_ends`.
-        inodes: Of the pipes, as /proc and CRIU call them.
+        inodes: Of the pipes, as /proc and CRIU call them; a terminal has none.
     """
 
     inlet: Inlet | None = None
@@ -105,8 +105,8 @@ class Stdio:
     ) -> SavedStream:
         return SavedStream(
             name=name,
-            inode=0 if gone else self.inodes[name],
-            capacity_bytes=self.capacities[name],
+            inode=0 if gone else self.inodes.get(name, 0),
+            capacity_bytes=self.capacities.get(name, 0),
             start=start,
             ended=ended,
             note=note,
@@ -131,14 +131,26 @@ def logged(loop: Loop, logs: Path, limit_bytes: int) -> Stdio:
     return stdio
 
 
-def of_terminal(loop: Loop, terminal: ControllingTerminal) -> Stdio:
+def of_terminal(loop: Loop, terminal: ControllingTerminal, typed: Stream, shown: Stream) -> Stdio:
     """A terminal: one stream in, one out."""
     stdio = Stdio()
     slave = os.dup(terminal.slave)
     stdio.job_ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-    stdio.inlet = Inlet(loop, os.dup(terminal.master), Stream(), terminal=True)
-    stdio.outlets["stdout"] = Outlet(loop, terminal.master, MemorySink(Stream()))
+    stdio.inlet = Inlet(loop, os.dup(terminal.master), typed, terminal=True)
+    stdio.outlets["stdout"] = Outlet(loop, terminal.master, MemorySink(shown))
     return stdio
+
+
+def restored_terminal(
+    loop: Loop, saved: Iterable[SavedStream], images: Path, terminal: ControllingTerminal
+) -> Stdio:
+    """The streams of a job that comes from images, at a new terminal.
+
+    Raises:
+        RestoreFailed: The bytes of a stream are missing.
+    """
+    streams = {stream.name: _stream_of(stream, _content_of(stream, images)) for stream in saved}
+    return of_terminal(loop, terminal, streams["stdin"], streams["stdout"])
 
 
 def restored(
@@ -151,11 +163,7 @@ def restored(
     """
     stdio = Stdio()
     for stream in saved:
-        try:
-            content = stream_file(images, stream.name).read_bytes()
-        except OSError as exc:
-            reason = f"the bytes of its {stream.name} are missing: {exc.strerror}"
-            raise RestoreFailed(reason=reason) from exc
+        content = _content_of(stream, images)
         ours = _new_pipe(stdio, stream.name)
         if stream.name == "stdin":
             stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
@@ -165,6 +173,14 @@ def restored(
             )
         _match(stdio, stream)
     return stdio
+
+
+def _content_of(saved: SavedStream, images: Path) -> bytes:
+    try:
+        return stream_file(images, saved.name).read_bytes()
+    except OSError as exc:
+        reason = f"the bytes of its {saved.name} are missing: {exc.strerror}"
+        raise RestoreFailed(reason=reason) from exc
 
 
 def _stream_of(saved: SavedStream, content: bytes) -> Stream:
