@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
+import os
+import select
+import struct
+import subprocess
+import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 
 import pytest
 
@@ -13,6 +22,8 @@ from ssi.lab import Lab
 from ssi.model.job import Terminal
 from tests.hosts.pair import Pair, pair_on
 from tests.hosts.shim_client import ENVIRONMENT, ROOT, ShimClient
+from tests.hosts.system import Ssi, eventually
+from tests.hosts.test_migration import running
 from tests.hosts.test_shim_migration import ADA
 
 SIZE = Terminal(rows=24, columns=80)
@@ -306,3 +317,110 @@ def test_committed_shell_comes_back_from_its_images_at_home(user: Typist) -> Non
     assert user.run("stty size; tty", b"$ ") == b"24 80\r\n/dev/pts/0\r\n$ "
     user.move(2)
     assert user.run("echo here", b"$ ") == b"here\r\n$ "
+
+
+def test_keys_reach_a_shells_child_once_while_it_goes_round_three_nodes(ssi: Ssi) -> None:
+    with screen_of(ssi, "n1", "bash", "--norc", "-i") as screen:
+        gpid = running(ssi, "bash")
+        screen.type(b"stty sane; python3 -c 'import base64, sys; ")
+        screen.type(b"exec(base64.b64decode(sys.argv[1]))' ")
+        screen.type(base64.b64encode(RAW.encode()) + b"; stty sane\r")
+        screen.see(b"raw")
+        typist = Thread(target=type_numbers, args=(screen, 600))
+        typist.start()
+        for destination in ("n2", "n3", "n1", "n3"):
+            ssi.ok("migrate", gpid, destination)
+        typist.join(60)
+        screen.type(b"q")
+        expected = b"".join(b"<%c>" % key for number in range(600) for key in b"%05d" % number)
+        assert screen.see(expected[-15:]) == expected
+        screen.resize(40, 100)
+        eventually(lambda: screen.answer(b"stty size") == b"40 100", within_s=10, what="its size")
+        screen.type(b"sleep 1000\r")
+        time.sleep(0.5)
+        ssi.ok("migrate", gpid, "n2")
+        screen.type(b"\x03")
+        assert screen.answer(b"echo $?") == b"130"
+        screen.type(b"exit 3\r")
+        assert screen.client.wait(20) == 3
+
+
+def test_vim_in_insert_mode_goes_along_with_its_text(ssi: Ssi) -> None:
+    for host in ssi.lab.hosts:
+        host.run("rm", "-f", "/tmp/novel", "/tmp/.novel.swp")
+    with screen_of(ssi, "n1", "vi", "/tmp/novel") as screen:
+        gpid = running(ssi, "vi")
+        screen.see(b"novel")
+        screen.type(b"i")
+        typist = Thread(target=type_numbers, args=(screen, 300, b"\r"))
+        typist.start()
+        for destination in ("n2", "n3", "n1", "n2"):
+            ssi.ok("migrate", gpid, destination)
+        typist.join(60)
+        screen.type(b"\x1b:wq\r")
+        assert screen.client.wait(20) == 0
+    text = ssi.host("n2").run("cat", "/tmp/novel").stdout
+    assert text == b"".join(b"%05d\n" % number for number in range(300)) + b"\n"
+
+
+@dataclass
+class Screen:
+    """The terminal of a user whose ``ssi run`` holds a job."""
+
+    descriptor: int
+    client: subprocess.Popen[bytes]
+    unseen: bytes = b""
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.descriptor, keys)
+
+    def see(self, what: bytes, within_s: float = 20) -> bytes:
+        """What is shown up to and with ``what``."""
+        deadline = time.monotonic() + within_s
+        while what not in self.unseen:
+            left_s = deadline - time.monotonic()
+            ready = select.select([self.descriptor], [], [], max(0, left_s))[0]
+            assert ready, (what, self.unseen[-2000:])
+            self.unseen += os.read(self.descriptor, 65536)
+        end = self.unseen.index(what) + len(what)
+        shown, self.unseen = self.unseen[:end], self.unseen[end:]
+        return shown
+
+    def answer(self, line: bytes) -> bytes:
+        """What a shell answers to a line, in one line."""
+        self.type(b"printf '<%%s>' \"$(%s)\"\r" % line)
+        self.see(b"\r<")
+        return self.see(b">")[:-1]
+
+    def resize(self, rows: int, columns: int) -> None:
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, size)
+
+
+@contextmanager
+def screen_of(ssi: Ssi, node: str, *argv: str) -> Iterator[Screen]:
+    """A user's terminal with an interactive job on a node."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    # A session of its own with this terminal, as a login has.
+    client = subprocess.Popen(
+        ["setsid", "--ctty", *ssi.words("run", "-t", "-n", node, "--", *argv)],
+        env={**ssi.environment, "TERM": "xterm"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    try:
+        yield Screen(master, client)
+    finally:
+        client.kill()
+        client.wait()
+        os.close(master)
+
+
+def type_numbers(screen: Screen, count: int, after: bytes = b"") -> None:
+    """Types numbers of five digits, one every few milliseconds."""
+    for number in range(count):
+        screen.type(b"%05d" % number + after)
+        time.sleep(0.004)
