@@ -87,7 +87,8 @@ def make_plan(
                 programs[thing.path] = item
             elif not thing.is_deleted:
                 known = files.get(thing.path)
-                if known is None or item.writable:
+                # A child that inherited it may be gone in a moment, so the first holder is kept.
+                if known is None or (item.writable and not known.writable):
                     files[thing.path] = item
                 blockers += _sharing(thing, other_writers)
     return Plan(

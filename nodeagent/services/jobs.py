@@ -207,8 +207,10 @@ async def _renew_lease(job: Job) -> None:
 
 
 def _with_processes(row: JobRow, states: list[str]) -> JobRow:
-    """The row with its count of processes; stopped where every one of them is."""
+    """The row with its count of processes; frozen, or stopped where every one of them is."""
     state = row.state
-    if state is JobState.RUNNING and states and all(letter in "TtZ" for letter in states):
+    if state is JobState.RUNNING and row.frozen:
+        state = JobState.FROZEN
+    elif state is JobState.RUNNING and states and all(letter in "TtZ" for letter in states):
         state = JobState.STOPPED
     return msgspec.structs.replace(row, processes=len(states), state=state)

@@ -88,6 +88,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         epoch: Counts the owners of the job, from 1: each move adds one.
         nodes: Where it has run, oldest first; the last is where it is.
         problem: Why it is lost, or in doubt.
+        frozen: The cgroup freezer holds it, wherever it goes; its ``state`` is beside that.
     """
 
     gpid: int
@@ -106,3 +107,4 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     home: str = ""
     processes: int = 0
     problem: str = ""
+    frozen: bool = False

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
+from ssi.model.examination import NodeFacts
 from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
 from ssi.model.node import NodeMetrics, NodeRow, Roster
 from ssi.model.process import ProcessRow
@@ -252,6 +253,36 @@ class SignalProcess(RequestMessage, frozen=True, tag="signal-process"):
     signal: int
 
 
+class FreezeJob(RequestMessage, frozen=True, tag="freeze-job"):
+    """Freezes a job with the cgroup freezer, or thaws it; twice is harmless: :class:`JobReply`."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    start_ms: int
+    frozen: bool
+
+
+# Nodes
+
+
+class CordonNode(RequestMessage, frozen=True, tag="cordon-node"):
+    """Lets placement pass this node over, or take it again; root only: :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    cordoned: bool
+
+
+class Examine(RequestMessage, frozen=True, tag="examine"):
+    """Asks a node what it is like: :class:`Examined`."""
+
+
+class Examined(ReplyMessage, frozen=True, tag="examined"):
+    """What a node found on itself."""
+
+    node: str
+    facts: NodeFacts
+
+
 # Migration. The source node leads; see docs/protocol.md, "Migration".
 
 
@@ -262,6 +293,33 @@ class MigrateJob(RequestMessage, frozen=True, tag="migrate-job"):
     gpid: int
     start_ms: int
     destination: str
+
+
+class CheckMigration(RequestMessage, frozen=True, tag="check-migration"):
+    """As MigrateJob, but both ends only look and nothing is touched: :class:`MigrationChecked`."""
+
+    gpid: int
+    start_ms: int
+    destination: str
+
+
+class MigrationChecked(ReplyMessage, frozen=True, tag="migration-checked"):
+    """What stands in the way of a move, each in a sentence, by the end that sees it.
+
+    Attributes:
+        here: At the source.
+        there: At the destination, or on the way to it.
+        image_bytes: How much memory the images would take, about.
+        file_bytes: Of open files, whether they are to be copied or are there already.
+    """
+
+    gpid: int
+    source: str
+    destination: str
+    here: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    image_bytes: int = 0
+    file_bytes: int = 0
 
 
 class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
@@ -313,6 +371,10 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
         cpu: What ``criu cpuinfo dump`` wrote at the source.
         programs: Must be there, the same.
         image_bytes: How much memory the images will take, about.
+        files: Would go along; one of another content at the same path stands in the way.
+        shared: Paths on network file systems, which must be there too.
+        listening: Addresses on which the job listens, as ``tcp 0.0.0.0:80``.
+        dry_run: Nothing follows; nothing is to be made ready.
     """
 
     mutating: ClassVar[bool] = True
@@ -324,6 +386,10 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
     cpu: bytes
     programs: tuple[FileMeta, ...]
     image_bytes: int
+    files: tuple[FileMeta, ...] = ()
+    shared: tuple[str, ...] = ()
+    listening: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
@@ -448,7 +514,11 @@ RequestBody: TypeAlias = (
     | ResizeTerminal
     | ReleaseJob
     | SignalProcess
+    | FreezeJob
+    | CordonNode
+    | Examine
     | MigrateJob
+    | CheckMigration
     | PrepareMigration
     | CompareFiles
     | PutPieces
@@ -469,7 +539,9 @@ ReplyBody: TypeAlias = (
     | JobReply
     | StreamData
     | StreamAccepted
+    | Examined
     | JobMigrated
+    | MigrationChecked
     | MigrationPrepared
     | FilesCompared
     | JobRestored

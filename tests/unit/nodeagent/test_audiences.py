@@ -19,7 +19,11 @@ from nodeagent.services.node import NodeServices
 from ssi.protocol.messages import (
     AbandonMigration,
     AllowClient,
+    CheckMigration,
     CompareFiles,
+    CordonNode,
+    Examine,
+    FreezeJob,
     GetOwnership,
     GetRoster,
     InstallRoster,
@@ -63,7 +67,11 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     ResizeTerminal: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,
     SignalProcess: Audience.ANYONE,
+    FreezeJob: Audience.ANYONE,
     MigrateJob: Audience.ANYONE,
+    CheckMigration: Audience.ANYONE,
+    CordonNode: Audience.ROOT,
+    Examine: Audience.ANYONE,  # facts that any program there could find out
     PrepareMigration: Audience.NODE,
     CompareFiles: Audience.NODE,
     PutPieces: Audience.NODE,
