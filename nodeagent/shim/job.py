@@ -34,6 +34,9 @@ _log: Final = logging.getLogger(__name__)
 Started: TypeAlias = Callable[[SsiError | None], None]
 Buried: TypeAlias = Callable[[ShimFailed | None], None]
 
+REPAINT_S: Final = 0.05
+"""Between the two sizes that let a program paint anew: time to notice the first."""
+
 DEATH_LIMIT_S: Final = 10.0
 """For all processes of a killed job to be gone."""
 
@@ -124,11 +127,24 @@ class Job:
             return 0
         return self.root if self.host is None else self.host.pid_of(self.root)
 
-    def resize(self, size: Terminal) -> None:
-        """Its terminal has another size; a job with pipes does not care."""
-        if self.terminal is not None:
-            self.terminal_size = size
-            self.terminal.resize(size)
+    def resize(self, size: Terminal, *, repaint: bool = False) -> None:
+        """Its terminal has another size; a job with pipes does not care.
+
+        Args:
+            size: Of no rows for the present one.
+            repaint: Its foreground program draws the whole screen. Programs do nothing where the
+                size is as they know it, so it changes for a moment.
+        """
+        now = self.terminal_size
+        if self.terminal is None or now is None:
+            return
+        if size.rows:
+            self.terminal_size = Terminal(rows=size.rows, columns=size.columns, term=now.term)
+        if repaint:
+            self.terminal.resize(Terminal(rows=now.rows - 1 or 2, columns=now.columns))
+            self.loop.call_after(REPAINT_S, self._set_size)
+        elif self.terminal_size != now:
+            self._set_size()
 
     def hang_up(self) -> None:
         """Tells the job that its user is gone, and kills it if it does not end in time."""
@@ -197,6 +213,10 @@ class Job:
             self.stdio = stdio.of_terminal(self.loop, self.terminal, Stream(), Stream())
         else:
             self.stdio = stdio.pipes(self.loop)
+
+    def _set_size(self) -> None:
+        if self.terminal is not None and self.terminal_size is not None:
+            self.terminal.resize(self.terminal_size)
 
     def _executed(self, report: int, request: Start, started: Started) -> None:
         self.loop.watch(report)

@@ -28,6 +28,7 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         start: Number of the first byte that is held; the bytes are in :func:`stream_file`.
         ended: Input: the client has sent all. Output: the job has closed it.
         note: Why a log took no more.
+        writers: Of the input: each writer's id and the number of its next byte.
     """
 
     name: StreamName
@@ -36,6 +37,7 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     start: int
     ended: bool
     note: bytes = b""
+    writers: tuple[tuple[bytes, int], ...] = ()
 
 
 class SavedTerminal(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.log import Log
 from nodeagent.shim.pump import Inlet, Outlet
-from nodeagent.shim.sink import MemorySink, Sink
+from nodeagent.shim.sink import MemorySink, Sink, TerminalSink
 from nodeagent.shim.state import SavedStream, save_bytes, stream_file
 from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName
 
+_OF_TERMINAL: Final[tuple[StreamName, ...]] = ("stdin", "stdout")
 _OUTPUTS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
 
@@ -84,7 +87,9 @@ class Stdio:
             stream = self.inlet.stream
             save_bytes(images, "stdin", stream.peek(stream.start, stream.held)[1])
             closed = self.inlet.closed
-            saved.append(self._saved("stdin", stream.start, ended=stream.ended, gone=closed))
+            typed = self._saved("stdin", stream.start, ended=stream.ended, gone=closed)
+            writers = self.inlet.writers.snapshot()
+            saved.append(msgspec.structs.replace(typed, writers=writers))
         for name, outlet in self.outlets.items():
             sink = outlet.sink
             if isinstance(sink, Log):
@@ -137,7 +142,7 @@ def of_terminal(loop: Loop, terminal: ControllingTerminal, typed: Stream, shown:
     slave = os.dup(terminal.slave)
     stdio.job_ends = {"stdin": slave, "stdout": slave, "stderr": slave}
     stdio.inlet = Inlet(loop, os.dup(terminal.master), typed, terminal=True)
-    stdio.outlets["stdout"] = Outlet(loop, terminal.master, MemorySink(shown))
+    stdio.outlets["stdout"] = Outlet(loop, terminal.master, TerminalSink(shown))
     return stdio
 
 
@@ -149,8 +154,14 @@ def restored_terminal(
     Raises:
         RestoreFailed: The bytes of a stream are missing.
     """
-    streams = {stream.name: _stream_of(stream, _content_of(stream, images)) for stream in saved}
-    return of_terminal(loop, terminal, streams["stdin"], streams["stdout"])
+    by_name = {stream.name: stream for stream in saved}
+    typed, shown = (
+        _stream_of(by_name[name], _content_of(by_name[name], images)) for name in _OF_TERMINAL
+    )
+    stdio = of_terminal(loop, terminal, typed, shown)
+    assert stdio.inlet is not None
+    stdio.inlet.writers.recall(by_name["stdin"].writers)
+    return stdio
 
 
 def restored(
@@ -167,6 +178,7 @@ def restored(
         ours = _new_pipe(stdio, stream.name)
         if stream.name == "stdin":
             stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
+            stdio.inlet.writers.recall(stream.writers)
         else:
             stdio.outlets[stream.name] = Outlet(
                 loop, ours, _sink_of(stream, content, logs, limit_bytes)

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "wait": "ssi.cli.wait:wait",
     "logs": "ssi.cli.logs:logs",
     "attach": "ssi.cli.attach:attach",
+    "disown": "ssi.cli.disown:disown",
     "stop": "ssi.cli.signals:stop",
     "cont": "ssi.cli.signals:cont",
     "kill": "ssi.cli.signals:kill",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WARM = frozenset(
     (  # noqa: SIM905
-        "ps nodes free uptime run jobs wait logs stop cont kill"
+        "ps nodes free uptime run jobs wait logs disown stop cont kill"
         " freeze thaw migrate why cordon uncordon"
     ).split()
 )

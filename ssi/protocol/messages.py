@@ -210,6 +210,11 @@ class WriteStream(RequestMessage, frozen=True, tag="write-stream"):
 
     Bytes below the accepted offset are dropped, so a repeated write does no harm. It waits at most
     ``wait_ms`` for room.
+
+    Attributes:
+        writer: Random, of each viewer that attaches; it numbers its own bytes from 0. Empty: a
+            client that is the only one.
+        terminal: The viewer's window: the job's terminal follows whoever typed last.
     """
 
     bulk: ClassVar[bool] = True
@@ -218,20 +223,32 @@ class WriteStream(RequestMessage, frozen=True, tag="write-stream"):
     data: bytes
     end: bool
     wait_ms: int
+    writer: bytes = b""
+    terminal: Terminal | None = None
 
 
 class StreamAccepted(ReplyMessage, frozen=True, tag="stream-accepted"):
-    """All bytes below ``offset`` are taken; ``closed``: the job reads no more."""
+    """All of the writer's bytes below ``offset`` are taken; ``closed``: the job reads no more."""
 
     offset: int
     closed: bool = False
 
 
 class ResizeTerminal(RequestMessage, frozen=True, tag="resize-terminal"):
-    """Gives a job's terminal another size: :class:`Done`."""
+    """Gives a job's terminal another size, of no rows for the present one: :class:`Done`.
+
+    With ``repaint`` its foreground program draws the whole screen, for a viewer who has just come.
+    """
 
     gpid: int
     terminal: Terminal
+    repaint: bool = False
+
+
+class DisownJob(RequestMessage, frozen=True, tag="disown-job"):
+    """A foreground job goes on without a client from now on: :class:`Done`. Harmless twice."""
+
+    gpid: int
 
 
 class ReleaseJob(RequestMessage, frozen=True, tag="release-job"):
@@ -512,6 +529,7 @@ RequestBody: TypeAlias = (
     | ReadStream
     | WriteStream
     | ResizeTerminal
+    | DisownJob
     | ReleaseJob
     | SignalProcess
     | FreezeJob

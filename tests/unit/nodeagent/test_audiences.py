@@ -22,6 +22,7 @@ from ssi.protocol.messages import (
     CheckMigration,
     CompareFiles,
     CordonNode,
+    DisownJob,
     Examine,
     FreezeJob,
     GetOwnership,
@@ -65,6 +66,7 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     ReadStream: Audience.ANYONE,
     WriteStream: Audience.ANYONE,
     ResizeTerminal: Audience.ANYONE,
+    DisownJob: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,
     SignalProcess: Audience.ANYONE,
     FreezeJob: Audience.ANYONE,
@@ -134,7 +136,8 @@ def test_those_outside_the_audience_are_refused_each_kind(tmp_path: Path, who: s
 
 
 @pytest.mark.parametrize(
-    "kind", [WaitJob, ReadStream, WriteStream, ResizeTerminal, ReleaseJob, SignalProcess]
+    "kind",
+    [WaitJob, ReadStream, WriteStream, ResizeTerminal, DisownJob, ReleaseJob, SignalProcess],
 )
 def test_client_mode_agent_serves_no_jobs(tmp_path: Path, kind: type[RequestMessage]) -> None:
     async def test() -> None:
