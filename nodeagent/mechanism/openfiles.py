@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 DELETED: Final = " (deleted)"
+INOTIFY: Final = "anon_inode:inotify"
+_KERNEL_MINOR_BITS: Final = 20
 ELF_MAGIC: Final = b"\x7fELF"
 
 
@@ -31,6 +33,7 @@ class OpenThing:
         device: Of its file system, with the inode its identity on this host.
         writable: Open for writing.
         is_elf: A program or library.
+        watched: Devices of the file systems where an inotify has its watches.
     """
 
     pid: int
@@ -43,6 +46,7 @@ class OpenThing:
     inode: int = 0
     writable: bool = False
     is_elf: bool = False
+    watched: frozenset[int] = frozenset()
 
     @property
     def is_deleted(self) -> bool:
@@ -89,7 +93,11 @@ def _process_things(pid: int) -> Iterator[OpenThing]:
         yield _thing(pid, where, f"{base}/{link}", writable=False)
     for name in os.listdir(f"{base}/fd"):  # noqa: PTH208 - names are all that is wanted
         try:
-            yield _thing(pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name))
+            thing = _thing(
+                pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name)
+            )
+            watches = thing.path == INOTIFY
+            yield replace(thing, watched=_watched(base, name)) if watches else thing
         except FileNotFoundError:
             continue  # closed since it was listed
     yield from _mappings(pid, base)
@@ -101,6 +109,19 @@ def _is_writable(base: str, descriptor: str) -> bool:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
+
+
+def _watched(base: str, descriptor: str) -> frozenset[int]:
+    """Lines such as ``inotify wd:1 ino:9e7e sdev:800013 mask:800afce ...``, in hexadecimal."""
+    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
+    return frozenset(
+        os.makedev(device >> _KERNEL_MINOR_BITS, device & (1 << _KERNEL_MINOR_BITS) - 1)
+        for line in text.splitlines()
+        if line.startswith("inotify ")
+        for word in line.split()
+        if word.startswith("sdev:")
+        for device in (int(word[5:], 16),)
+    )
 
 
 def _mappings(pid: int, base: str) -> Iterator[OpenThing]:

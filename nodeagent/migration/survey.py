@@ -13,6 +13,7 @@ from pathlib import Path
 from nodeagent.mechanism.connections import Connection, read_connections
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import OpenThing, read_open_things, writers_outside
+from nodeagent.mechanism.unixsockets import read_unix_sockets
 from nodeagent.migration.describe import describe_file, describe_program
 from nodeagent.migration.plan import Item, Plan, make_plan
 from nodeagent.shim.tree import Member, outsiders
@@ -106,6 +107,7 @@ def plan_of(
         root_pid=root_pid,
         has_terminal=row.has_terminal,
         other_writers=writers_outside(written, frozenset({*pids, shim_pid})),
+        unix_sockets=read_unix_sockets(),
     )
 
 
