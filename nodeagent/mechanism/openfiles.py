@@ -16,6 +16,7 @@ DELETED: Final = " (deleted)"
 INOTIFY: Final = "anon_inode:inotify"
 _KERNEL_MINOR_BITS: Final = 20
 ELF_MAGIC: Final = b"\x7fELF"
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class OpenThing:
         device: Of its file system, with the inode its identity on this host.
         writable: Open for writing.
         is_elf: A program or library.
+        knows_inode: An SQLite database that keeps a rollback journal: SQLite looks at the inode of
+            its file before each transaction, and refuses to write to another one.
         watched: Devices of the file systems where an inotify has its watches.
     """
 
@@ -46,6 +49,7 @@ class OpenThing:
     inode: int = 0
     writable: bool = False
     is_elf: bool = False
+    knows_inode: bool = False
     watched: frozenset[int] = frozenset()
 
     @property
@@ -157,7 +161,8 @@ def _thing(pid: int, where: str, link: str, *, writable: bool) -> OpenThing:
         device=status.st_dev,
         inode=status.st_ino,
         writable=writable,
-        is_elf=kind == "file" and not writable and where != "cwd" and _is_elf(link),
+        is_elf=kind == "file" and not writable and _head(link, len(ELF_MAGIC)) == ELF_MAGIC,
+        knows_inode=kind == "file" and writable and _keeps_rollback_journal(link),
     )
 
 
@@ -177,9 +182,19 @@ def _kind(path: str, mode: int) -> str:
     return "other"
 
 
-def _is_elf(link: str) -> bool:
+def _keeps_rollback_journal(link: str) -> bool:
+    """Byte 18 of an SQLite database is 1 with a rollback journal, 2 with a write-ahead log.
+
+    Source: sqlite.org/fileformat.html, section 1.3; ``fileHasMoved`` in SQLite's ``os_unix.c``.
+    """
+    head = _head(link, 19)
+    return head.startswith(_SQLITE_MAGIC) and head[18:] == b"\1"
+
+
+def _head(link: str, count: int) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
     try:
         with open(link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
-            return file.read(4) == ELF_MAGIC
+            return file.read(count)
     except OSError:
-        return False
+        return b""

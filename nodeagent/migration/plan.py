@@ -130,6 +130,11 @@ def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
     if thing.is_deleted and thing.size_bytes > GHOST_LIMIT_BYTES:
         mib = thing.size_bytes // 1024 // 1024
         return f"{who}: {thing.path} is deleted and has {mib} MiB, more than 64 MiB"
+    if thing.knows_inode and not thing.is_deleted:
+        return (
+            f"{who}: SQLite does not write to {thing.path} once it is another file; "
+            "with journal_mode=WAL it does"
+        )
     if thing.kind == "fifo" and thing.path.startswith("/"):
         return f"{who}: {thing.path} is a named pipe, whose other end would stay behind"
     if thing.kind == "other" and "io_uring" in thing.path:

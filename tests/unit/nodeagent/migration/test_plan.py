@@ -59,3 +59,9 @@ def test_inotify_moves_except_where_it_watches_overlayfs() -> None:
     assert plan_of(an_inotify(os.makedev(0, 30))).blockers == ()
     (blocker,) = plan_of(an_inotify(os.makedev(0, 30), os.makedev(0, 21))).blockers
     assert blocker == "process 50, fd 4: inotify watches a file on overlayfs"
+
+
+def test_database_that_would_become_read_only_is_refused_with_a_way_out() -> None:
+    base = OpenThing(pid=50, where="fd 5", path="/srv/base", kind="file", knows_inode=True)
+    (blocker,) = plan_of(base).blockers
+    assert "SQLite does not write to /srv/base" in blocker and "WAL" in blocker
