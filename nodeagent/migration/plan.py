@@ -147,10 +147,14 @@ def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
 
 
 def _stranded(thing: OpenThing, sockets: Mapping[int, UnixSocket], inside: Set[int]) -> str:
-    """Why a Unix socket cannot move: the other end is of somebody else."""
+    """Why a Unix socket cannot move: the other end, or perhaps its name, is of somebody else."""
     found = sockets.get(thing.inode) if thing.kind == "socket" else None
-    if found is None or not found.peer or found.peer in inside:
+    if found is None:
         return ""
+    if not found.peer or found.peer in inside:
+        # CRIU removes whatever stands at the path where it restores, be it another's socket.
+        at_path = found.name and not found.name.startswith("@")
+        return f"process {thing.pid}, {thing.where}: it is bound to {found.name}" if at_path else ""
     peer = sockets.get(found.peer, UnixSocket())
     name = peer.name or found.name
     where = f"the Unix socket {name}" if name else "a Unix socket without a name"

@@ -14,6 +14,7 @@ SOCKETS = {
     9: UnixSocket(peer=100),
     10: UnixSocket(name="/run/mine", peer=0),
     11: UnixSocket(name="@mine", peer=200),
+    12: UnixSocket(name="@mine"),
     100: UnixSocket(name="/run/served", peer=9),
 }
 
@@ -40,7 +41,12 @@ def an_inotify(*devices: int) -> OpenThing:
 
 
 def test_unix_sockets_whose_ends_are_both_in_the_job_move() -> None:
-    assert plan_of(a_socket(7), a_socket(8), a_socket(10)).blockers == ()
+    assert plan_of(a_socket(7), a_socket(8), a_socket(12)).blockers == ()
+
+
+def test_unix_socket_at_a_path_is_refused_lest_another_be_removed() -> None:
+    (blocker,) = plan_of(a_socket(10)).blockers
+    assert blocker == "process 50, fd 3: it is bound to /run/mine"
 
 
 def test_unix_socket_to_outside_is_refused_by_the_name_of_the_other_end() -> None:
