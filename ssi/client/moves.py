@@ -96,8 +96,9 @@ class Mover:
         request = ListProcesses(jobs=True)
         processes = await self._system.ask(request, ProcessList, node=job.node)
         memory = sum(row.rss_bytes for row in processes.rows if row.job == job.job)
-        coming = self._arrivals.coming(time.monotonic())
         rows = (await self._system.nodes()).rows
+        # Nothing is waited for between this and the move, so that no two jobs see the same counts.
+        coming = self._arrivals.coming(time.monotonic())
         return place(rows, Wish(source=job.node, memory_bytes=memory, coming=coming), self._random)
 
     async def move(self, job: Location, destination: str) -> Moved:
