@@ -187,6 +187,18 @@ class JobTable:
             await job.watch()
         except SsiError as exc:
             _log.warning("event=watch-failed gpid=%d reason=%s", job.row.gpid, exc)
+            return
+        if job.link is not None:
+            await job.link.gone.wait()
+        if job.is_over and self.jobs.get(job.row.gpid) is job:
+            self._close(job)
+
+    def _close(self, job: Job) -> None:
+        """Its shim has ended: nothing of a foreground job is kept, its client has gone."""
+        if job.row.detached:
+            job.bury()
+        elif job.row.state is JobState.EXITED:
+            self.forget(job)
 
     def _job(self, row: JobRow) -> Job:
         return Job(

@@ -97,6 +97,11 @@ class Places:
         return self.state / "sequence"
 
     @property
+    def cordon(self) -> Path:
+        """Its existence says that placement is to pass this node over."""
+        return self.state / "cordoned"
+
+    @property
     def jobs(self) -> Path:
         """One directory per job, named by its gpid: what it is, its logs, how it ended."""
         return self.state / "jobs"

@@ -68,6 +68,35 @@ def is_frozen(directory: str) -> bool:
     return False
 
 
+def has_settled(directory: str) -> bool:
+    """Whether every process of a frozen cgroup has really stopped by now."""
+    with suppress(OSError):
+        return "frozen 1" in (Path(directory) / "cgroup.events").read_text(encoding="ascii")
+    with suppress(OSError):
+        return (Path(directory) / "freezer.state").read_text(encoding="ascii").strip() == "FROZEN"
+    return False
+
+
+def has_processes(directory: str) -> bool:
+    """Whether anything is in a cgroup."""
+    with suppress(OSError):
+        return bool((Path(directory) / "cgroup.procs").read_text(encoding="ascii").strip())
+    return False
+
+
+def freezer_version() -> str:
+    """``v2`` or ``v1``, whichever a job would get here; empty where it would get none."""
+    for root in _roots():
+        directory = root / PARENT
+        try:
+            directory.mkdir(exist_ok=True)
+        except OSError as exc:
+            _log.info("event=no-cgroup path=%s reason=%s", directory, exc)
+            continue
+        return "v2" if (root / "cgroup.controllers").exists() else "v1"
+    return ""
+
+
 def _write(directory: Path, *, v2: str, v1: str) -> None:
     unified = directory / "cgroup.freeze"
     if unified.exists():

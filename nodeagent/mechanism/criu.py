@@ -20,6 +20,7 @@ KERNEL_FACTS: Final = Path("/run/criu.kdat")
 BARRIER_OUT: Final = "barrier.out"
 BARRIER_IN: Final = "barrier.in"
 BARRIER_LET_GO: Final = b"C\n"
+BARRIER_REFUSE: Final = b"X\n"
 
 _CAP_SYS_RESOURCE: Final = 24
 _HARMLESS: Final = ("Can't setup RLIMIT_NOFILE", "Can't get default rlimit", "Unable to create tun")
@@ -64,7 +65,9 @@ def barrier_script(*, real_ids: bool) -> str:
     )
 
 
-def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bool) -> list[str]:
+def dump_arguments(
+    criu: str, root: int, images: str, work: str, *, real_ids: bool, terminal: bool
+) -> list[str]:
     """Dumps the tree of ``root`` into ``images`` and leaves it stopped.
 
     Args:
@@ -73,6 +76,7 @@ def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bo
         images: An existing directory.
         work: An existing directory, for the log.
         real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
+        terminal: The job has one, controlled by a session leader outside of the tree.
     """
     return [
         criu,
@@ -80,12 +84,19 @@ def dump_arguments(criu: str, root: int, images: str, work: str, *, real_ids: bo
         "--tree",
         str(root),
         "--leave-stopped",
-        *_common(images, work, "dump.log", real_ids=real_ids),
+        *_common(images, work, "dump.log", real_ids=real_ids, terminal=terminal),
     ]
 
 
 def restore_arguments(
-    criu: str, images: str, work: str, script: str, pipes: Mapping[int, int], *, real_ids: bool
+    criu: str,
+    images: str,
+    work: str,
+    script: str,
+    pipes: Mapping[int, int],
+    *,
+    real_ids: bool,
+    terminal: bool,
 ) -> list[str]:
     """Restores as a child of the caller, up to the barrier.
 
@@ -96,6 +107,7 @@ def restore_arguments(
         script: Path of the :func:`barrier_script`.
         pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
         real_ids: As for the dump.
+        terminal: The job had one; CRIU's standard input is the one that it gets.
     """
     inherited = [f"fd[{fd}]:pipe:[{inode}]" for inode, fd in pipes.items()]
     return [
@@ -106,7 +118,7 @@ def restore_arguments(
         "--action-script",
         script,
         *(part for key in inherited for part in ("--inherit-fd", key)),
-        *_common(images, work, "restore.log", real_ids=real_ids),
+        *_common(images, work, "restore.log", real_ids=real_ids, terminal=terminal),
     ]
 
 
@@ -123,7 +135,7 @@ def _errors(lines: Iterable[str]) -> Iterable[str]:
             yield told.partition("): ")[2].strip() or told
 
 
-def _common(images: str, work: str, log: str, *, real_ids: bool) -> list[str]:
+def _common(images: str, work: str, log: str, *, real_ids: bool, terminal: bool) -> list[str]:
     return [
         "--images-dir",
         images,
@@ -140,4 +152,5 @@ def _common(images: str, work: str, log: str, *, real_ids: bool) -> list[str]:
         # nft refuses where real and effective uid differ; a job with a connection to outside is
         # refused anyway.
         *(("--network-lock", "skip") if real_ids else ()),
+        *(("--shell-job",) if terminal else ()),
     ]

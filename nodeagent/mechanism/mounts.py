@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -23,12 +24,16 @@ class Mounts:
 
     def __init__(self, text: str) -> None:
         kinds: dict[str, str] = {}
+        devices: dict[int, str] = {}
         for line in text.splitlines():
             left, _separator, right = line.partition(" - ")
             fields = left.split()
             if len(fields) >= 5 and right:
                 kinds[_unescape(fields[4])] = right.split()[0]
+                major, _colon, minor = fields[2].partition(":")
+                devices[os.makedev(int(major), int(minor))] = right.split()[0]
         self._kinds = kinds
+        self._devices = devices
 
     @classmethod
     def of_process(cls, pid: int) -> Mounts:
@@ -47,6 +52,10 @@ class Mounts:
             if path in {"/", ""}:
                 return ""
             path = path.rpartition("/")[0] or "/"
+
+    def kind_of_device(self, device: int) -> str:
+        """The type of the file system with that device number; empty for none that is mounted."""
+        return self._devices.get(device, "")
 
     def is_shared(self, path: str) -> bool:
         """Whether the same files are likely to be at the same path on other nodes."""

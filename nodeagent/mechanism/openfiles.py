@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 DELETED: Final = " (deleted)"
+INOTIFY: Final = "anon_inode:inotify"
+_KERNEL_MINOR_BITS: Final = 20
 ELF_MAGIC: Final = b"\x7fELF"
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,9 @@ class OpenThing:
         device: Of its file system, with the inode its identity on this host.
         writable: Open for writing.
         is_elf: A program or library.
+        knows_inode: An SQLite database that keeps a rollback journal: SQLite looks at the inode of
+            its file before each transaction, and refuses to write to another one.
+        watched: Devices of the file systems where an inotify has its watches.
     """
 
     pid: int
@@ -43,6 +49,8 @@ class OpenThing:
     inode: int = 0
     writable: bool = False
     is_elf: bool = False
+    knows_inode: bool = False
+    watched: frozenset[int] = frozenset()
 
     @property
     def is_deleted(self) -> bool:
@@ -89,7 +97,11 @@ def _process_things(pid: int) -> Iterator[OpenThing]:
         yield _thing(pid, where, f"{base}/{link}", writable=False)
     for name in os.listdir(f"{base}/fd"):  # noqa: PTH208 - names are all that is wanted
         try:
-            yield _thing(pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name))
+            thing = _thing(
+                pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name)
+            )
+            watches = thing.path == INOTIFY
+            yield replace(thing, watched=_watched(base, name)) if watches else thing
         except FileNotFoundError:
             continue  # closed since it was listed
     yield from _mappings(pid, base)
@@ -101,6 +113,19 @@ def _is_writable(base: str, descriptor: str) -> bool:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
+
+
+def _watched(base: str, descriptor: str) -> frozenset[int]:
+    """Lines such as ``inotify wd:1 ino:9e7e sdev:800013 mask:800afce ...``, in hexadecimal."""
+    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
+    return frozenset(
+        os.makedev(device >> _KERNEL_MINOR_BITS, device & (1 << _KERNEL_MINOR_BITS) - 1)
+        for line in text.splitlines()
+        if line.startswith("inotify ")
+        for word in line.split()
+        if word.startswith("sdev:")
+        for device in (int(word[5:], 16),)
+    )
 
 
 def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
@@ -136,7 +161,8 @@ def _thing(pid: int, where: str, link: str, *, writable: bool) -> OpenThing:
         device=status.st_dev,
         inode=status.st_ino,
         writable=writable,
-        is_elf=kind == "file" and not writable and where != "cwd" and _is_elf(link),
+        is_elf=kind == "file" and not writable and _head(link, len(ELF_MAGIC)) == ELF_MAGIC,
+        knows_inode=kind == "file" and writable and _keeps_rollback_journal(link),
     )
 
 
@@ -156,9 +182,19 @@ def _kind(path: str, mode: int) -> str:
     return "other"
 
 
-def _is_elf(link: str) -> bool:
+def _keeps_rollback_journal(link: str) -> bool:
+    """Byte 18 of an SQLite database is 1 with a rollback journal, 2 with a write-ahead log.
+
+    Source: sqlite.org/fileformat.html, section 1.3; ``fileHasMoved`` in SQLite's ``os_unix.c``.
+    """
+    head = _head(link, 19)
+    return head.startswith(_SQLITE_MAGIC) and head[18:] == b"\1"
+
+
+def _head(link: str, count: int) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
     try:
         with open(link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
-            return file.read(4) == ELF_MAGIC
+            return file.read(count)
     except OSError:
-        return False
+        return b""

@@ -9,6 +9,7 @@ import subprocess
 from nodeagent.mechanism.cpu import check_cpu, dump_cpu
 from nodeagent.mechanism.criu import find_criu
 from nodeagent.mechanism.hostmetrics import CriuProbe
+from ssi.model.examination import is_criu_too_old
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,13 @@ class Capability:
             return ["its agent does not run as root, which CRIU needs"]
         if not self.path:
             return ["criu is not installed (apt-get install criu)"]
+        return []
+
+    def socket_blockers(self) -> list[str]:
+        """Why a job with internet sockets cannot move from or to here."""
+        kernel = os.uname().release
+        if is_criu_too_old(self.version, kernel):
+            return [f"criu {self.version} cannot carry its sockets on kernel {kernel}; 4.2 can"]
         return []
 
     def misfits(self, criu: str, cpu: bytes) -> list[str]:

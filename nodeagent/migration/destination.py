@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
-import shutil
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +18,9 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.landing import Landing, same_program, undo_journal
+from nodeagent.migration.landing import Landing, undo_journal
+from nodeagent.migration.reception import obstacles
+from nodeagent.services.freezer import refreeze
 from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
 from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.checkpoint import RestoreFailed
@@ -43,9 +43,6 @@ from ssi.protocol.refusals import NoSuchProcess, NotPermitted
 _log = logging.getLogger(__name__)
 
 RESTORE_TIMEOUT_S: Final = 600.0
-MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
-"""Left free where the images lie, beside the images."""
-
 JOURNAL: Final = ".landing"
 """Name of a landing's journal, beside the images; no image may have such a name."""
 
@@ -138,11 +135,13 @@ class Destination:
     async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
-        blockers = await asyncio.to_thread(self._blockers, body)
+        blockers = await asyncio.to_thread(obstacles, body, self._capability, self.images)
+        if gpid in self._table.jobs:
+            blockers.append("it has a job of that gpid already")
         known = self.arrivals.get(gpid)
         if known is not None and known.job is not None:
             blockers.append("an earlier move of it to here is not settled yet")
-        if not blockers:
+        if not blockers and not body.dry_run:
             if known is not None:
                 await self.drop(gpid)
             images = self.images / f"{gpid}-{body.job.epoch}"
@@ -154,22 +153,7 @@ class Destination:
                 images=images,
                 landing=self._landing(body.job),
             )
-        return MigrationPrepared(blockers=tuple(f"{self._node}: {b}" for b in blockers))
-
-    def _blockers(self, body: PrepareMigration) -> list[str]:
-        blockers = self._capability.blockers()
-        if blockers:
-            return blockers
-        blockers = self._capability.misfits(body.criu, body.cpu)
-        blockers += _account_blockers(body)
-        free = shutil.disk_usage(self.images).free
-        if body.image_bytes + MEMORY_RESERVE_BYTES > free:
-            mib = (body.image_bytes + MEMORY_RESERVE_BYTES) // 1024 // 1024
-            blockers.append(f"{self.images} has no room for {mib} MiB of images")
-        blockers += [reason for meta in body.programs if (reason := same_program(meta))]
-        if body.job.gpid in self._table.jobs:
-            blockers.append("it has a job of that gpid already")
-        return blockers
+        return MigrationPrepared(blockers=tuple(blockers))
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)
@@ -264,6 +248,7 @@ class Destination:
         self.arrivals.pop(arrival.row.gpid, None)
         job.stage, job.source = "running", ""
         job.become(JobState.RUNNING)
+        refreeze(job)
         self._table.add(job)
         self._table.remove_later(arrival.images)
         with suppress(ShimGone, ShimSilent):
@@ -305,14 +290,3 @@ class Destination:
         if caller.node != arrival.source:
             deed = f"speak for the move of job {arrival.row.gpid}"
             raise NotPermitted(node=self._node, user=caller.node, deed=deed)
-
-
-def _account_blockers(body: PrepareMigration) -> list[str]:
-    """Images name users by number; it must be the same user here."""
-    try:
-        account = pwd.getpwnam(body.job.user)
-    except KeyError:
-        return [f"there is no account for user {body.job.user}"]
-    if account.pw_uid != body.uid:
-        return [f"user {body.job.user} has uid {account.pw_uid} here and {body.uid} at the source"]
-    return []

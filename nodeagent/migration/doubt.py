@@ -18,6 +18,7 @@ from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
+from nodeagent.services.freezer import refreeze
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
@@ -129,6 +130,7 @@ class Doubt:
         job.stage = "running"
         if job.row.state is JobState.MIGRATING:
             job.become(JobState.RUNNING)
+            refreeze(job)
         remove_tree(self._images_of(job))
         _log.info("event=settled gpid=%d node=%s", job.row.gpid, self._node)
 

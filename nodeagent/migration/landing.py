@@ -10,6 +10,7 @@ import grp
 import hashlib
 import os
 import pwd
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -174,6 +175,22 @@ def _remove(record: _Record) -> None:
     for directory in reversed(record.directories):
         with suppress(OSError):  # somebody uses it by now
             Path(directory).rmdir()
+
+
+def conflict_of(meta: FileMeta) -> str:
+    """Why a file of a job cannot be at its path here; empty where it can, or is there already."""
+    path = Path(meta.path)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return f"{meta.path} is a link to nothing" if path.is_symlink() else ""
+    except OSError as exc:  # a file stands where the source has a directory
+        return f"{meta.path}: {exc.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{meta.path} is no regular file here"
+    if status.st_size == meta.size_bytes and _digests(path) == meta.digests:
+        return ""
+    return f"{meta.path}: another file of that name is there"
 
 
 def same_program(meta: FileMeta) -> str:

@@ -5,12 +5,13 @@ Nothing in this module reads a file; it judges what :mod:`nodeagent.mechanism.op
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
 from nodeagent.mechanism.mounts import PSEUDO, Mounts
 from nodeagent.mechanism.openfiles import OpenThing
+from nodeagent.mechanism.unixsockets import UnixSocket
 
 GHOST_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """The largest deleted file that travels inside the images."""
@@ -58,23 +59,31 @@ def make_plan(
     root_pid: int,
     has_terminal: bool,
     other_writers: Mapping[int, int],
+    unix_sockets: Mapping[int, UnixSocket],
 ) -> Plan:
     """Judges what a job holds open.
 
     Args:
-        things: All of it.
+        things: All of it; read before ``unix_sockets``, so that those know all of these.
         mounts: As the job sees them.
         root_pid: Of the job's first process, through which paths are looked up.
         has_terminal: Whether the job was given a terminal, which then is no blocker.
         other_writers: Inodes that processes outside the job have open, with a pid of theirs.
+        unix_sockets: Those of the host, by inode.
     """
+    things = list(things)
+    inside = {thing.inode for thing in things if thing.kind == "socket"}
     programs: dict[str, Item] = {}
     files: dict[str, Item] = {}
     directories: dict[str, Item] = {}
     shared: dict[str, Item] = {}
     blockers: list[str] = []
     for thing in things:
-        blocker = _blocker(thing, has_terminal=has_terminal)
+        blocker = (
+            _blocker(thing, has_terminal=has_terminal)
+            or _stranded(thing, unix_sockets, inside)
+            or _unwatchable(thing, mounts)
+        )
         if blocker:
             blockers.append(blocker)
         elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
@@ -87,7 +96,8 @@ def make_plan(
                 programs[thing.path] = item
             elif not thing.is_deleted:
                 known = files.get(thing.path)
-                if known is None or item.writable:
+                # A child that inherited it may be gone in a moment, so the first holder is kept.
+                if known is None or (item.writable and not known.writable):
                     files[thing.path] = item
                 blockers += _sharing(thing, other_writers)
     return Plan(
@@ -120,6 +130,11 @@ def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
     if thing.is_deleted and thing.size_bytes > GHOST_LIMIT_BYTES:
         mib = thing.size_bytes // 1024 // 1024
         return f"{who}: {thing.path} is deleted and has {mib} MiB, more than 64 MiB"
+    if thing.knows_inode and not thing.is_deleted:
+        return (
+            f"{who}: SQLite does not write to {thing.path} once it is another file; "
+            "with journal_mode=WAL it does"
+        )
     if thing.kind == "fifo" and thing.path.startswith("/"):
         return f"{who}: {thing.path} is a named pipe, whose other end would stay behind"
     if thing.kind == "other" and "io_uring" in thing.path:
@@ -129,6 +144,28 @@ def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
     if thing.where == "root" and thing.path != "/":
         return f"{who}: it lives in {thing.path} by chroot"
     return ""
+
+
+def _stranded(thing: OpenThing, sockets: Mapping[int, UnixSocket], inside: Set[int]) -> str:
+    """Why a Unix socket cannot move: the other end, or perhaps its name, is of somebody else."""
+    found = sockets.get(thing.inode) if thing.kind == "socket" else None
+    if found is None:
+        return ""
+    if not found.peer or found.peer in inside:
+        # CRIU removes whatever stands at the path where it restores, be it another's socket.
+        at_path = found.name and not found.name.startswith("@")
+        return f"process {thing.pid}, {thing.where}: it is bound to {found.name}" if at_path else ""
+    peer = sockets.get(found.peer, UnixSocket())
+    name = peer.name or found.name
+    where = f"the Unix socket {name}" if name else "a Unix socket without a name"
+    return f"process {thing.pid}, {thing.where}: a connection through {where}, to outside the job"
+
+
+def _unwatchable(thing: OpenThing, mounts: Mounts) -> str:
+    """Why an inotify cannot move: CRIU finds a watched file by a handle, which overlayfs lacks."""
+    if all(mounts.kind_of_device(device) != "overlay" for device in thing.watched):
+        return ""
+    return f"process {thing.pid}, {thing.where}: inotify watches a file on overlayfs"
 
 
 def _sharing(thing: OpenThing, other_writers: Mapping[int, int]) -> list[str]:

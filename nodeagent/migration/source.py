@@ -11,24 +11,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
-from nodeagent.mechanism.mounts import Mounts
-from nodeagent.mechanism.openfiles import read_open_things, writers_outside
+from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import (
-    describe_directory,
-    describe_file,
-    describe_parents,
-    describe_program,
-)
-from nodeagent.migration.plan import Item, Plan, make_plan
+from nodeagent.migration.describe import describe_directory, describe_file, describe_parents
+from nodeagent.migration.plan import Item
+from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight
+from nodeagent.migration.survey import described, plan_of
 from nodeagent.migration.transfer import (
     ImageManifest,
     file_pieces,
@@ -36,6 +29,7 @@ from nodeagent.migration.transfer import (
     send_pieces,
 )
 from nodeagent.peers import Peers
+from nodeagent.services.freezer import refreeze, thaw_job
 from nodeagent.shim.messages import (
     Commit,
     Dump,
@@ -48,7 +42,7 @@ from nodeagent.shim.messages import (
 )
 from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobState
 from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
@@ -57,8 +51,7 @@ from ssi.protocol.messages import (
     FileMeta,
     FilesCompared,
     JobMigrated,
-    MigrationPrepared,
-    PrepareMigration,
+    MigrationChecked,
     RestoreJob,
     ResumeJob,
 )
@@ -68,33 +61,6 @@ _log = logging.getLogger(__name__)
 ASK_TIMEOUT_S: Final = 20.0
 DUMP_TIMEOUT_S: Final = 600.0
 RESTORE_TIMEOUT_S: Final = 600.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Move:
-    """One move as it goes on.
-
-    Attributes:
-        job: What moves.
-        destination: Where to.
-        row: The job as it will be there.
-        images: Directory of its images, in memory.
-        files: Data files as they were last described, by path.
-        sent: Bytes of carried files.
-    """
-
-    job: Job
-    destination: str
-    row: JobRow
-    images: Path
-    plan: Plan = field(default_factory=Plan)
-    files: dict[str, FileMeta] = field(default_factory=dict)
-    sent: int = 0
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """What names the move on both sides: first gpid and the epoch that it leads to."""
-        return (self.row.gpid, self.row.epoch)
 
 
 class Source:
@@ -127,6 +93,11 @@ class Source:
         self._rows = rows
         self._images = images
         self._settle = settle
+        self._preflight = Preflight(node, peers, capability, rows, images)
+
+    async def check(self, job: Job, destination: str) -> MigrationChecked:
+        """What stands in the way of a move, on both ends; nothing is touched."""
+        return await self._preflight.look(self._preflight.begin(job, destination), dry_run=True)
 
     async def move(self, job: Job, destination: str) -> JobMigrated:
         """Moves a job; returns once it runs at the destination.
@@ -138,7 +109,7 @@ class Source:
         """
         async with job.moving:
             began_s = time.monotonic()
-            move = self._begin(job, destination)
+            move = self._preflight.begin(job, destination)
             job.destination = destination
             await self._prepare(move)
             frozen_s, manifest = await self._hand_over(move)
@@ -152,49 +123,14 @@ class Source:
             files_carried=tuple(sorted(move.files)),
         )
 
-    def _begin(self, job: Job, destination: str) -> Move:
-        row = job.row
-        there = msgspec.structs.replace(
-            row,
-            node=destination,
-            nodes=(*row.nodes, destination),
-            epoch=row.epoch + 1,
-            state=JobState.MIGRATING,
-        )
-        images = self._images / f"{row.gpid}-{there.epoch}"
-        blockers = list(self._capability.blockers())
-        if destination == self._node:
-            blockers = [f"it is on {destination} already"]
-        elif job.is_over or not job.shim_pid:
-            blockers = ["it has ended"]
-        elif job.stage != "running":
-            blockers = [f"another move of it is not settled yet (it is {job.stage})"]
-        if blockers:
-            raise CannotMigrate(gpid=row.gpid, destination=destination, blockers=blockers)
-        return Move(job=job, destination=destination, row=there, images=images)
-
     async def _prepare(self, move: Move) -> None:
         """All that can be done while the job still runs."""
-        pids = self._pids(move.job)
-        await asyncio.to_thread(self._make_plan, move, pids)
-        self._refuse(move, move.plan.blockers)
-        account = Path(f"/proc/{move.job.root_pid}").stat()
-        memory = sum(row.rss_bytes for row in self._rows() if row.job == move.job.row.gpid)
-        request = PrepareMigration(
-            job=move.row,
-            source=self._node,
-            criu=self._capability.version,
-            uid=account.st_uid,
-            gid=account.st_gid,
-            cpu=self._capability.cpu,
-            programs=await asyncio.to_thread(_described, describe_program, move.plan.programs),
-            image_bytes=memory,
+        checked = await self._preflight.look(move, dry_run=False)
+        self._refuse(
+            move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         )
-        prepared = await self._peers.ask(move.destination, request, timeout_s=ASK_TIMEOUT_S)
-        assert isinstance(prepared, MigrationPrepared), prepared
-        self._refuse(move, prepared.blockers)
         try:
-            await self._carry(move, move.plan.files, frozen=False)
+            await self._carry(move, tuple(move.files.values()), frozen=False)
         except* (SsiError, OSError) as group:
             await self._abandon(move)
             raise CannotMigrate(
@@ -208,13 +144,16 @@ class Source:
         frozen_s = time.monotonic()
         try:
             await job.note()
+            if job.row.frozen:
+                thaw_job(job)  # CRIU cannot dump what cannot answer; it is frozen again on arrival
             dumped = await self._dump(move)
             step = "files"
             # Only now does nothing change any more: what was opened since the plan was made is
             # seen here, and what was written since is sent again.
             await asyncio.to_thread(self._make_plan, move, self._pids(job))
             self._refuse(move, move.plan.blockers)
-            await self._carry(move, _changed(move), frozen=True)
+            metas = await asyncio.to_thread(described, describe_file, _changed(move))
+            await self._carry(move, metas, frozen=True)
             step = "images"
             manifest = ImageManifest()
             pieces = image_pieces(move.images, manifest)
@@ -310,6 +249,7 @@ class Source:
             job.stage = "running"
             if not job.is_over:
                 job.become(JobState.RUNNING)
+                refreeze(job)
             remove_tree(move.images)
         await self._abandon(move)
 
@@ -323,35 +263,24 @@ class Source:
             _log.warning("event=abandon-not-told gpid=%d reason=%s", gpid, exc)
 
     def _make_plan(self, move: Move, pids: Sequence[int]) -> None:
-        things = read_open_things(pids)
-        written = frozenset(
-            (thing.device, thing.inode)
-            for thing in things
-            if thing.kind == "file" and thing.writable
-        )
-        outside = writers_outside(written, frozenset({*pids, move.job.shim_pid}))
-        move.plan = make_plan(
-            things,
-            Mounts.of_process(move.job.root_pid),
-            root_pid=move.job.root_pid,
-            has_terminal=move.job.row.has_terminal,
-            other_writers=outside,
+        job = move.job
+        move.plan = plan_of(
+            job.row, read_open_things(pids), pids, root_pid=job.root_pid, shim_pid=job.shim_pid
         )
 
-    async def _carry(self, move: Move, items: Sequence[Item], *, frozen: bool) -> None:
+    async def _carry(self, move: Move, metas: Sequence[FileMeta], *, frozen: bool) -> None:
         """Sends what the destination lacks of these files."""
-        metas = await asyncio.to_thread(_described, describe_file, items)
         if not metas:
             return
         gpid, epoch = move.key
         parents = describe_parents([meta.path for meta in metas])
         files = (*parents, *metas)
         request = CompareFiles(gpid=gpid, epoch=epoch, files=files, frozen=frozen)
-        compared = await self._peers.ask(move.destination, request, timeout_s=120.0)
+        compared = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
         assert isinstance(compared, FilesCompared), compared
         move.files.update({meta.path: meta for meta in metas})
         wanted = compared.missing[-len(metas) :]
-        links = {item.path: item.link for item in items}
+        links = {item.path: item.link for item in move.plan.files}
         for meta, chunks in zip(metas, wanted, strict=True):
             pieces = file_pieces(meta.path, links[meta.path], chunks)
             move.sent += await send_pieces(self._peers, move.destination, move.key, pieces)
@@ -387,18 +316,6 @@ def _changed(move: Move) -> list[Item]:
         ):
             changed.append(item)
     return changed
-
-
-def _described(describe: Callable[[Item], FileMeta], items: Sequence[Item]) -> tuple[FileMeta, ...]:
-    """Descriptions; a file that was closed, or whose process ended, since it was seen is left out.
-
-    Nothing is lost by that: the plan is made again once the job is frozen.
-    """
-    metas = []
-    for item in items:
-        with suppress(FileNotFoundError):
-            metas.append(describe(item))
-    return tuple(metas)
 
 
 def _text(error: SsiError | OSError) -> str:

@@ -25,6 +25,7 @@ from ssi.model.job import JobRow, JobSpec, JobState
 from ssi.model.launch import StartFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.messages import (
+    DisownJob,
     Done,
     JobList,
     JobReply,
@@ -34,9 +35,6 @@ from ssi.protocol.messages import (
     WaitJob,
 )
 from ssi.protocol.refusals import NotServed, UserUnknown
-
-LEASE_S: Final = 20.0
-"""A foreground job whose client was silent for so long gets SIGHUP."""
 
 START_TIMEOUT_S: Final = 15.0
 MAX_WAIT_MS: Final = 30_000
@@ -79,6 +77,7 @@ class JobService:
         dispatcher.serve(StartJob, self._start)
         dispatcher.serve(ListJobs, self._list)
         dispatcher.serve(WaitJob, self._wait)
+        dispatcher.serve(DisownJob, self._disown)
         dispatcher.serve(ReleaseJob, self._release)
 
     async def open_shim(self, job: Job) -> None:
@@ -149,11 +148,11 @@ class JobService:
             environment=environment,
             cwds=(*((spec.cwd,) if spec.cwd else ()), *fallback),
             terminal=spec.terminal,
-            logs=str(job.record) if spec.detached else "",
+            logs=str(job.record) if spec.detached and spec.terminal is None else "",
             log_limit_bytes=spec.log_limit_bytes,
             pid_base=PID_BASE_FIRST + offset,
             cgroup=cgroup.make_for_job(job.row.gpid),
-            lease_s=0.0 if spec.detached else LEASE_S,
+            lease_s=0.0 if spec.detached else max(0.0, spec.lease_s),
         )
 
     async def _give_up(self, job: Job) -> None:
@@ -189,13 +188,24 @@ class JobService:
                 await job.ended.wait()
         return JobReply(row=owned_job(self._table, body.gpid, caller, self._node).row)
 
+    async def _disown(self, caller: Caller, body: DisownJob) -> Done:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        async with job.moving:
+            job = owned_job(self._table, body.gpid, caller, self._node)
+            await job.shim().ask(Renew(lease_s=0.0), ShimOk, 5.0)
+            job.become(job.row.state, detached=True)
+            with suppress(ShimGone, ShimSilent):  # it has just ended
+                await job.note()
+        return Done()
+
     async def _release(self, caller: Caller, body: ReleaseJob) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        if job.is_over and not job.row.detached:
+        if job.is_over:
             if job.link is not None:
                 with suppress(ShimGone):
                     await job.link.ask(Release(), ShimOk, 5.0)
-            self._table.forget(job)
+            if not job.row.detached:
+                self._table.forget(job)
         return Done()
 
 
@@ -207,8 +217,10 @@ async def _renew_lease(job: Job) -> None:
 
 
 def _with_processes(row: JobRow, states: list[str]) -> JobRow:
-    """The row with its count of processes; stopped where every one of them is."""
+    """The row with its count of processes; frozen, or stopped where every one of them is."""
     state = row.state
-    if state is JobState.RUNNING and states and all(letter in "TtZ" for letter in states):
+    if state is JobState.RUNNING and row.frozen:
+        state = JobState.FROZEN
+    elif state is JobState.RUNNING and states and all(letter in "TtZ" for letter in states):
         state = JobState.STOPPED
     return msgspec.structs.replace(row, processes=len(states), state=state)

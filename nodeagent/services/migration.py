@@ -16,7 +16,7 @@ from nodeagent.peers import Peers
 from nodeagent.services.jobs import JobService
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
-from ssi.protocol.messages import JobMigrated, MigrateJob
+from ssi.protocol.messages import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess
 
 
@@ -58,6 +58,7 @@ class MigrationService:
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to moves."""
         dispatcher.serve(MigrateJob, self._migrate)
+        dispatcher.serve(CheckMigration, self._check)
         self._destination.register_handlers(dispatcher)
         self._doubt.register_handlers(dispatcher)
 
@@ -78,10 +79,23 @@ class MigrationService:
         return list(self._destination.arrivals.values())
 
     async def _migrate(self, caller: Caller, body: MigrateJob) -> JobMigrated:
+        job = await self._asked(caller, body)
+        return await self._source.move(job, body.destination)
+
+    async def _check(self, caller: Caller, body: CheckMigration) -> MigrationChecked:
+        job = await self._asked(caller, body)
+        return await self._source.check(job, body.destination)
+
+    async def _asked(self, caller: Caller, body: MigrateJob | CheckMigration) -> Job:
+        """The job that is meant, if it is the caller's and the destination is a node.
+
+        Raises:
+            SsiError: It is not.
+        """
         job: Job = owned_job(self._table, body.gpid, caller, self._node)
         if job.row.start_ms != body.start_ms:
             raise NoSuchProcess(gpid=body.gpid, detail="another job has its gpid")
         if body.destination != self._node and body.destination not in self._peers.names():
             raise NodeUnknown(node=body.destination, known=", ".join(self._peers.names()))
         await asyncio.to_thread(self._capability.refresh)
-        return await self._source.move(job, body.destination)
+        return job

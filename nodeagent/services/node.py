@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
+
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.jobtable import JobTable
 from nodeagent.keeperlink import KeeperLink
@@ -12,6 +14,9 @@ from nodeagent.mechanism.hostmetrics import HostMetrics
 from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.register import Register
+from nodeagent.services.cordon import CordonService
+from nodeagent.services.examination import ExaminationService
+from nodeagent.services.freezer import FreezerService
 from nodeagent.services.jobs import JobService
 from nodeagent.services.migration import MigrationService
 from nodeagent.services.streams import StreamService
@@ -48,6 +53,9 @@ class NodeServices:
             node, self.jobs, self._keeper.fork_shim, self._table.job_rows, tasks
         )
         self._streams = StreamService(node, self.jobs)
+        self._cordon = CordonService(places.cordon, self._forget_metrics)
+        self._freezer = FreezerService(node, self.jobs)
+        self._examination = ExaminationService(node, places, self._cordon)
         self._migration = MigrationService(
             node, self.jobs, peers, self._table, self._job_service, places.images
         )
@@ -59,6 +67,9 @@ class NodeServices:
         self._job_service.register_handlers(dispatcher)
         self._streams.register_handlers(dispatcher)
         self._migration.register_handlers(dispatcher)
+        self._cordon.register_handlers(dispatcher)
+        self._freezer.register_handlers(dispatcher)
+        self._examination.register_handlers(dispatcher)
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""
@@ -70,9 +81,14 @@ class NodeServices:
         """How this machine fares, at most a second old."""
         now_s = time.monotonic()
         if self._metrics is None or now_s - self._metrics_at_s > METRICS_AGE_S:
-            self._metrics = self._host.read(jobs=len(self.jobs.living()))
+            read = self._host.read(jobs=len(self.jobs.living()))
+            self._metrics = msgspec.structs.replace(read, cordoned=self._cordon.is_set)
             self._metrics_at_s = now_s
         return self._metrics
+
+    def _forget_metrics(self) -> None:
+        """The next prober is to hear what has just changed."""
+        self._metrics = None
 
     def _number(self) -> int | None:
         roster = self._register.roster

@@ -27,6 +27,9 @@ from ssi.protocol.messages import (
 MAX_WAIT_MS: Final = 30_000
 """The longest that one read or write may wait; clients ask again."""
 
+MOST_WRITER_BYTES: Final = 16
+"""Of a writer's id."""
+
 GRACE_S: Final = 10.0
 """What a shim gets beyond the wait before it counts as gone."""
 
@@ -77,7 +80,14 @@ class StreamService:
         wait_ms = min(body.wait_ms, MAX_WAIT_MS)
         if job.row.state is JobState.MIGRATING:
             return StreamAccepted(offset=body.offset)
-        write = Write(offset=body.offset, data=body.data, end=body.end, wait_ms=wait_ms)
+        write = Write(
+            offset=body.offset,
+            data=body.data,
+            end=body.end,
+            wait_ms=wait_ms,
+            writer=body.writer[:MOST_WRITER_BYTES],
+            terminal=body.terminal,
+        )
         try:
             accepted = await job.shim().ask(write, Accepted, wait_ms / 1000 + GRACE_S)
         except ShimGone:
@@ -102,8 +112,9 @@ class StreamService:
         return owned_job(self._table, gpid, caller, self._node)
 
     async def _resize(self, caller: Caller, body: ResizeTerminal) -> Done:
-        job = owned_job(self._table, body.gpid, caller, self._node)
-        await job.shim().ask(Resize(terminal=body.terminal), Ok, GRACE_S)
+        job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+        resize = Resize(terminal=body.terminal, repaint=body.repaint)
+        await job.shim().ask(resize, Ok, GRACE_S)
         return Done()
 
 

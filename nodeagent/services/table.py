@@ -13,6 +13,7 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import signals
 from nodeagent.mechanism.procfs import ProcessTable
+from nodeagent.services.freezer import thaw_job
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from ssi.model.checkpoint import ShimGone
@@ -126,6 +127,13 @@ class TableService:
         job = owned_job(self._jobs, body.gpid, caller, self._node)
         if job.is_over or job.row.start_ms != body.start_ms:
             raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
+        try:
+            self._signal_all(body)
+        finally:
+            if job.row.frozen and body.signal == signal.SIGKILL:
+                thaw_job(job)  # the freezer of cgroups v1 would hold a killed process for ever
+
+    def _signal_all(self, body: SignalProcess) -> None:
         signalled: set[int] = set()
         for _ in range(STOP_ROUNDS):
             fresh = [

@@ -49,6 +49,10 @@ class Barrier:
         """The job runs."""
         os.write(self._in, criu.BARRIER_LET_GO)
 
+    def refuse(self) -> None:
+        """The job does not run: CRIU kills what it has restored, and fails."""
+        os.write(self._in, criu.BARRIER_REFUSE)
+
     def remove(self) -> None:
         """Nothing is left of it."""
         self._loop.watch(self._out)

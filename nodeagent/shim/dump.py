@@ -18,7 +18,7 @@ from nodeagent.shim.job import Job
 from nodeagent.shim.messages import Dump, Dumped, Ok
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
-from nodeagent.shim.state import STATE_VERSION, SavedJob, encode_state
+from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
 from nodeagent.shim.tree import Member
 from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed
 
@@ -42,13 +42,14 @@ class Dumping:
         self._job = job
         self._imager = imager
         self._stopped_before: frozenset[int] = frozenset()
+        self._terminal: SavedTerminal | None = None
 
     def dump(self, request: Dump, answer: Answer) -> None:
         """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
 
         Raises:
             WrongStage: There is no running job.
-            NotMovable: This shim has no namespaces, or the job a terminal.
+            NotMovable: This shim has no namespaces, or the job is frozen.
             DumpFailed: A process of the job is out of reach.
         """
         job = self._job
@@ -57,7 +58,7 @@ class Dumping:
         members = tree.read_members()
         check_complete(members, job.root)
         self._stopped_before = frozenset(m.pid for m in members if m.state in _STOPPED)
-        self.images, self.criu = Path(request.images), request.criu
+        self.images, self.criu, self._terminal = Path(request.images), request.criu, None
         assert job.account is not None
         real = self._imager.real_ids_of(job.account)
         arguments = criu.dump_arguments(
@@ -66,6 +67,7 @@ class Dumping:
             request.images,
             str(self._imager.work),
             real_ids=real is not None,
+            terminal=job.terminal is not None,
         )
         started_s = time.time()
 
@@ -76,8 +78,7 @@ class Dumping:
                     raise DumpFailed(reason=failure)
                 state = self._save()
             except DumpFailed as exc:
-                self._wake(tree.read_members())
-                job.run_on()
+                self._run_on()
                 answer.fail(exc)
                 return
             job.take(Step.DUMP)
@@ -99,8 +100,7 @@ class Dumping:
         if job.stage is Stage.RUNNING:
             return
         job.take(Step.THAW)
-        job.run_on()  # what was taken back from its pipes is there again before it reads
-        self._wake(tree.read_members())
+        self._run_on()
 
     def commit(self, answer: Answer) -> None:
         """Answers once the dumped job is dead and reaped; its images and its state stay.
@@ -122,6 +122,7 @@ class Dumping:
                 return
             job.take(Step.COMMIT)
             job.stdio.close()
+            job.release_terminal()
             answer.give(Ok())
 
         job.bury(buried)
@@ -134,6 +135,7 @@ class Dumping:
             dead = frozenset(m.pid for m in tree.read_members() if m.state == _ZOMBIE)
             mend_images(self.images, dead)
             job.stdio.collect()
+            self._take_typeahead()
             streams = job.stdio.save(self.images)
         except OSError as exc:
             reason = f"its streams cannot be saved: {exc.strerror}"
@@ -146,13 +148,33 @@ class Dumping:
             last_pid=namespaces.last_pid(),
             account=job.account,
             streams=streams,
-            terminal=job.terminal_size,
+            terminal=self._terminal,
             logs=job.logs,
             log_limit_bytes=job.log_limit_bytes,
             lease_s=job.lease.lease_s,
             note=job.note,
         )
         return encode_state(self.saved)
+
+    def _take_typeahead(self) -> None:
+        """What the job has not read from its terminal is with us, and so are its echoes."""
+        stdio, terminal = self._job.stdio, self._job.terminal
+        if terminal is None:
+            return
+        assert stdio.inlet is not None
+        assert self._job.terminal_size is not None
+        self._terminal, behind = terminal.take(self._job.terminal_size.term)
+        stdio.inlet.stream.put_back(behind)
+        stdio.collect()
+
+    def _run_on(self) -> None:
+        """The job runs on here: what was taken from it is there again before it reads."""
+        job = self._job
+        if job.terminal is not None and self._terminal is not None:
+            job.terminal.give(self._terminal)
+            self._terminal = None
+        job.run_on()
+        self._wake(tree.read_members())
 
     def _wake(self, members: Iterable[Member]) -> None:
         """Continues what the dump stopped, and only that.
@@ -191,8 +213,6 @@ def check_movable(job: Job) -> None:
     """
     if job.host is None:
         raise NotMovable(reason="the agent that started it has no root")
-    if job.terminal is not None:
-        raise NotMovable(reason="it has a terminal")
     if job.cgroup and cgroup.is_frozen(job.cgroup):
         # CRIU would wait for processes that cannot answer, and they would die when it gave up.
         raise NotMovable(reason="it is frozen; thaw it first")

@@ -37,6 +37,7 @@ class Run:
         log: Name of its log file in the work directory.
         real: Whose real ids it must have; see :meth:`Imager.real_ids_of`.
         inherited: Our descriptors that it finds under their numbers.
+        terminal: The slave of the job's terminal, where it has one: its standard input.
         cgroup: That it joins, and what it restores with it; empty: ours.
     """
 
@@ -44,6 +45,7 @@ class Run:
     log: str
     real: Account | None = None
     inherited: tuple[int, ...] = ()
+    terminal: int | None = None
     cgroup: str = ""
 
 
@@ -94,9 +96,10 @@ class Imager:
         launch = Launch(
             argv=tuple(run.arguments),
             environment=_ENVIRONMENT,
-            stdio=(null, output, output),
+            stdio=(null if run.terminal is None else run.terminal, output, output),
             inherited=run.inherited,
             real_account=run.real,
+            terminal=run.terminal is not None,
             cgroup=run.cgroup,
         )
         try:

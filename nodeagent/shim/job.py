@@ -22,6 +22,7 @@ from nodeagent.shim.lease import GRACE_S, Lease
 from nodeagent.shim.messages import Account, Start
 from nodeagent.shim.stage import Stage, Step, next_stage
 from nodeagent.shim.stdio import Stdio
+from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.checkpoint import ShimFailed, WrongStage
 from ssi.model.errors import SsiError
@@ -32,6 +33,9 @@ _log: Final = logging.getLogger(__name__)
 
 Started: TypeAlias = Callable[[SsiError | None], None]
 Buried: TypeAlias = Callable[[ShimFailed | None], None]
+
+REPAINT_S: Final = 0.05
+"""Between the two sizes that let a program paint anew: time to notice the first."""
 
 DEATH_LIMIT_S: Final = 10.0
 """For all processes of a killed job to be gone."""
@@ -123,11 +127,24 @@ class Job:
             return 0
         return self.root if self.host is None else self.host.pid_of(self.root)
 
-    def resize(self, size: Terminal) -> None:
-        """Its terminal has another size; a job with pipes does not care."""
-        if self.terminal is not None:
-            self.terminal_size = size
-            self.terminal.resize(size)
+    def resize(self, size: Terminal, *, repaint: bool = False) -> None:
+        """Its terminal has another size; a job with pipes does not care.
+
+        Args:
+            size: Of no rows for the present one.
+            repaint: Its foreground program draws the whole screen. Programs do nothing where the
+                size is as they know it, so it changes for a moment.
+        """
+        now = self.terminal_size
+        if self.terminal is None or now is None:
+            return
+        if size.rows:
+            self.terminal_size = Terminal(rows=size.rows, columns=size.columns, term=now.term)
+        if repaint:
+            self.terminal.resize(Terminal(rows=now.rows - 1 or 2, columns=now.columns))
+            self.loop.call_after(REPAINT_S, self._set_size)
+        elif self.terminal_size != now:
+            self._set_size()
 
     def hang_up(self) -> None:
         """Tells the job that its user is gone, and kills it if it does not end in time."""
@@ -164,7 +181,14 @@ class Job:
         """Nothing of it is left here, so the shim is as good as new."""
         self.stdio.close()
         self.stdio = Stdio()
+        self.release_terminal()
         self.root, self.exit_status = 0, None
+
+    def release_terminal(self) -> None:
+        """The job holds its terminal no more."""
+        if self.terminal is not None:
+            self.terminal.release()
+            self.terminal = None
 
     def _launch(self, request: Start) -> Launch:
         ends = self.stdio.job_ends
@@ -186,9 +210,13 @@ class Job:
         elif request.terminal is not None:
             self.terminal_size = request.terminal
             self.terminal = ControllingTerminal(request.terminal, request.account)
-            self.stdio = stdio.of_terminal(self.loop, self.terminal)
+            self.stdio = stdio.of_terminal(self.loop, self.terminal, Stream(), Stream())
         else:
             self.stdio = stdio.pipes(self.loop)
+
+    def _set_size(self) -> None:
+        if self.terminal is not None and self.terminal_size is not None:
+            self.terminal.resize(self.terminal_size)
 
     def _executed(self, report: int, request: Start, started: Started) -> None:
         self.loop.watch(report)
@@ -212,8 +240,7 @@ class Job:
 
     def _end(self) -> None:
         self.take(Step.EXIT)
-        if self.terminal is not None:
-            self.terminal.release()
+        self.release_terminal()
         told = {"exit_status": self.exit_status, "ended_ms": int(time.time() * 1000)}
         try:
             path = self.directory / "exit.json"

@@ -137,16 +137,23 @@ class Data(Message, frozen=True, tag="data"):
 
 
 class Write(Message, frozen=True, tag="write"):
-    """Input from byte ``offset`` on: :class:`Accepted`, after at most ``wait_ms`` for room."""
+    """Input from byte ``offset`` on: :class:`Accepted`, after at most ``wait_ms`` for room.
+
+    Attributes:
+        writer: Each writer numbers its own bytes, from 0; empty: one that has no id.
+        terminal: The window of the writer: the job's terminal takes its size.
+    """
 
     offset: int
     data: bytes
     end: bool
     wait_ms: int
+    writer: bytes = b""
+    terminal: Terminal | None = None
 
 
 class Accepted(Message, frozen=True, tag="accepted"):
-    """All input below ``offset`` is taken; ``closed``: the job reads no more."""
+    """All of the writer's input below ``offset`` is taken; ``closed``: the job reads no more."""
 
     offset: int
     closed: bool = False
@@ -159,9 +166,14 @@ class Renew(Message, frozen=True, tag="renew"):
 
 
 class Resize(Message, frozen=True, tag="resize"):
-    """Gives the terminal another size: :class:`Ok`."""
+    """Gives the terminal another size, that of no rows meaning the present one: :class:`Ok`.
+
+    Attributes:
+        repaint: Its foreground program shall draw the whole screen, whatever the size was.
+    """
 
     terminal: Terminal
+    repaint: bool = False
 
 
 class Release(Message, frozen=True, tag="release"):

@@ -12,6 +12,7 @@ from typing import Final
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.sink import Sink
 from nodeagent.shim.stream import Stream
+from nodeagent.shim.writers import Writers
 
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -21,12 +22,14 @@ class Inlet:
 
     Attributes:
         stream: What the job has not been given yet.
+        writers: Who gave it, and how much.
         closed: The job reads no more.
     """
 
     def __init__(self, loop: Loop, descriptor: int, stream: Stream, *, terminal: bool) -> None:
         """Starts paused. It owns ``descriptor`` from now on, the write end of a pipe or a pty."""
         self.stream = stream
+        self.writers = Writers()
         self.closed = False
         self._loop = loop
         self._descriptor: int | None = descriptor
@@ -36,11 +39,14 @@ class Inlet:
         # is in the pipe can be taken back whoever else has closed his end.
         self._pipe = None if terminal else os.open(f"/proc/self/fd/{descriptor}", os.O_PATH)
 
-    def take(self, offset: int, data: bytes, *, end: bool) -> None:
-        """Takes what there is room for; nothing while paused."""
-        if not self._paused:
-            self.stream.accept(offset, data, end=end)
+    def take(self, writer: bytes, offset: int, data: bytes, *, end: bool) -> int:
+        """Takes what there is room for, nothing while paused; the writer's next number."""
+        if not self._paused and not self.stream.ended:
+            self.stream.append(self.writers.fresh(writer, offset, data, self.stream.room))
+            if end and self.writers.taken(writer, offset) >= offset + len(data):
+                self.stream.finish()
             self.flush()
+        return self.writers.taken(writer, offset)
 
     def resume(self) -> None:
         """Moves bytes from now on."""

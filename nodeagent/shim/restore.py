@@ -23,6 +23,7 @@ from nodeagent.shim.messages import Ready, Restore, Resumed
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import SavedJob, decode_state
+from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.checkpoint import NotMovable, RestoreFailed
 from ssi.model.errors import SsiError
 
@@ -39,6 +40,7 @@ class _Attempt:
     barrier: Barrier
     outcome: Outcome
     reached: bool = False
+    refusal: str = ""
 
 
 class Restoring:
@@ -134,15 +136,19 @@ class Restoring:
         if job.host is None:
             raise NotMovable(reason="the agent that is to take it has no root")
         real = self._imager.real_ids_of(saved.account)
-        job.stdio = stdio.restored(
-            job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes
-        )
+        self._open_streams(saved, images)
         work.mkdir(mode=0o711, exist_ok=True)
         barrier = Barrier(job.loop, work, real_ids=real is not None)
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
         arguments = criu.restore_arguments(
-            program, str(images), str(work), barrier.script, inodes, real_ids=real is not None
+            program,
+            str(images),
+            str(work),
+            barrier.script,
+            inodes,
+            real_ids=real is not None,
+            terminal=job.terminal is not None,
         )
         self._attempt = attempt = _Attempt(saved, barrier, outcome)
         barrier.when_reached(lambda: self._reached(attempt))
@@ -151,6 +157,7 @@ class Restoring:
             log="restore.log",
             real=real,
             inherited=tuple(inodes.values()),
+            terminal=None if job.terminal is None else job.terminal.slave,
             cgroup=job.cgroup,
         )
         # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
@@ -159,11 +166,30 @@ class Restoring:
         self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
         job.doing = "a restore"
 
+    def _open_streams(self, saved: SavedJob, images: Path) -> None:
+        """New pipes, or a new terminal, that hold what the old ones held."""
+        job = self._job
+        if saved.terminal is None:
+            job.stdio = stdio.restored(
+                job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes
+            )
+            return
+        job.terminal_size = saved.terminal.size
+        job.terminal = ControllingTerminal(saved.terminal.size, saved.account)
+        job.stdio = stdio.restored_terminal(job.loop, saved.streams, images, job.terminal)
+
     def _reached(self, attempt: _Attempt) -> None:
         job, saved = self._job, attempt.saved
+        try:
+            if job.terminal is not None and saved.terminal is not None:
+                job.terminal.give(saved.terminal)
+        except OSError as exc:
+            attempt.refusal = f"its terminal cannot be as it was: {exc.strerror}"
+            attempt.barrier.refuse()
+            return
         attempt.reached = True
         job.stdio.close_job_ends()
-        job.account, job.terminal_size = saved.account, saved.terminal
+        job.account = saved.account
         job.logs, job.log_limit_bytes = saved.logs, saved.log_limit_bytes
         job.note = job.note or saved.note
         job.renew(saved.lease_s)
@@ -188,7 +214,7 @@ class Restoring:
             namespaces.set_last_pid(max(attempt.saved.last_pid, namespaces.last_pid()))
             attempt.outcome(None)
             return
-        error = RestoreFailed(reason=failure or "criu ended before its time")
+        error = RestoreFailed(reason=attempt.refusal or failure or "criu ended before its time")
         _log.error("event=restore-failed reason=%r reached=%s", error.reason, attempt.reached)
         waiting = not attempt.reached or let_go
 

@@ -17,6 +17,7 @@ from nodeagent.shim.job import Job
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
+from nodeagent.shim.streams import Streams
 from ssi.model.checkpoint import WrongStage
 from ssi.model.errors import SsiError
 
@@ -28,7 +29,9 @@ FORGOTTEN_CHECK_S: Final = 10.0
 
 SOCKET_NAME: Final = "shim.sock"
 
-_MOST_DATA_BYTES: Final = 1024 * 1024
+LAST_WORDS_S: Final = 600.0
+"""How long the end of a job that nobody holds on to, and its last output, can still be asked."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -43,7 +46,7 @@ class Shim:
         self._dumping = Dumping(self._job, imager)
         self._restoring = Restoring(self._job, imager, self._dumping)
         self._server: Server | None = None
-        self._users: list[Answer] = []
+        self._streams = Streams(loop, self._job, self._poll)
         self._released = False
         self._clearing = False
         self._asked_s = time.monotonic()
@@ -66,9 +69,9 @@ class Shim:
             case m.GetStatus():
                 self._await_end(request, answer)
             case m.Read():
-                self._read(request, answer)
+                self._streams.read(request, answer)
             case m.Write():
-                self._write(request, answer)
+                self._streams.write(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_status(answer, failure))
             case m.SetNote() | m.Renew() | m.Resize():
@@ -90,8 +93,10 @@ class Shim:
             case m.Renew():
                 self._job.renew(request.lease_s)
                 self._drop_lease_timer()
+                if request.lease_s == 0:
+                    self._streams.disown()
             case m.Resize():
-                self._job.resize(request.terminal)
+                self._job.resize(request.terminal, repaint=request.repaint)
 
     def _move(
         self,
@@ -140,53 +145,6 @@ class Shim:
 
         self._poll(answer, request.wait_ms, attempt)
 
-    def _note_user(self, answer: Answer) -> None:
-        """Somebody reads or writes: the job is wanted, now and as long as he waits."""
-        self._job.renew()
-        self._users = [*(user for user in self._users if user.wanted), answer]
-
-    def _read(self, request: m.Read, answer: Answer) -> None:
-        job = self._job
-        self._note_user(answer)
-        limit_bytes = min(max(1, request.limit_bytes), _MOST_DATA_BYTES)
-
-        def attempt(expired: bool) -> m.Data | None:
-            outlet = job.stdio.outlets.get(request.stream)
-            if outlet is None:
-                if job.stage is Stage.EMPTY:
-                    raise WrongStage(request="read", stage=job.stage)
-                return m.Data(offset=request.offset, data=b"", ended=True)
-            sink = outlet.sink
-            offset, data = sink.read(request.offset, limit_bytes, peek=request.peek)
-            outlet.settle()
-            ended = sink.ended and offset + len(data) >= sink.end
-            if not (data or ended or expired):
-                return None
-            return m.Data(offset=offset, data=data, ended=ended)
-
-        self._poll(answer, request.wait_ms, attempt)
-
-    def _write(self, request: m.Write, answer: Answer) -> None:
-        job = self._job
-        self._note_user(answer)
-        wanted = request.offset + len(request.data)
-
-        def attempt(expired: bool) -> m.Accepted | None:
-            inlet = job.stdio.inlet
-            if job.stage is Stage.EMPTY:
-                raise WrongStage(request="write", stage=job.stage)
-            if inlet is None or inlet.closed or job.stage is Stage.EXITED:
-                return m.Accepted(offset=request.offset, closed=True)
-            before = inlet.stream.end
-            inlet.take(request.offset, request.data, end=request.end)
-            stream = inlet.stream
-            progress = stream.end > before or (stream.end >= wanted and not request.end)
-            if progress or stream.ended or inlet.closed or expired:
-                return m.Accepted(offset=stream.end, closed=inlet.closed)
-            return None
-
-        self._poll(answer, request.wait_ms, attempt)
-
     def _release(self, answer: Answer) -> None:
         if self._job.stage not in MAY_END or self._job.doing:
             raise WrongStage(request="release", stage=self._job.doing or self._job.stage)
@@ -202,6 +160,8 @@ class Shim:
             if not self._clearing and (self._released or job.logs):
                 self._clearing = True
                 self._loop.when_childless(self._end)
+            if job.lease.lease_s <= 0:
+                job.renew(LAST_WORDS_S)
         elif self._released:
             self._end()
         if self._lease_timer is None and not job.logs:
@@ -216,7 +176,7 @@ class Shim:
 
     def _check_lease(self) -> None:
         job, self._lease_timer = self._job, None
-        if any(user.wanted for user in self._users):
+        if self._streams.in_use:
             job.renew()
         if job.lease.time_left_s(time.monotonic()) != 0:
             return

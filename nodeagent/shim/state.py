@@ -16,7 +16,7 @@ from nodeagent.shim.messages import Account
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName, Terminal
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -28,6 +28,7 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         start: Number of the first byte that is held; the bytes are in :func:`stream_file`.
         ended: Input: the client has sent all. Output: the job has closed it.
         note: Why a log took no more.
+        writers: Of the input: each writer's id and the number of its next byte.
     """
 
     name: StreamName
@@ -36,6 +37,23 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     start: int
     ended: bool
     note: bytes = b""
+    writers: tuple[tuple[bytes, int], ...] = ()
+
+
+class SavedTerminal(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What CRIU does not keep of the terminal of a dumped job.
+
+    Attributes:
+        foreground: The process group that the keyboard talks to; 0 for none.
+        taken: What was typed and not read, as the line discipline held it; a 0 is an end of file
+            where the terminal reads by lines.
+        held: ``^S`` was pressed.
+    """
+
+    size: Terminal
+    foreground: int
+    taken: bytes
+    held: bool
 
 
 class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -52,7 +70,7 @@ class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_pid: int
     account: Account
     streams: tuple[SavedStream, ...]
-    terminal: Terminal | None
+    terminal: SavedTerminal | None
     logs: str
     log_limit_bytes: int
     lease_s: float

@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.log import Log
 from nodeagent.shim.pump import Inlet, Outlet
-from nodeagent.shim.sink import MemorySink, Sink
+from nodeagent.shim.sink import MemorySink, Sink, TerminalSink
 from nodeagent.shim.state import SavedStream, save_bytes, stream_file
 from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName
 
+_OF_TERMINAL: Final[tuple[StreamName, ...]] = ("stdin", "stdout")
 _OUTPUTS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
 
@@ -30,7 +33,7 @@ class Stdio:
     Attributes:
         inlet: None where the job reads /dev/null.
         job_ends: The job's ends by stream, until :meth:`close_job_ends`.
-        inodes: Of the pipes, as /proc and CRIU call them.
+        inodes: Of the pipes, as /proc and CRIU call them; a terminal has none.
     """
 
     inlet: Inlet | None = None
@@ -84,7 +87,9 @@ class Stdio:
             stream = self.inlet.stream
             save_bytes(images, "stdin", stream.peek(stream.start, stream.held)[1])
             closed = self.inlet.closed
-            saved.append(self._saved("stdin", stream.start, ended=stream.ended, gone=closed))
+            typed = self._saved("stdin", stream.start, ended=stream.ended, gone=closed)
+            writers = self.inlet.writers.snapshot()
+            saved.append(msgspec.structs.replace(typed, writers=writers))
         for name, outlet in self.outlets.items():
             sink = outlet.sink
             if isinstance(sink, Log):
@@ -105,8 +110,8 @@ class Stdio:
     ) -> SavedStream:
         return SavedStream(
             name=name,
-            inode=0 if gone else self.inodes[name],
-            capacity_bytes=self.capacities[name],
+            inode=0 if gone else self.inodes.get(name, 0),
+            capacity_bytes=self.capacities.get(name, 0),
             start=start,
             ended=ended,
             note=note,
@@ -131,13 +136,31 @@ def logged(loop: Loop, logs: Path, limit_bytes: int) -> Stdio:
     return stdio
 
 
-def of_terminal(loop: Loop, terminal: ControllingTerminal) -> Stdio:
+def of_terminal(loop: Loop, terminal: ControllingTerminal, typed: Stream, shown: Stream) -> Stdio:
     """A terminal: one stream in, one out."""
     stdio = Stdio()
     slave = os.dup(terminal.slave)
     stdio.job_ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-    stdio.inlet = Inlet(loop, os.dup(terminal.master), Stream(), terminal=True)
-    stdio.outlets["stdout"] = Outlet(loop, terminal.master, MemorySink(Stream()))
+    stdio.inlet = Inlet(loop, os.dup(terminal.master), typed, terminal=True)
+    stdio.outlets["stdout"] = Outlet(loop, terminal.master, TerminalSink(shown))
+    return stdio
+
+
+def restored_terminal(
+    loop: Loop, saved: Iterable[SavedStream], images: Path, terminal: ControllingTerminal
+) -> Stdio:
+    """The streams of a job that comes from images, at a new terminal.
+
+    Raises:
+        RestoreFailed: The bytes of a stream are missing.
+    """
+    by_name = {stream.name: stream for stream in saved}
+    typed, shown = (
+        _stream_of(by_name[name], _content_of(by_name[name], images)) for name in _OF_TERMINAL
+    )
+    stdio = of_terminal(loop, terminal, typed, shown)
+    assert stdio.inlet is not None
+    stdio.inlet.writers.recall(by_name["stdin"].writers)
     return stdio
 
 
@@ -151,20 +174,25 @@ def restored(
     """
     stdio = Stdio()
     for stream in saved:
-        try:
-            content = stream_file(images, stream.name).read_bytes()
-        except OSError as exc:
-            reason = f"the bytes of its {stream.name} are missing: {exc.strerror}"
-            raise RestoreFailed(reason=reason) from exc
+        content = _content_of(stream, images)
         ours = _new_pipe(stdio, stream.name)
         if stream.name == "stdin":
             stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
+            stdio.inlet.writers.recall(stream.writers)
         else:
             stdio.outlets[stream.name] = Outlet(
                 loop, ours, _sink_of(stream, content, logs, limit_bytes)
             )
         _match(stdio, stream)
     return stdio
+
+
+def _content_of(saved: SavedStream, images: Path) -> bytes:
+    try:
+        return stream_file(images, saved.name).read_bytes()
+    except OSError as exc:
+        reason = f"the bytes of its {saved.name} are missing: {exc.strerror}"
+        raise RestoreFailed(reason=reason) from exc
 
 
 def _stream_of(saved: SavedStream, content: bytes) -> Stream:

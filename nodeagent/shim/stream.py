@@ -52,20 +52,6 @@ class Stream:
         """No byte follows."""
         self.ended = True
 
-    def accept(self, offset: int, data: bytes, *, end: bool) -> None:
-        """Takes what is new in bytes numbered from ``offset``, as far as there is room.
-
-        Bytes that were here before are skipped, and bytes beyond a gap are not taken: the caller
-        sees by :attr:`end` where to go on.
-        """
-        skipped = self.end - offset
-        if skipped < 0 or self.ended:
-            return
-        fresh = data[skipped : skipped + self.room]
-        self._data += fresh
-        if end and self.end >= offset + len(data):
-            self.ended = True
-
     def peek(self, offset: int, limit_bytes: int) -> tuple[int, bytes]:
         """Bytes from ``offset`` on, or from the first that is held; with their number."""
         at = min(max(offset, self.start), self.end)

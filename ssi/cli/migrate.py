@@ -1,51 +1,120 @@
-"""``ssi migrate``: a running job goes to another node."""
+"""``ssi migrate``: running jobs go to another node."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 
-from ssi.cli.gpids import each_located, parse_gpids
-from ssi.cli.outcome import run_async
-from ssi.client.system import Location, System
-from ssi.model.errors import UsageError
-from ssi.protocol.messages import JobMigrated, MigrateJob
-from ssi.protocol.refusals import NotAJob
-from ssi.view.quantity import size
+from ssi.cli.gpids import parse_gpids
+from ssi.cli.outcome import complain, run_async
+from ssi.client.moves import Mover
+from ssi.client.system import System
+from ssi.model.errors import SsiError, UsageError
+from ssi.model.migration import CannotMigrate
+from ssi.view import moves as view
+from ssi.view.jsonview import JsonObject, render_json
 
-MIGRATION_TIMEOUT_S: Final = 600.0
+AUTO: Final = "auto"
+PARALLEL: Final = 4
+"""Moves at once: enough to fill a link while others freeze, few enough to be done soon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was typed.
+
+    Attributes:
+        destination: Name of a node, or :data:`AUTO`.
+        parallel: How many at once.
+    """
+
+    gpids: tuple[int, ...]
+    destination: str
+    dry_run: bool
+    as_json: bool
+    parallel: int
 
 
 def migrate(
-    gpid: Annotated[str, typer.Argument(metavar="JOB", help="As `ssi jobs` shows.")],
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Where it is to go.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="JOB... NODE", help="Which, and where they are to go."),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="NODE|auto", help="Where to; auto: each where it suits best."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what stands in the way: 26 if anything.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    parallel: Annotated[
+        int, typer.Option("--parallel", "-j", min=1, max=32, help="How many at once.")
+    ] = PARALLEL,
 ) -> None:
-    """Move a running job to another node: all of its processes, with their memory and files."""
-    gpids = parse_gpids([gpid])
-
-    async def body(system: System) -> int:
-        destinations = await system.select(node)
-        if len(destinations) != 1:
-            raise UsageError(text=f"{node} names {len(destinations)} nodes", hint="name one node")
-
-        async def deed(location: Location) -> None:
-            if location.job == 0:
-                raise NotAJob(gpid=location.gpid, node=location.node)
-            await _move(system, location, destinations[0].name)
-
-        return await each_located(system, gpids, deed)
-
-    run_async(body)
-
-
-async def _move(system: System, location: Location, destination: str) -> None:
-    request = MigrateJob(gpid=location.job, start_ms=location.start_ms, destination=destination)
-    moved = await system.ask(
-        request, JobMigrated, node=location.node, timeout_s=MIGRATION_TIMEOUT_S
+    """Move running jobs to another node: all of their processes, with their memory and files."""
+    *texts, destination = words if to is None else [*words, to]
+    if not texts:
+        raise UsageError(text="a job or a node is missing", hint="ssi migrate JOB... NODE")
+    request = Request(
+        gpids=tuple(dict.fromkeys(parse_gpids(texts))),
+        destination=destination,
+        dry_run=dry_run,
+        as_json=as_json,
+        parallel=parallel,
     )
-    carried = f", {size(moved.carried_bytes)} of files" if moved.files_carried else ""
-    print(
-        f"{moved.row.gpid} {location.node} -> {destination}: {moved.total_ms:.0f} ms in all, "
-        f"frozen for {moved.freeze_ms:.0f} ms, image {size(moved.image_bytes)}{carried}"
+    run_async(lambda system: _run(system, request))
+
+
+async def _run(system: System, request: Request) -> int:
+    destination = request.destination
+    if destination != AUTO:
+        nodes = await system.select(destination)
+        if len(nodes) != 1:
+            raise UsageError(text=f"{destination} names {len(nodes)} nodes", hint="name one node")
+        destination = nodes[0].name
+    mover, slots = Mover(system), asyncio.Semaphore(request.parallel)
+
+    async def one(gpid: int) -> tuple[int, JsonObject]:
+        async with slots:
+            try:
+                deed = _check if request.dry_run else _move
+                return await deed(mover, gpid, destination, silent=request.as_json)
+            except SsiError as exc:
+                complain(exc)
+                return exc.exit_code, view.failed_object(gpid, exc)
+
+    results = await asyncio.gather(*(one(gpid) for gpid in request.gpids))
+    if request.as_json:
+        sys.stdout.write(render_json([told for _status, told in results]))
+    return max(status for status, _told in results)
+
+
+async def _move(
+    mover: Mover, gpid: int, destination: str, *, silent: bool
+) -> tuple[int, JsonObject]:
+    job = await mover.locate(gpid)
+    moved = await (
+        mover.move_anywhere(job) if destination == AUTO else mover.move(job, destination)
     )
+    if not silent:
+        print(view.moved_line(moved.source, moved.destination, moved.report), flush=True)
+    return 0, view.moved_object(moved.source, moved.destination, moved.report)
+
+
+async def _check(
+    mover: Mover, gpid: int, destination: str, *, silent: bool
+) -> tuple[int, JsonObject]:
+    job = await mover.locate(gpid)
+    checked = await (
+        mover.check_anywhere(job) if destination == AUTO else mover.check(job, destination)
+    )
+    if not silent:
+        sys.stdout.write(view.checked_lines(checked))
+        sys.stdout.flush()
+    can_move = not (checked.here or checked.there)
+    return 0 if can_move else CannotMigrate.exit_code, view.checked_object(checked)

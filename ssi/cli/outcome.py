@@ -12,7 +12,7 @@ import typer
 
 from ssi.client.connection import Connection
 from ssi.client.system import System
-from ssi.model.errors import SsiError
+from ssi.model.errors import SsiError, first_error
 from ssi.view.text import plain
 
 Body = Callable[[System], Coroutine[Any, Any, int]]  # Any: what the coroutine is sent
@@ -44,7 +44,7 @@ def ended(command: Callable[[], object]) -> int:
         complain(exc)
         return _flushed(exc.exit_code)
     except ExceptionGroup as group:
-        error = _first_error(group)
+        error = first_error(group)
         if error is None:
             raise
         complain(error)
@@ -65,14 +65,6 @@ def complain(error: SsiError) -> None:
 def note(text: str) -> None:
     """One line on stderr that is no error."""
     print(f"ssi: {plain(text)}", file=sys.stderr, flush=True)
-
-
-def _first_error(group: BaseExceptionGroup[BaseException]) -> SsiError | None:
-    for error in group.exceptions:
-        found = _first_error(error) if isinstance(error, BaseExceptionGroup) else error
-        if isinstance(found, SsiError):
-            return found
-    return None
 
 
 def _flushed(status: int) -> int:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import sys
-from collections.abc import Coroutine
-from contextlib import ExitStack, suppress
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
+from ssi.cli.foreground import SSI_FAILED, hold
 from ssi.cli.outcome import complain, run_async
-from ssi.client.attachment import OutputClosed, attach
+from ssi.client.escape import parse_escape
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
-from ssi.client.terminal import on_resize, raw_terminal, terminal_of
+from ssi.client.terminal import has_terminal, terminal_of
+from ssi.client.viewer import View
 from ssi.model.errors import SsiError, UsageError
-from ssi.model.job import JobRow, JobSpec, JobState
-
-SSI_FAILED: Final = 255
-"""Exit status where ssi itself failed and not the command, as ssh(1) has it."""
-
-FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+from ssi.model.job import LEASE_S, JobSpec
 
 
 def run(
@@ -32,7 +24,11 @@ def run(
         str | None, typer.Option("--node", "-n", help="On this node; else on the least loaded.")
     ] = None,
     tty: Annotated[
-        bool, typer.Option("--tty", "-t", help="Give it a terminal, as ssh -t does.")
+        bool,
+        typer.Option("--tty", "-t", help="Give it a terminal, also where this is none."),
+    ] = False,
+    no_tty: Annotated[
+        bool, typer.Option("--no-tty", "-T", help="Give it pipes, also where this is a terminal.")
     ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Print its gpid and leave it running.")
@@ -43,20 +39,35 @@ def run(
     cwd: Annotated[
         str | None, typer.Option("--cwd", metavar="DIR", help="Start there; else here, or at home.")
     ] = None,
+    escape: Annotated[
+        str,
+        typer.Option("--escape", metavar="CHAR", help="Begins ~. and ~?; `none` for none."),
+    ] = "~",
+    lease_s: Annotated[
+        float,
+        typer.Option(
+            "--lease", metavar="SECONDS", min=0, help="How long it waits for you when cut off."
+        ),
+    ] = LEASE_S,
 ) -> None:
-    """Run a command on a node, as yourself."""
+    """Run a command on a node, as yourself; on a terminal it gets one."""
+    if tty and no_tty:
+        raise UsageError(text="--tty and --no-tty are opposites", hint="give one of them")
+    terminal = tty or (not no_tty and not detach and has_terminal())
     spec = JobSpec(
         argv=tuple(command),
         cwd=cwd if cwd is not None else _cwd(),
         cwd_fallback=cwd is None,
-        environment=_environment(env or []),
-        terminal=terminal_of(0) if tty and not detach else None,
+        environment={**_locale(), **_environment(env or [])},
+        terminal=terminal_of() if terminal else None,
         detached=detach,
+        lease_s=lease_s,
     )
-    run_async(lambda system: _run(system, node, spec))
+    view = View(escape=parse_escape(escape))
+    run_async(lambda system: _run(system, node, spec, view))
 
 
-async def _run(system: System, node: str | None, spec: JobSpec) -> int:
+async def _run(system: System, node: str | None, spec: JobSpec, view: View) -> int:
     try:
         place = await _place(system, node)
         job = await JobHandle.start(system, place, spec)
@@ -67,58 +78,10 @@ async def _run(system: System, node: str | None, spec: JobSpec) -> int:
         print(job.row.gpid)
         return 0
     try:
-        return await hold(job)
+        return await hold(job, view)
     except SsiError as exc:
         complain(exc)
         return SSI_FAILED
-
-
-async def hold(job: JobHandle) -> int:
-    """Joins this process to a foreground job until it ends; its exit status."""
-    loop = asyncio.get_running_loop()
-    with ExitStack() as stack:
-        if job.row.has_terminal:
-            stack.enter_context(raw_terminal(0))
-            stack.enter_context(on_resize(lambda: _resize(job)))
-        for number in FORWARDED:
-            loop.add_signal_handler(number, _forward, job, number)
-            stack.callback(loop.remove_signal_handler, number)
-        try:
-            row = await attach(job, stdin=0)
-        except OutputClosed:
-            with suppress(TimeoutError):  # one that ignores SIGPIPE is ended by its lease
-                async with asyncio.timeout(2.0):
-                    await job.wait()
-                    await job.release()
-            return 128 + signal.SIGPIPE
-    await job.release()
-    return exit_status_of(row)
-
-
-def exit_status_of(row: JobRow) -> int:
-    """The exit status of a job that ended; 255 for one that was lost, which is told."""
-    if row.state is JobState.LOST or row.exit_status is None:
-        print(f"ssi: job {row.gpid} is lost: {row.problem}", file=sys.stderr)
-        return SSI_FAILED
-    return row.exit_status
-
-
-_background: set[asyncio.Task[None]] = set()
-"""Signals and sizes on their way: the loop keeps only weak references to tasks."""
-
-
-def _forward(job: JobHandle, number: int) -> None:
-    _start(job.signal(number))
-
-
-def _resize(job: JobHandle) -> None:
-    _start(job.resize(terminal_of(0)))
-
-
-def _start(coroutine: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.get_running_loop().create_task(coroutine)
-    _background.add(task)
-    task.add_done_callback(_background.discard)
 
 
 async def _place(system: System, node: str | None) -> str:
@@ -135,6 +98,15 @@ def _cwd() -> str:
         return os.getcwd()  # noqa: PTH109 - what the user's shell calls it
     except FileNotFoundError:
         return ""
+
+
+def _locale() -> dict[str, str]:
+    """What language this person reads and writes, as ssh passes it on."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"LANG", "LANGUAGE", "COLORTERM"} or name.startswith("LC_")
+    }
 
 
 def _environment(settings: list[str]) -> dict[str, str]:

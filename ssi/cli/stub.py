@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 WARM = frozenset(
-    "ps nodes free uptime run jobs wait logs stop cont kill migrate".split()  # noqa: SIM905
+    (  # noqa: SIM905
+        "ps nodes free uptime run jobs wait logs disown stop cont kill"
+        " freeze thaw migrate why cordon uncordon"
+    ).split()
 )
 """Commands that a warm process carries out. The others draw on the terminal itself, leave processes
 behind or run for long, and get a process of their own."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ssi.cli.foreground import exit_status_of
 from ssi.cli.gpids import parse_gpids
 from ssi.cli.outcome import complain, run_async
-from ssi.cli.run import exit_status_of
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
 from ssi.model.errors import SsiError

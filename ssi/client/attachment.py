@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from ssi.client.jobs import POLL_MS, JobHandle
+from ssi.model.errors import SsiError, first_error
 from ssi.model.job import JobRow, StreamName
 from ssi.protocol.refusals import NotAJob
 
@@ -20,7 +21,9 @@ class OutputClosed(Exception):
     """Whoever read this process's output left: as SIGPIPE, without a word."""
 
 
-async def attach(job: JobHandle, *, stdin: int | None, stdout: int = 1, stderr: int = 2) -> JobRow:
+async def attach(
+    job: JobHandle, *, stdin: int | None, stdout: int = 1, stderr: int = 2, peek: bool = False
+) -> JobRow:
     """Carries bytes between the descriptors and the job until it has ended and all has arrived.
 
     The job is waited for in order: first its output to the last byte, then its end.
@@ -30,6 +33,7 @@ async def attach(job: JobHandle, *, stdin: int | None, stdout: int = 1, stderr: 
         stdin: Descriptor to read from, or None to leave the job's input alone.
         stdout: Descriptor to write to.
         stderr: Descriptor to write to.
+        peek: Only look: what is read is left for the job's own client.
 
     Raises:
         OutputClosed: ``stdout`` or ``stderr`` takes no more; the job was told by SIGPIPE.
@@ -38,13 +42,15 @@ async def attach(job: JobHandle, *, stdin: int | None, stdout: int = 1, stderr: 
     feeding = asyncio.create_task(_feed(job, stdin)) if stdin is not None else None
     try:
         async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(_drain(job, "stdout", stdout))
+            pumps.create_task(_drain(job, "stdout", stdout, peek=peek))
             if not job.row.has_terminal:
-                pumps.create_task(_drain(job, "stderr", stderr))
+                pumps.create_task(_drain(job, "stderr", stderr, peek=peek))
         return await job.wait()
     except* BrokenPipeError as group:
         await job.signal(signal.SIGPIPE)
         raise OutputClosed from group
+    except* SsiError as group:
+        raise first_error(group) or group from group
     finally:
         if feeding is not None:
             feeding.cancel()
@@ -56,22 +62,22 @@ async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, fo
     offset = 0
     while True:
         data = await job.read(stream, offset, peek=True, wait_ms=POLL_MS if follow else 0)
-        await _write(descriptor, data.data)
+        await put(descriptor, data.data)
         offset = data.offset + len(data.data)
         if data.ended or not (data.data or follow):
             return
 
 
-async def _drain(job: JobHandle, stream: StreamName, descriptor: int) -> None:
+async def _drain(job: JobHandle, stream: StreamName, descriptor: int, *, peek: bool) -> None:
     """Copies a stream to its end; the next bytes are fetched while the last are written."""
     offset = 0
     writing: asyncio.Task[None] | None = None
     while True:
-        data = await job.read(stream, offset)
+        data = await job.read(stream, offset, peek=peek)
         if writing is not None:
             await writing
         offset = data.offset + len(data.data)
-        writing = asyncio.create_task(_write(descriptor, data.data))
+        writing = asyncio.create_task(put(descriptor, data.data))
         if data.ended:
             await writing
             return
@@ -81,7 +87,7 @@ async def _feed(job: JobHandle, descriptor: int) -> None:
     """Copies a descriptor to the job's input until either ends."""
     offset = 0
     while True:
-        data = await _read_some(descriptor)
+        data = await read_some(descriptor)
         while True:
             try:
                 accepted = await job.write(offset, data, end=not data)
@@ -89,7 +95,7 @@ async def _feed(job: JobHandle, descriptor: int) -> None:
                 return
             if accepted.closed:
                 return
-            data = data[accepted.offset - offset :]
+            data = data[max(0, accepted.offset - offset) :]
             at_end, offset = not data and accepted.offset == offset, accepted.offset
             if not data:
                 break
@@ -97,7 +103,7 @@ async def _feed(job: JobHandle, descriptor: int) -> None:
             return
 
 
-async def _read_some(descriptor: int) -> bytes:
+async def read_some(descriptor: int) -> bytes:
     """Bytes from a descriptor, empty at its end; waits without a thread where it can be polled."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
@@ -114,7 +120,7 @@ async def _read_some(descriptor: int) -> bytes:
     return b""
 
 
-async def _write(descriptor: int, data: bytes) -> None:
+async def put(descriptor: int, data: bytes) -> None:
     """Writes all of it without holding up the loop.
 
     A thread costs 1.5 ms to start (measured), so what surely does not block goes without one:

@@ -14,6 +14,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.messages import (
+    DisownJob,
     Done,
     JobReply,
     ReadStream,
@@ -52,6 +53,7 @@ class JobHandle:
         self._system = system
         self._node = row.node
         self._reconnecting = asyncio.Lock()
+        self._writer = secrets.token_bytes(8)
 
     @classmethod
     async def start(cls, system: System, node: str, spec: JobSpec) -> JobHandle:
@@ -91,9 +93,23 @@ class JobHandle:
         )
         return await self._ask(body, StreamData)
 
-    async def write(self, offset: int, data: bytes, *, end: bool = False) -> StreamAccepted:
-        """Gives bytes from ``offset`` on; the reply says how far they were taken."""
-        body = WriteStream(gpid=self.row.gpid, offset=offset, data=data, end=end, wait_ms=POLL_MS)
+    async def write(
+        self, offset: int, data: bytes, *, end: bool = False, terminal: Terminal | None = None
+    ) -> StreamAccepted:
+        """Gives bytes from ``offset`` on; the reply says how far they were taken.
+
+        Offsets count what this handle has given, from 0. The job's terminal takes the size of
+        ``terminal``.
+        """
+        body = WriteStream(
+            gpid=self.row.gpid,
+            offset=offset,
+            data=data,
+            end=end,
+            wait_ms=POLL_MS,
+            writer=self._writer,
+            terminal=terminal,
+        )
         return await self._ask(body, StreamAccepted)
 
     async def wait(self) -> JobRow:
@@ -112,9 +128,14 @@ class JobHandle:
         except NoSuchProcess:
             return
 
-    async def resize(self, terminal: Terminal) -> None:
-        """Gives the job's terminal another size."""
-        await self._ask(ResizeTerminal(gpid=self.row.gpid, terminal=terminal), Done)
+    async def resize(self, terminal: Terminal, *, repaint: bool = False) -> None:
+        """Gives the job's terminal another size, and lets its program paint anew."""
+        body = ResizeTerminal(gpid=self.row.gpid, terminal=terminal, repaint=repaint)
+        await self._ask(body, Done)
+
+    async def disown(self) -> None:
+        """Lets the job go on without a client."""
+        await self._ask(DisownJob(gpid=self.row.gpid), Done)
 
     async def release(self) -> None:
         """Says that nothing more is wanted of the job, which has ended."""

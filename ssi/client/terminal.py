@@ -8,26 +8,48 @@ import signal
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ssi.model.job import Terminal
 
 
-def terminal_of(descriptor: int) -> Terminal:
-    """The size and TERM of the terminal at a descriptor."""
-    size = os.get_terminal_size(descriptor)
-    return Terminal(rows=size.lines, columns=size.columns, term=os.environ.get("TERM", "xterm"))
+def terminal_of(descriptors: tuple[int, ...] = (0, 1, 2)) -> Terminal:
+    """The size of the first of these that is a terminal, else 24 by 80; and TERM."""
+    term = os.environ.get("TERM", "xterm")
+    for descriptor in descriptors:
+        with suppress(OSError):
+            size = os.get_terminal_size(descriptor)
+            if size.lines and size.columns:
+                return Terminal(rows=size.lines, columns=size.columns, term=term)
+    return Terminal(term=term)
+
+
+def has_terminal() -> bool:
+    """Whether keys and screen of this process are a terminal, and ours to use now.
+
+    A process in the background would be stopped as soon as it touched it.
+    """
+    if not (os.isatty(0) and os.isatty(1)):
+        return False
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # it controls another session, which has lent it to us
+        return True
 
 
 @contextmanager
 def raw_terminal(descriptor: int) -> Iterator[None]:
     """Every key goes to the job, ^C and ^Z too; the terminal is as before on any way out."""
+    if not os.isatty(descriptor):
+        yield
+        return
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor)
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # it has gone away
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 @contextmanager

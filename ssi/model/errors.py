@@ -101,3 +101,12 @@ class UsageError(SsiError):
 
     def advice(self) -> str:
         return self.hint
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> SsiError | None:
+    """The first error of ours in a group of tasks that failed; None where all are of others."""
+    for error in group.exceptions:
+        found = first_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, SsiError):
+            return found
+    return None

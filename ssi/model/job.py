@@ -13,6 +13,9 @@ StreamName: TypeAlias = Literal["stdin", "stdout", "stderr"]
 DEFAULT_LOG_LIMIT_BYTES = 16 * 1024 * 1024
 """How much of each output stream of a detached job is kept, from its first byte."""
 
+LEASE_S = 20.0
+"""How long a foreground job waits for a client that was cut off, unless it is told otherwise."""
+
 
 class JobState(StrEnum):
     """Where a job is in its life."""
@@ -66,6 +69,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         detached: Runs without a client: stdin is empty and its output is kept as logs.
         log_limit_bytes: Of each output stream of a detached job.
         home: Name of the node whose user typed it.
+        lease_s: A foreground job without a client for so long gets SIGHUP; 0: never.
     """
 
     argv: tuple[str, ...]
@@ -76,6 +80,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     detached: bool = False
     log_limit_bytes: int = DEFAULT_LOG_LIMIT_BYTES
     home: str = ""
+    lease_s: float = LEASE_S
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -88,6 +93,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         epoch: Counts the owners of the job, from 1: each move adds one.
         nodes: Where it has run, oldest first; the last is where it is.
         problem: Why it is lost, or in doubt.
+        frozen: The cgroup freezer holds it, wherever it goes; its ``state`` is beside that.
     """
 
     gpid: int
@@ -106,3 +112,4 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     home: str = ""
     processes: int = 0
     problem: str = ""
+    frozen: bool = False

@@ -146,6 +146,8 @@ class NodeMetrics(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     criu: str = ""
     lacks: tuple[str, ...] = ()
     """Verbs that this node cannot serve, each with its reason: ``migrate: no criu``."""
+    cordoned: bool = False
+    """Nothing is placed there unless it is named."""
 
 
 class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
+from ssi.model.examination import NodeFacts
 from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
 from ssi.model.node import MeshEvent, NodeRow, Roster
 from ssi.model.process import ProcessRow
@@ -197,6 +198,11 @@ class WriteStream(RequestMessage, frozen=True, tag="write-stream"):
 
     Bytes below the accepted offset are dropped, so a repeated write does no harm. It waits at most
     ``wait_ms`` for room.
+
+    Attributes:
+        writer: Random, of each viewer that attaches; it numbers its own bytes from 0. Empty: a
+            client that is the only one.
+        terminal: The viewer's window: the job's terminal follows whoever typed last.
     """
 
     bulk: ClassVar[bool] = True
@@ -205,20 +211,32 @@ class WriteStream(RequestMessage, frozen=True, tag="write-stream"):
     data: bytes
     end: bool
     wait_ms: int
+    writer: bytes = b""
+    terminal: Terminal | None = None
 
 
 class StreamAccepted(ReplyMessage, frozen=True, tag="stream-accepted"):
-    """All bytes below ``offset`` are taken; ``closed``: the job reads no more."""
+    """All of the writer's bytes below ``offset`` are taken; ``closed``: the job reads no more."""
 
     offset: int
     closed: bool = False
 
 
 class ResizeTerminal(RequestMessage, frozen=True, tag="resize-terminal"):
-    """Gives a job's terminal another size: :class:`Done`."""
+    """Gives a job's terminal another size, of no rows for the present one: :class:`Done`.
+
+    With ``repaint`` its foreground program draws the whole screen, for a viewer who has just come.
+    """
 
     gpid: int
     terminal: Terminal
+    repaint: bool = False
+
+
+class DisownJob(RequestMessage, frozen=True, tag="disown-job"):
+    """A foreground job goes on without a client from now on: :class:`Done`. Harmless twice."""
+
+    gpid: int
 
 
 class ReleaseJob(RequestMessage, frozen=True, tag="release-job"):
@@ -240,6 +258,36 @@ class SignalProcess(RequestMessage, frozen=True, tag="signal-process"):
     signal: int
 
 
+class FreezeJob(RequestMessage, frozen=True, tag="freeze-job"):
+    """Freezes a job with the cgroup freezer, or thaws it; twice is harmless: :class:`JobReply`."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    start_ms: int
+    frozen: bool
+
+
+# Nodes
+
+
+class CordonNode(RequestMessage, frozen=True, tag="cordon-node"):
+    """Lets placement pass this node over, or take it again; root only: :class:`Done`."""
+
+    mutating: ClassVar[bool] = True
+    cordoned: bool
+
+
+class Examine(RequestMessage, frozen=True, tag="examine"):
+    """Asks a node what it is like: :class:`Examined`."""
+
+
+class Examined(ReplyMessage, frozen=True, tag="examined"):
+    """What a node found on itself."""
+
+    node: str
+    facts: NodeFacts
+
+
 # Migration. The source node leads; see docs/protocol.md, "Migration".
 
 
@@ -250,6 +298,33 @@ class MigrateJob(RequestMessage, frozen=True, tag="migrate-job"):
     gpid: int
     start_ms: int
     destination: str
+
+
+class CheckMigration(RequestMessage, frozen=True, tag="check-migration"):
+    """As MigrateJob, but both ends only look and nothing is touched: :class:`MigrationChecked`."""
+
+    gpid: int
+    start_ms: int
+    destination: str
+
+
+class MigrationChecked(ReplyMessage, frozen=True, tag="migration-checked"):
+    """What stands in the way of a move, each in a sentence, by the end that sees it.
+
+    Attributes:
+        here: At the source.
+        there: At the destination, or on the way to it.
+        image_bytes: How much memory the images would take, about.
+        file_bytes: Of open files, whether they are to be copied or are there already.
+    """
+
+    gpid: int
+    source: str
+    destination: str
+    here: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    image_bytes: int = 0
+    file_bytes: int = 0
 
 
 class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
@@ -301,6 +376,10 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
         cpu: What ``criu cpuinfo dump`` wrote at the source.
         programs: Must be there, the same.
         image_bytes: How much memory the images will take, about.
+        files: Would go along; one of another content at the same path stands in the way.
+        shared: Paths on network file systems, which must be there too.
+        listening: Addresses on which the job listens, as ``tcp 0.0.0.0:80``.
+        dry_run: Nothing follows; nothing is to be made ready.
     """
 
     mutating: ClassVar[bool] = True
@@ -312,6 +391,10 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
     cpu: bytes
     programs: tuple[FileMeta, ...]
     image_bytes: int
+    files: tuple[FileMeta, ...] = ()
+    shared: tuple[str, ...] = ()
+    listening: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
@@ -434,9 +517,14 @@ RequestBody: TypeAlias = (
     | ReadStream
     | WriteStream
     | ResizeTerminal
+    | DisownJob
     | ReleaseJob
     | SignalProcess
+    | FreezeJob
+    | CordonNode
+    | Examine
     | MigrateJob
+    | CheckMigration
     | PrepareMigration
     | CompareFiles
     | PutPieces
@@ -457,7 +545,9 @@ ReplyBody: TypeAlias = (
     | JobReply
     | StreamData
     | StreamAccepted
+    | Examined
     | JobMigrated
+    | MigrationChecked
     | MigrationPrepared
     | FilesCompared
     | JobRestored

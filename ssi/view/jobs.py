@@ -63,6 +63,7 @@ def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:
             "home": row.home,
             "processes": row.processes,
             "problem": row.problem,
+            "frozen": row.frozen,
         }
         for row in rows
     ]

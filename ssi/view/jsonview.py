@@ -130,6 +130,7 @@ def _metrics(metrics: NodeMetrics) -> JsonObject:
         "arch": metrics.arch or None,
         "criu": metrics.criu or None,
         "lacks": metrics.lacks,
+        "cordoned": metrics.cordoned,
     }
 
 

@@ -62,7 +62,7 @@ def _clock(row: NodeRow) -> str:
 def _cells(row: NodeRow) -> tuple[str, ...]:
     return (
         row.name,
-        row.state.value,
+        _state(row),
         row.address or NONE,
         *(_metric_cells(row.metrics) if row.metrics is not None else (NONE,) * 7),
         row.version or NONE,
@@ -71,6 +71,11 @@ def _cells(row: NodeRow) -> tuple[str, ...]:
         str(row.incarnation or NONE),
         age(row.age_s),
     )
+
+
+def _state(row: NodeRow) -> str:
+    cordoned = row.metrics is not None and row.metrics.cordoned
+    return f"{row.state.value},cordoned" if cordoned else row.state.value
 
 
 def _metric_cells(metrics: NodeMetrics) -> tuple[str, ...]:

@@ -330,7 +330,8 @@ def _sleeping(
 ) -> tuple[subprocess.Popen[bytes], int]:
     """A command that sleeps, and the process in which it does."""
     code = f"import os, signal, time; {before}; os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)"
-    process = installation.start("wait", code)
+    # An orphaned process group, which the whole test run may be, is never stopped (setpgid(2)).
+    process = installation.start("wait", code, process_group=0)
     assert process.stdout is not None
     return process, int(process.stdout.readline())
 

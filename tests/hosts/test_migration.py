@@ -83,13 +83,13 @@ def test_a_client_stays_with_a_foreground_job_through_its_moves(ssi: Ssi) -> Non
 
 
 def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> None:
-    on_every_node(ssi, "rm", "-rf", "/srv/work")
-    make = "mkdir -p /srv/work; seq 1 9999999 | head -c 24000000 > /srv/work/numbers"
+    on_every_node(ssi, "rm", "-rf", "/srv/xz")
+    make = "mkdir -p /srv/xz; seq 1 9999999 | head -c 24000000 > /srv/xz/numbers"
     ssi.ok("run", "-n", "n1", "--", "sh", "-c", make)
     reference = ssi.ok(
-        "run", "-n", "n1", "--", "sh", "-c", "xz -T1 -3c /srv/work/numbers | sha256sum"
+        "run", "-n", "n1", "--", "sh", "-c", "xz -T1 -3c /srv/xz/numbers | sha256sum"
     )
-    gpid = ssi.detached("n1", "xz", "-T1", "-3k", "/srv/work/numbers")
+    gpid = ssi.detached("n1", "xz", "-T1", "-3k", "/srv/xz/numbers")
     ssi.ok("stop", gpid)
     assert "numbers" in str(ssi.job(gpid)["command"])
     ssi.ok("migrate", gpid, "n2")
@@ -97,12 +97,12 @@ def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> No
     ssi.ok("cont", gpid)
     ssi.ok("migrate", gpid, "n3")
     assert ssi("wait", gpid).status == 0
-    result = ssi.host("n3").run("sha256sum", "/srv/work/numbers.xz").stdout.decode()
+    result = ssi.host("n3").run("sha256sum", "/srv/xz/numbers.xz").stdout.decode()
     assert result.split()[0] == reference.split()[0]
     for node in ("n1", "n2"):
-        left = ssi.host(node).run("ls", "/srv/work").stdout.decode().split()
+        left = ssi.host(node).run("ls", "/srv/xz").stdout.decode().split()
         assert "numbers.xz" not in left, "what it writes is on one node only"
-    assert "numbers" in ssi.host("n1").run("ls", "/srv/work").stdout.decode()
+    assert "numbers" in ssi.host("n1").run("ls", "/srv/xz").stdout.decode()
 
 
 def test_a_file_in_the_way_is_refused_by_name_and_left_alone(ssi: Ssi) -> None:

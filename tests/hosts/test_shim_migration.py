@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from nodeagent.shim.messages import Account, Dumped
 from ssi.lab import Lab
 from ssi.model.checkpoint import DumpFailed, RestoreFailed, WrongStage
-from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost, keeper_on
+from tests.hosts.pair import Pair, pair_on
+from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost
 
 ADA = Account(user="ada", uid=1000, gid=1000, groups=(1000,))
 ECHO = ("sh", "-c", "while read x; do echo $x; done; exit 9")
@@ -64,60 +63,10 @@ print(libc.semctl(semaphores, 0, 16, 5), libc.semctl(semaphores, 0, 12),
 """
 
 
-@dataclass
-class Pair:
-    """Two hosts, each with a keeper, and what carries images from one to the other."""
-
-    here: ShimHost
-    there: ShimHost
-
-    def carry(self, images: str, source: ShimHost, target: ShimHost) -> str:
-        arrived = target.folder("images")
-        for file in source.outside(images).iterdir():
-            shutil.copyfile(file, target.outside(arrived) / file.name)
-        return arrived
-
-    def move(self, shim: ShimClient, *, back: bool = False, logs: str = "") -> ShimClient:
-        """The job in a shim of the other host; its old shim is gone."""
-        source, target = (self.there, self.here) if back else (self.here, self.there)
-        images = source.folder("images")
-        dumped = shim.dump(images)
-        arrived = self.carry(images, source, target)
-        fresh = target.shim()
-        fresh.restore(arrived, dumped.state, logs=logs)
-        shim.commit()
-        fresh.resume()
-        shim.release()
-        for host, folder in ((source, images), (target, arrived)):
-            shutil.rmtree(host.outside(folder))
-        return fresh
-
-    def hop(self, shim: ShimClient, times: int, pause_s: float = 0.05) -> ShimClient:
-        """The job after so many moves."""
-        for turn in range(times):
-            time.sleep(pause_s)
-            shim = self.move(shim, back=turn % 2 == 1)
-        return shim
-
-
 @pytest.fixture(scope="module")
 def pair(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    wheels = tmp_path_factory.mktemp("wheels")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"),
-            *(str(wheels), "--python-version", "3.13", "--only-binary=:all:", "msgspec"),
-        ],
-        check=True,
-        timeout=120,
-    )
-    with (
-        keeper_on(lab.host("n1"), wheels) as here,
-        keeper_on(lab.host("n2"), wheels) as there,
-    ):
-        for host in (here, there):
-            host.outside(host.work).chmod(0o755)
-        yield Pair(here, there)
+    with pair_on(lab, tmp_path_factory.mktemp("wheels")) as pair:
+        yield pair
 
 
 @pytest.fixture

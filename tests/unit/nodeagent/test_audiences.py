@@ -19,7 +19,12 @@ from nodeagent.services.node import NodeServices
 from ssi.protocol.messages import (
     AbandonMigration,
     AllowClient,
+    CheckMigration,
     CompareFiles,
+    CordonNode,
+    DisownJob,
+    Examine,
+    FreezeJob,
     GetOwnership,
     GetRoster,
     InstallRoster,
@@ -61,9 +66,14 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     ReadStream: Audience.ANYONE,
     WriteStream: Audience.ANYONE,
     ResizeTerminal: Audience.ANYONE,
+    DisownJob: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,
     SignalProcess: Audience.ANYONE,
+    FreezeJob: Audience.ANYONE,
     MigrateJob: Audience.ANYONE,
+    CheckMigration: Audience.ANYONE,
+    CordonNode: Audience.ROOT,
+    Examine: Audience.ANYONE,  # facts that any program there could find out
     PrepareMigration: Audience.NODE,
     CompareFiles: Audience.NODE,
     PutPieces: Audience.NODE,
@@ -130,7 +140,8 @@ def test_those_outside_the_audience_are_refused_each_kind(tmp_path: Path, who: s
 
 
 @pytest.mark.parametrize(
-    "kind", [WaitJob, ReadStream, WriteStream, ResizeTerminal, ReleaseJob, SignalProcess]
+    "kind",
+    [WaitJob, ReadStream, WriteStream, ResizeTerminal, DisownJob, ReleaseJob, SignalProcess],
 )
 def test_client_mode_agent_serves_no_jobs(tmp_path: Path, kind: type[RequestMessage]) -> None:
     async def test() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ssi.model.node import NodeMetrics, NodeRow, NodeState
-from ssi.policy.placement import suggest
+from ssi.policy.placement import Wish, place, suggest
 
 
 def node(name: str, *, load: float = 0.0, jobs: int = 0, cores: int = 2, free: float = 0.5,
@@ -69,3 +69,44 @@ def test_node_that_reports_no_cores_and_no_memory_breaks_nothing() -> None:
     assert odd.metrics is not None
     empty = msgspec.structs.replace(odd.metrics, memory_total_bytes=0, memory_available_bytes=0)
     assert names([msgspec.structs.replace(odd, metrics=empty)]) == ["n1"]
+
+
+def reasons(rows: list[NodeRow], wish: Wish) -> dict[str, str]:
+    return {each.node: each.reason for each in place(rows, wish, Random(1)).rejections}
+
+
+def changed(row: NodeRow, **changes: object) -> NodeRow:
+    assert row.metrics is not None
+    return msgspec.structs.replace(row, metrics=msgspec.structs.replace(row.metrics, **changes))
+
+
+def test_cordoned_node_is_passed_over_and_says_so() -> None:
+    rows = [changed(node("n1"), cordoned=True), node("n2", load=50.0)]
+    assert names(rows) == ["n2"]
+    assert reasons(rows, Wish()) == {"n1": "it is cordoned"}
+
+
+def test_job_that_moves_goes_to_none_that_cannot_take_it() -> None:
+    rows = [
+        changed(node("n1"), criu="4.2"),
+        changed(node("n2"), criu="4.1"),
+        changed(node("n3"), criu="4.2", lacks=("migrate: no criu",)),
+        changed(node("n4"), criu="4.2", arch="aarch64"),
+        changed(node("n5"), criu="4.2", memory_available_bytes=10),
+        changed(node("n6"), criu="4.2"),
+    ]
+    placement = place(rows, Wish(source="n1", memory_bytes=11), Random(1))
+    assert [suggestion.node for suggestion in placement.suggestions] == ["n6"]
+    told = {each.node: each.reason for each in placement.rejections}
+    assert told["n1"] == "it is there already"
+    assert told["n2"] == "criu is 4.1 there and 4.2 on n1"
+    assert told["n3"] == "no criu"
+    assert "aarch64" in told["n4"]
+    assert "memory" in told["n5"]
+
+
+def test_jobs_on_their_way_count_as_if_they_were_there() -> None:
+    rows = [node("n1"), node("n2"), node("n3", load=0.8)]
+    wish = Wish(coming={"n1": 1, "n2": 2})
+    order = [suggestion.node for suggestion in place(rows, wish, Random(1)).suggestions]
+    assert order == ["n3", "n1", "n2"]

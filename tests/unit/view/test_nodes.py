@@ -19,7 +19,8 @@ def lines(table: str) -> list[str]:
 def test_node_shows_what_it_has_and_how_old_that_is() -> None:
     assert lines(render_nodes([node(clock_error_ms=0.21, incarnation=7)])) == [
         "NAME STATE ADDRESS CORES LOAD MEM SWAP DISK GPU JOBS VERSION RTT CLOCK INCARNATION AGE",
-        "n1 alive 10.99.0.11 4 1.50 2.0G/8.0G 1.0G/2.0G 60G/100G - 2 0.1.0 0.42ms -1.5ms±0.21ms 7 0.3s",
+        "n1 alive 10.99.0.11 4 1.50 2.0G/8.0G 1.0G/2.0G 60G/100G - 2 0.1.0 0.42ms"
+        " -1.5ms±0.21ms 7 0.3s",
     ]
 
 

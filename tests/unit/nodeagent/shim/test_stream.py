@@ -43,33 +43,3 @@ def test_bytes_put_back_come_first_even_beyond_the_limit() -> None:
     stream.put_back(b"bcd")
     assert stream.peek(0, 100) == (1, b"bcdefgh")
     assert stream.room == 0
-
-
-def test_input_sent_twice_is_taken_once() -> None:
-    stream = Stream()
-    stream.accept(0, b"abc", end=False)
-    stream.accept(0, b"abcdef", end=False)
-    stream.accept(2, b"c", end=False)
-    assert stream.peek(0, 100) == (0, b"abcdef")
-
-
-def test_input_beyond_a_gap_is_not_taken() -> None:
-    stream = Stream()
-    stream.accept(5, b"later", end=True)
-    assert (stream.end, stream.ended) == (0, False)
-
-
-def test_input_ends_only_when_all_of_it_was_taken() -> None:
-    stream = Stream(limit_bytes=4)
-    stream.accept(0, b"abcdef", end=True)
-    assert (stream.end, stream.ended) == (4, False)
-    stream.forget(4)
-    stream.accept(4, b"ef", end=True)
-    assert (stream.end, stream.ended) == (6, True)
-
-
-def test_ended_input_takes_no_more() -> None:
-    stream = Stream()
-    stream.accept(0, b"", end=True)
-    stream.accept(0, b"abc", end=False)
-    assert (stream.end, stream.room) == (0, 0)

@@ -1,0 +1,177 @@
+"""Both ends look at a job that is to move: what stands in the way is found before it is touched.
+
+A dry run is this and nothing more; a move begins with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from nodeagent.job import Job
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.plan import Plan
+from nodeagent.migration.survey import Survey, survey_job
+from nodeagent.peers import Peers
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobState
+from ssi.model.process import ProcessRow
+from ssi.protocol.messages import (
+    FileMeta,
+    MigrationChecked,
+    MigrationPrepared,
+    PrepareMigration,
+)
+
+LOOK_TIMEOUT_S: Final = 120.0
+"""The destination compares the contents of files."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Move:
+    """One move as it goes on.
+
+    Attributes:
+        job: What moves.
+        destination: Where to.
+        row: The job as it will be there.
+        images: Directory of its images, in memory.
+        files: Data files as they were last described, by path.
+        sent: Bytes of carried files.
+    """
+
+    job: Job
+    destination: str
+    row: JobRow
+    images: Path
+    plan: Plan = field(default_factory=Plan)
+    files: dict[str, FileMeta] = field(default_factory=dict)
+    sent: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What names the move on both sides: first gpid and the epoch that it leads to."""
+        return (self.row.gpid, self.row.epoch)
+
+
+class Preflight:
+    """Looks, on behalf of the source.
+
+    Args:
+        node: Name of this node.
+        peers: Links to the others.
+        capability: What CRIU here can do.
+        rows: Rows of all processes of jobs, freshly read.
+        images: Directory for images, in memory.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        peers: Peers,
+        capability: Capability,
+        rows: Callable[[], list[ProcessRow]],
+        images: Path,
+    ) -> None:
+        self._node = node
+        self._peers = peers
+        self._capability = capability
+        self._rows = rows
+        self._images = images
+
+    def begin(self, job: Job, destination: str) -> Move:
+        """A move of which nothing has been done."""
+        row = job.row
+        there = msgspec.structs.replace(
+            row,
+            node=destination,
+            nodes=(*row.nodes, destination),
+            epoch=row.epoch + 1,
+            state=JobState.MIGRATING,
+        )
+        images = self._images / f"{row.gpid}-{there.epoch}"
+        return Move(job=job, destination=destination, row=there, images=images)
+
+    def _obstacles(self, move: Move, *, dry_run: bool) -> tuple[str, ...]:
+        """What makes it idle to look further."""
+        job = move.job
+        if move.destination == self._node:
+            return (f"it is on {self._node} already",)
+        if dry_run and job.moving.locked():
+            return (f"another move of it is under way, to {job.destination}",)
+        if job.is_over or not job.shim_pid:
+            return ("it has ended",)
+        if job.stage != "running":
+            return (f"another move of it is not settled yet (it is {job.stage})",)
+        return tuple(self._capability.blockers())
+
+    async def look(self, move: Move, *, dry_run: bool) -> MigrationChecked:
+        """Both ends look. The destination makes itself ready if nothing is in the way on either.
+
+        Raises:
+            SsiError: The destination does not answer; of a dry run that is a finding.
+        """
+        here = self._obstacles(move, dry_run=dry_run)
+        if here:
+            return self._checked(move, here, ())
+        try:
+            survey = await asyncio.to_thread(self._survey, move)
+        except OSError as exc:
+            return self._checked(move, (f"it cannot be looked at: {exc}",), ())
+        if survey.has_internet_sockets:
+            sockets = tuple(self._capability.socket_blockers())
+            survey = replace(survey, blockers=(*survey.blockers, *sockets))
+        move.plan = survey.plan
+        request = self._request(move, survey, dry_run=dry_run or bool(survey.blockers))
+        try:
+            reply = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
+            assert isinstance(reply, MigrationPrepared), reply
+            there = reply.blockers
+        except SsiError as exc:
+            if not dry_run:
+                raise
+            there = (exc.what(),)
+        move.files = {meta.path: meta for meta in survey.files}
+        checked = self._checked(move, survey.blockers, there)
+        return msgspec.structs.replace(
+            checked,
+            image_bytes=survey.memory_bytes,
+            file_bytes=sum(meta.size_bytes for meta in survey.files),
+        )
+
+    def _survey(self, move: Move) -> Survey:
+        job = move.job
+        processes = [row for row in self._rows() if row.job == job.row.gpid]
+        return survey_job(job.row, processes, root_pid=job.root_pid, shim_pid=job.shim_pid)
+
+    def _request(self, move: Move, survey: Survey, *, dry_run: bool) -> PrepareMigration:
+        return PrepareMigration(
+            job=move.row,
+            source=self._node,
+            criu=self._capability.version,
+            uid=survey.uid,
+            gid=survey.gid,
+            cpu=self._capability.cpu,
+            programs=survey.programs,
+            image_bytes=survey.memory_bytes,
+            files=survey.files,
+            shared=tuple(item.path for item in survey.plan.shared),
+            listening=survey.listening,
+            dry_run=dry_run,
+        )
+
+    def _checked(
+        self, move: Move, here: tuple[str, ...], there: tuple[str, ...]
+    ) -> MigrationChecked:
+        return MigrationChecked(
+            gpid=move.row.gpid,
+            source=self._node,
+            destination=move.destination,
+            here=here,
+            there=there,
+        )

@@ -1,0 +1,113 @@
+"""Whether a job could be taken in here: everything that would stop it, and nothing is touched."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from nodeagent.mechanism.connections import why_unavailable
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.landing import conflict_of, same_program
+from ssi.protocol.messages import FileMeta, PrepareMigration
+
+MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Left free where the images lie, and on the file systems of its files."""
+
+
+def obstacles(body: PrepareMigration, capability: Capability, images: Path) -> list[str]:
+    """Why the job cannot come here, each in a sentence; empty where it can.
+
+    Args:
+        body: What the source says of it.
+        capability: What CRIU here can do.
+        images: Directory for images, in memory.
+    """
+    found = capability.blockers()
+    if found:
+        return found
+    found = capability.misfits(body.criu, body.cpu)
+    found += account_obstacles(body)
+    found += room_obstacles(body, images)
+    found += [reason for meta in body.programs if (reason := same_program(meta))]
+    found += [reason for meta in body.files if (reason := conflict_of(meta))]
+    found += name_obstacles(body.files)
+    found += [f"{path} is not mounted here" for path in body.shared if not os.path.lexists(path)]
+    found += capability.socket_blockers() if body.listening else []
+    found += [reason for text in body.listening if (reason := _port_obstacle(text))]
+    return found
+
+
+def account_obstacles(body: PrepareMigration) -> list[str]:
+    """Images name users by number; it must be the same user here."""
+    try:
+        account = pwd.getpwnam(body.job.user)
+    except KeyError:
+        return [f"there is no account for user {body.job.user}"]
+    if account.pw_uid != body.uid:
+        return [f"user {body.job.user} has uid {account.pw_uid} here and {body.uid} at the source"]
+    return []
+
+
+def name_obstacles(files: Iterable[FileMeta]) -> list[str]:
+    """Owners and groups of files, by name, that this node does not know."""
+    users = {meta.user for meta in files if not meta.user.isdigit()}
+    groups = {meta.group for meta in files if not meta.group.isdigit()}
+    return [
+        *(f"there is no account for {user}, who owns a file" for user in _unknown_users(users)),
+        *(f"there is no group {group}, which has a file" for group in _unknown_groups(groups)),
+    ]
+
+
+def room_obstacles(body: PrepareMigration, images: Path) -> list[str]:
+    """File systems that would be full: that of the images, and those of files to be copied."""
+    found = []
+    wanted: dict[int, tuple[Path, int]] = {}
+    for path, size in [(images, body.image_bytes), *_absent(body.files)]:
+        standing = _nearest(path)
+        device = standing.stat().st_dev
+        known, bytes_before = wanted.get(device, (standing, 0))
+        wanted[device] = (known, bytes_before + size)
+        if not os.access(standing, os.W_OK):
+            found.append(f"{standing} cannot be written to")
+    for standing, size in wanted.values():
+        if size + MEMORY_RESERVE_BYTES > shutil.disk_usage(standing).free:
+            mib = (size + MEMORY_RESERVE_BYTES) // 1024 // 1024
+            found.append(f"{standing} has no room for {mib} MiB")
+    return found
+
+
+def _absent(files: Iterable[FileMeta]) -> Iterable[tuple[Path, int]]:
+    """Files that would be copied; those of the same content that are here take no room."""
+    return [
+        (Path(meta.path).parent, meta.size_bytes)
+        for meta in files
+        if meta.kind == "file" and not os.path.lexists(meta.path)
+    ]
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the directory above it that is there."""
+    while not path.is_dir():
+        path = path.parent
+    return path
+
+
+def _port_obstacle(text: str) -> str:
+    kind, address, port = text.split()
+    reason = why_unavailable(kind, address, int(port))
+    return f"nothing can listen on {kind} {address} port {port} here: {reason}" if reason else ""
+
+
+def _unknown_users(names: Iterable[str]) -> list[str]:
+    known = {account.pw_name for account in pwd.getpwall()}
+    return sorted(set(names) - known)
+
+
+def _unknown_groups(names: Iterable[str]) -> list[str]:
+    known = {group.gr_name for group in grp.getgrall()}
+    return sorted(set(names) - known)

@@ -1,0 +1,161 @@
+"""What a job is before it moves: all that it holds, and what of it stands in the way at its source.
+
+A survey changes nothing, so it serves a dry run as well as a move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeagent.mechanism.connections import Connection, read_connections
+from nodeagent.mechanism.mounts import Mounts
+from nodeagent.mechanism.openfiles import OpenThing, read_open_things, writers_outside
+from nodeagent.mechanism.unixsockets import read_unix_sockets
+from nodeagent.migration.describe import describe_file, describe_program
+from nodeagent.migration.plan import Item, Plan, make_plan
+from nodeagent.shim.tree import Member, outsiders
+from ssi.model.job import JobRow
+from ssi.model.process import ProcessRow
+from ssi.protocol.messages import FileMeta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The result of one look.
+
+    Attributes:
+        plan: What goes along, and what must be there.
+        blockers: What stands in the way here, each in one sentence.
+        programs: Programs and libraries, described.
+        files: Data files, described.
+        listening: Where the job listens, as ``tcp 0.0.0.0 80``.
+        uid: Of its owner.
+        gid: Likewise.
+        memory_bytes: Resident, of all its processes.
+        has_internet_sockets: Of whatever kind.
+    """
+
+    plan: Plan
+    blockers: tuple[str, ...]
+    programs: tuple[FileMeta, ...]
+    files: tuple[FileMeta, ...]
+    listening: tuple[str, ...]
+    uid: int
+    gid: int
+    memory_bytes: int
+    has_internet_sockets: bool = False
+
+
+def survey_job(
+    row: JobRow, processes: Sequence[ProcessRow], *, root_pid: int, shim_pid: int
+) -> Survey:
+    """Looks at a job that runs. It reads every file that the job has open, so it takes a while.
+
+    Args:
+        row: The job.
+        processes: All of its processes.
+        root_pid: Its first process, as the host sees it.
+        shim_pid: Which has the job's streams open, beside the job.
+
+    Raises:
+        OSError: The job has just ended, or a file of it cannot be read.
+    """
+    pids = [process.pid for process in processes]
+    things = read_open_things(pids)
+    plan = plan_of(row, things, pids, root_pid=root_pid, shim_pid=shim_pid)
+    sockets = read_connections(root_pid)
+    owner = Path(f"/proc/{root_pid}").stat()
+    return Survey(
+        plan=plan,
+        blockers=(
+            *strangers(row.gpid, processes),
+            *plan.blockers,
+            *connected(things, sockets),
+        ),
+        programs=described(describe_program, plan.programs),
+        files=described(describe_file, plan.files),
+        listening=listening(things, sockets),
+        uid=owner.st_uid,
+        gid=owner.st_gid,
+        memory_bytes=sum(process.rss_bytes for process in processes),
+        has_internet_sockets=any(thing.inode in sockets for thing in things),
+    )
+
+
+def plan_of(
+    row: JobRow,
+    things: Sequence[OpenThing],
+    pids: Sequence[int],
+    *,
+    root_pid: int,
+    shim_pid: int,
+) -> Plan:
+    """What of the things that a job holds goes along.
+
+    Raises:
+        OSError: The job has just ended.
+    """
+    written = frozenset(
+        (thing.device, thing.inode) for thing in things if thing.kind == "file" and thing.writable
+    )
+    return make_plan(
+        things,
+        Mounts.of_process(root_pid),
+        root_pid=root_pid,
+        has_terminal=row.has_terminal,
+        other_writers=writers_outside(written, frozenset({*pids, shim_pid})),
+        unix_sockets=read_unix_sockets(),
+    )
+
+
+def described(describe: Callable[[Item], FileMeta], items: Iterable[Item]) -> tuple[FileMeta, ...]:
+    """Descriptions; a file that was closed, or whose process ended, since it was seen is left out.
+
+    Nothing is lost by that: the plan is made again once the job is frozen.
+    """
+    metas = []
+    for item in items:
+        with suppress(FileNotFoundError):
+            metas.append(describe(item))
+    return tuple(metas)
+
+
+def strangers(gpid: int, processes: Iterable[ProcessRow]) -> list[str]:
+    """Processes of the job that left its tree: CRIU dumps the tree and would leave them behind."""
+    living = [row for row in processes if row.state != "Z"]
+    members = [
+        Member(pid=row.gpid, parent=row.parent_gpid, state=row.state, name=row.name)
+        for row in living
+    ]
+    left = {member.pid for member in outsiders(members, gpid, known=())}
+    return [
+        f"process {row.pid} ({row.name}) has left the tree of the job, as daemons do"
+        for row in living
+        if row.gpid in left
+    ]
+
+
+def connected(things: Iterable[OpenThing], sockets: Mapping[int, Connection]) -> list[str]:
+    """Connections, whose other end would stay behind."""
+    return [
+        f"process {thing.pid}, {thing.where}: a {found.kind} connection from "
+        f"{_text(found.local)} to {_text(found.remote)}"
+        for thing in things
+        if thing.kind == "socket" and (found := sockets.get(thing.inode)) and found.connected
+    ]
+
+
+def listening(things: Iterable[OpenThing], sockets: Mapping[int, Connection]) -> tuple[str, ...]:
+    """Where the job listens, each address once."""
+    found = {sockets[thing.inode] for thing in things if thing.inode in sockets}
+    return tuple(
+        sorted(f"{each.kind} {each.local[0]} {each.local[1]}" for each in found if each.listening)
+    )
+
+
+def _text(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,80 @@
+"""What this node is like, for ``ssi doctor``: facts, which whoever asked will judge."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.mechanism import cgroup
+from nodeagent.mechanism.hostmetrics import CriuProbe
+from nodeagent.mechanism.mounts import Mounts
+from nodeagent.places import Places
+from nodeagent.services.cordon import CordonService
+from ssi.model.examination import NodeFacts
+from ssi.protocol.messages import Examine, Examined
+from ssi.version import VERSION
+
+
+class ExaminationService:
+    """Handler for examinations.
+
+    Args:
+        node: Name of this node.
+        places: Its files.
+        cordon: Tells whether it is cordoned.
+    """
+
+    def __init__(self, node: str, places: Places, cordon: CordonService) -> None:
+        self._node = node
+        self._places = places
+        self._cordon = cordon
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to examinations."""
+        dispatcher.serve(Examine, self._examine)
+
+    async def _examine(self, _caller: Caller, _body: Examine) -> Examined:
+        facts = await asyncio.to_thread(examine, self._places, cordoned=self._cordon.is_set)
+        return Examined(node=self._node, facts=facts)
+
+
+def examine(places: Places, *, cordoned: bool) -> NodeFacts:
+    """Looks at this machine. Blocks for the 10 ms that ``criu --version`` takes."""
+    system = os.uname()
+    return NodeFacts(
+        python=platform.python_version(),
+        version=VERSION,
+        is_root=os.geteuid() == 0,
+        kernel=system.release,
+        arch=system.machine,
+        criu=CriuProbe().version(),
+        freezer=cgroup.freezer_version(),
+        has_fuse=Path("/dev/fuse").exists(),
+        has_pid_namespaces=Path("/proc/self/ns/pid").exists(),
+        images_path=str(places.images),
+        images_in_memory=Mounts.of_process(os.getpid()).kind_of(str(places.images)) == "tmpfs",
+        images_free_bytes=shutil.disk_usage(places.images).free,
+        state_path=str(places.state),
+        state_free_bytes=shutil.disk_usage(places.state).free,
+        open_keys=open_files((places.secret_key, places.clients)),
+        cordoned=cordoned,
+    )
+
+
+def open_files(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Those of the files that others than their owner may read, each with its mode."""
+    found = []
+    for path in paths:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            continue
+        if mode & 0o077:
+            found.append(f"{path} {mode:04o}")
+    return tuple(found)

@@ -1,0 +1,109 @@
+"""Jobs that are held by the cgroup freezer: unlike by a signal, they cannot notice it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable
+from nodeagent.mechanism import cgroup
+from nodeagent.services.permission import owned_job
+from ssi.model.checkpoint import ShimGone, ShimSilent
+from ssi.model.freezing import CannotFreeze
+from ssi.protocol.messages import FreezeJob, JobReply
+from ssi.protocol.refusals import NoSuchProcess
+
+_log = logging.getLogger(__name__)
+
+SETTLE_S: Final = 2.0
+"""A process in an uninterruptible call freezes once that returns; longer is not waited for it."""
+
+_POLL_S: Final = 0.005
+
+
+class FreezerService:
+    """Handler for freezing and thawing.
+
+    Args:
+        node: Name of this node.
+        table: Its jobs.
+    """
+
+    def __init__(self, node: str, table: JobTable) -> None:
+        self._node = node
+        self._table = table
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to the freezer."""
+        dispatcher.serve(FreezeJob, self._freeze)
+
+    async def _freeze(self, caller: Caller, body: FreezeJob) -> JobReply:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        async with job.moving:  # a move thaws and freezes by itself
+            job = owned_job(self._table, body.gpid, caller, self._node)
+            if job.is_over or job.row.start_ms != body.start_ms:
+                raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
+            if body.frozen:
+                await self._hold(job)
+            else:
+                thaw_job(job)
+            job.row = msgspec.structs.replace(job.row, frozen=body.frozen)
+            job.become(job.row.state)  # keeps the row
+            with suppress(ShimGone, ShimSilent):
+                await job.note()
+        _log.info("event=freezer gpid=%d frozen=%s", body.gpid, body.frozen)
+        return JobReply(row=job.row)
+
+    async def _hold(self, job: Job) -> None:
+        directory = freeze_job(job)
+        give_up_at_s = time.monotonic() + SETTLE_S
+        while not cgroup.has_settled(directory):
+            if time.monotonic() > give_up_at_s:
+                thaw_job(job)
+                reason = f"a process of it did not stop within {SETTLE_S:.0f} s"
+                raise CannotFreeze(gpid=job.row.gpid, node=self._node, reason=reason)
+            await asyncio.sleep(_POLL_S)
+
+
+def freeze_job(job: Job) -> str:
+    """Freezes all of a job; the directory of its cgroup.
+
+    Raises:
+        CannotFreeze: It is in no cgroup that can be frozen.
+    """
+    gpid, node = job.row.gpid, job.row.node
+    directory = cgroup.make_for_job(gpid)
+    if not directory or not cgroup.has_processes(directory):
+        raise CannotFreeze(gpid=gpid, node=node, reason="it has no cgroup of its own there")
+    try:
+        cgroup.freeze(directory)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise CannotFreeze(gpid=gpid, node=node, reason=reason) from exc
+    return directory
+
+
+def thaw_job(job: Job) -> None:
+    """Undoes :func:`freeze_job`; nothing where the job is not frozen."""
+    directory = cgroup.make_for_job(job.row.gpid)
+    if directory and cgroup.is_frozen(directory):
+        cgroup.thaw(directory)
+
+
+def refreeze(job: Job) -> None:
+    """Freezes a job again that was frozen before a move; else it runs on."""
+    if not job.row.frozen:
+        return
+    try:
+        freeze_job(job)
+    except CannotFreeze as exc:
+        _log.warning("event=not-frozen gpid=%d reason=%s", job.row.gpid, exc.reason)
+        job.row = msgspec.structs.replace(job.row, frozen=False)
+        job.become(job.row.state)

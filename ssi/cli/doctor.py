@@ -1,0 +1,117 @@
+"""``ssi doctor``: what this machine and each node need, and the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssi.cli.outcome import complain
+from ssi.cli.screen import width_cells
+from ssi.client import paths
+from ssi.client.connection import Connection
+from ssi.client.system import System
+from ssi.model.errors import SsiError
+from ssi.model.examination import Finding, Verdict
+from ssi.model.node import NodeRow, NodeState
+from ssi.policy import health
+from ssi.protocol.messages import Examine, Examined, ListNodes, NodeList
+from ssi.version import VERSION
+from ssi.view.findings import finding_objects, render_findings
+from ssi.view.jsonview import render_json
+
+
+def doctor(
+    nodes: Annotated[
+        str | None, typer.Argument(metavar="[NODES]", help="Only these nodes: n1..3.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="Show also what is well.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+) -> None:
+    """Examine this machine and the nodes: what is missing, and how to mend it."""
+    findings = asyncio.run(_examine(nodes))
+    if as_json:
+        sys.stdout.write(render_json(finding_objects(findings)))
+    else:
+        text = render_findings(findings, everything=everything, width_cells=width_cells())
+        sys.stdout.write(text)
+    raise typer.Exit(1 if any(each.verdict is Verdict.FAIL for each in findings) else 0)
+
+
+async def _examine(nodes: str | None) -> list[Finding]:
+    findings = examine_here()
+    try:
+        connection = await Connection.open()
+    except SsiError as exc:
+        remedy = "ssi up HOST..."
+        told = Finding(
+            where="here", check="system", verdict=Verdict.FAIL, text=exc.what(), remedy=remedy
+        )
+        return [*findings, told]
+    async with connection:
+        system = System(connection)
+        return [*findings, *await examine_nodes(system, await system.select(nodes))]
+
+
+def examine_here() -> list[Finding]:
+    """This machine, from which commands are typed."""
+    python = Finding(
+        where="here",
+        check="python",
+        verdict=Verdict.OK,
+        text=f"python {platform.python_version()}, ssi {VERSION}",
+    )
+    ssh = Finding(
+        where="here",
+        check="ssh",
+        verdict=Verdict.OK if shutil.which("ssh") else Verdict.WARN,
+        text="ssh is installed" if shutil.which("ssh") else "ssh is not installed",
+        remedy="" if shutil.which("ssh") else "apt-get install openssh-client",
+    )
+    return [python, ssh, health.judge_keys("here", _open_keys((paths.client_key(),)))]
+
+
+async def examine_nodes(system: System, rows: list[NodeRow]) -> list[Finding]:
+    """All nodes at once, each by itself and beside the others."""
+    alive = [row for row in rows if row.state is NodeState.ALIVE]
+    examined, views = await asyncio.gather(
+        system.gather(Examine(), Examined, alive), system.gather(ListNodes(), NodeList, alive)
+    )
+    facts = {name: reply.facts for name, reply in examined.replies.items()}
+    findings: list[Finding] = []
+    for row in rows:
+        findings += health.judge_row(row)
+        if row.name in facts:
+            findings += health.judge_node(row.name, facts[row.name], ours=VERSION)
+        elif row.name in examined.failures:
+            error = examined.failures[row.name]
+            complain(error)
+            findings.append(
+                Finding(
+                    where=row.name,
+                    check="agent",
+                    verdict=Verdict.FAIL,
+                    text=error.what(),
+                    remedy=f"ssi up {row.name}",
+                )
+            )
+    findings += health.judge_criu_versions(facts)
+    seen = {name: reply.rows for name, reply in views.replies.items()}
+    return [*findings, *health.judge_views(seen)]
+
+
+def _open_keys(files: tuple[Path, ...]) -> list[str]:
+    found = []
+    for file in files:
+        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
+        if mode & 0o077:
+            found.append(f"{file} {mode:04o}")
+    return found

@@ -1,0 +1,35 @@
+"""``ssi freeze``, ``ssi thaw``: jobs are held and let go by the cgroup freezer."""
+
+from __future__ import annotations
+
+from ssi.cli.gpids import each_located, parse_gpids
+from ssi.cli.outcome import run_async
+from ssi.cli.signals import GpidArguments
+from ssi.client.system import Location, System
+from ssi.protocol.messages import FreezeJob, JobReply
+from ssi.protocol.refusals import NotAJob
+
+
+def freeze(gpids: GpidArguments) -> None:
+    """Hold jobs where they are; unlike with `ssi stop`, their processes cannot notice."""
+    _set(gpids, frozen=True)
+
+
+def thaw(gpids: GpidArguments) -> None:
+    """Let frozen jobs go on."""
+    _set(gpids, frozen=False)
+
+
+def _set(texts: list[str], *, frozen: bool) -> None:
+    gpids = parse_gpids(texts)
+
+    async def body(system: System) -> int:
+        async def deed(location: Location) -> None:
+            if location.job != location.gpid:
+                raise NotAJob(gpid=location.gpid, node=location.node)
+            request = FreezeJob(gpid=location.gpid, start_ms=location.start_ms, frozen=frozen)
+            await system.ask(request, JobReply, node=location.node)
+
+        return await each_located(system, gpids, deed)
+
+    run_async(body)

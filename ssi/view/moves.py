@@ -1,0 +1,152 @@
+"""Moves, checks of moves and candidates for them, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ssi.model.errors import SsiError
+from ssi.policy.placement import Rejection, Suggestion
+from ssi.protocol.messages import JobMigrated, MigrationChecked
+from ssi.view.jsonview import JsonObject
+from ssi.view.quantity import size
+from ssi.view.table import Column, render_table
+from ssi.view.text import plain
+
+_COLUMNS = (
+    Column(title="NODE"),
+    Column(title="SCORE", right=True),
+    Column(title="VERDICT"),
+    Column(title="WHY"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A node that might take a job.
+
+    Attributes:
+        score: Lower is better; None for one that is out of the question.
+        fits: Nothing stands in the way.
+        reasons: What made the score, or what stands in the way.
+    """
+
+    node: str
+    score: float | None
+    fits: bool
+    reasons: tuple[str, ...]
+
+
+def moved_line(source: str, destination: str, moved: JobMigrated) -> str:
+    """A move that was made, in one line."""
+    carried = f", {size(moved.carried_bytes)} of files" if moved.files_carried else ""
+    return (
+        f"{moved.row.gpid} {source} -> {destination}: {moved.total_ms:.0f} ms in all, "
+        f"frozen for {moved.freeze_ms:.0f} ms, image {size(moved.image_bytes)}{carried}"
+    )
+
+
+def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObject:
+    """The same for ``--json``."""
+    return {
+        "gpid": moved.row.gpid,
+        "source": source,
+        "destination": destination,
+        "moved": True,
+        "total_ms": moved.total_ms,
+        "freeze_ms": moved.freeze_ms,
+        "image_bytes": moved.image_bytes,
+        "carried_bytes": moved.carried_bytes,
+        "files": list(moved.files_carried),
+        "error": None,
+    }
+
+
+def failed_object(gpid: int, error: SsiError) -> JsonObject:
+    """A move or check that failed."""
+    return {"gpid": gpid, "moved": False, "error": error.word, "reason": error.what()}
+
+
+def checked_lines(checked: MigrationChecked) -> str:
+    """A dry run: one line if nothing stands in the way, else one for each blocker too."""
+    way = f"{checked.gpid} {checked.source} -> {checked.destination}"
+    blockers = _blockers(checked)
+    if not blockers:
+        memory, files = size(checked.image_bytes), size(checked.file_bytes)
+        return f"{way}: can move, about {memory} of memory and {files} of files\n"
+    lines = [f"{way}: cannot move"]
+    lines += [f"  {node}: {plain(reason)}" for node, reason in blockers]
+    return "\n".join(lines) + "\n"
+
+
+def checked_object(checked: MigrationChecked) -> JsonObject:
+    """The same for ``--json``."""
+    blockers = [{"node": node, "reason": reason} for node, reason in _blockers(checked)]
+    return {
+        "gpid": checked.gpid,
+        "source": checked.source,
+        "destination": checked.destination,
+        "can_move": not blockers,
+        "blockers": blockers,
+        "image_bytes": checked.image_bytes,
+        "file_bytes": checked.file_bytes,
+        "error": None,
+    }
+
+
+def candidates_of(
+    suggestions: Sequence[Suggestion],
+    checks: Sequence[MigrationChecked],
+    rejections: Sequence[Rejection],
+) -> list[Candidate]:
+    """All nodes, those that fit first, best first; then those with a blocker; then the others."""
+    judged = [
+        Candidate(
+            node=suggestion.node,
+            score=suggestion.score,
+            fits=not _blockers(checked),
+            reasons=tuple(f"{node}: {reason}" for node, reason in _blockers(checked))
+            or suggestion.reasons,
+        )
+        for suggestion, checked in zip(suggestions, checks, strict=True)
+    ]
+    out = [
+        Candidate(node=each.node, score=None, fits=False, reasons=(each.reason,))
+        for each in rejections
+    ]
+    return [*sorted(judged, key=lambda candidate: not candidate.fits), *out]
+
+
+def render_candidates(candidates: Sequence[Candidate], *, width_cells: int | None = None) -> str:
+    """A line for each node, in the order given."""
+    first = next((candidate.node for candidate in candidates if candidate.fits), "")
+    cells = [
+        (
+            candidate.node,
+            "-" if candidate.score is None else f"{candidate.score:.2f}",
+            "best" if candidate.node == first else "could" if candidate.fits else "no",
+            "; ".join(candidate.reasons),
+        )
+        for candidate in candidates
+    ]
+    return render_table(_COLUMNS, cells, width_cells=width_cells)
+
+
+def candidate_objects(candidates: Sequence[Candidate]) -> list[JsonObject]:
+    """The same for ``--json``."""
+    return [
+        {
+            "node": candidate.node,
+            "score": candidate.score,
+            "fits": candidate.fits,
+            "reasons": list(candidate.reasons),
+        }
+        for candidate in candidates
+    ]
+
+
+def _blockers(checked: MigrationChecked) -> list[tuple[str, str]]:
+    return [
+        *((checked.source, reason) for reason in checked.here),
+        *((checked.destination, reason) for reason in checked.there),
+    ]

@@ -1,0 +1,73 @@
+import os
+
+from nodeagent.mechanism.mounts import Mounts
+from nodeagent.mechanism.openfiles import OpenThing
+from nodeagent.mechanism.unixsockets import UnixSocket
+from nodeagent.migration.plan import Plan, make_plan
+
+MOUNTS = Mounts(
+    "22 1 0:21 / / rw - overlay overlay rw\n23 22 0:30 / /tmp rw - tmpfs tmpfs rw\n"
+)  # fmt: skip
+SOCKETS = {
+    7: UnixSocket(peer=8),
+    8: UnixSocket(peer=7),
+    9: UnixSocket(peer=100),
+    10: UnixSocket(name="/run/mine", peer=0),
+    11: UnixSocket(name="@mine", peer=200),
+    12: UnixSocket(name="@mine"),
+    100: UnixSocket(name="/run/served", peer=9),
+}
+
+
+def plan_of(*things: OpenThing) -> Plan:
+    return make_plan(
+        things,
+        MOUNTS,
+        root_pid=50,
+        has_terminal=False,
+        other_writers={},
+        unix_sockets=SOCKETS,
+    )
+
+
+def a_socket(inode: int) -> OpenThing:
+    return OpenThing(pid=50, where="fd 3", path=f"socket:[{inode}]", kind="socket", inode=inode)
+
+
+def an_inotify(*devices: int) -> OpenThing:
+    return OpenThing(
+        pid=50, where="fd 4", path="anon_inode:inotify", kind="other", watched=frozenset(devices)
+    )
+
+
+def test_unix_sockets_whose_ends_are_both_in_the_job_move() -> None:
+    assert plan_of(a_socket(7), a_socket(8), a_socket(12)).blockers == ()
+
+
+def test_unix_socket_at_a_path_is_refused_lest_another_be_removed() -> None:
+    (blocker,) = plan_of(a_socket(10)).blockers
+    assert blocker == "process 50, fd 3: it is bound to /run/mine"
+
+
+def test_unix_socket_to_outside_is_refused_by_the_name_of_the_other_end() -> None:
+    (blocker,) = plan_of(a_socket(9)).blockers
+    assert blocker == (
+        "process 50, fd 3: a connection through the Unix socket /run/served, to outside the job"
+    )
+
+
+def test_unix_socket_of_a_client_outside_is_refused_by_its_own_name() -> None:
+    (blocker,) = plan_of(a_socket(11)).blockers
+    assert "through the Unix socket @mine" in blocker
+
+
+def test_inotify_moves_except_where_it_watches_overlayfs() -> None:
+    assert plan_of(an_inotify(os.makedev(0, 30))).blockers == ()
+    (blocker,) = plan_of(an_inotify(os.makedev(0, 30), os.makedev(0, 21))).blockers
+    assert blocker == "process 50, fd 4: inotify watches a file on overlayfs"
+
+
+def test_database_that_would_become_read_only_is_refused_with_a_way_out() -> None:
+    base = OpenThing(pid=50, where="fd 5", path="/srv/base", kind="file", knows_inode=True)
+    (blocker,) = plan_of(base).blockers
+    assert "SQLite does not write to /srv/base" in blocker and "WAL" in blocker

@@ -1,0 +1,99 @@
+"""What `ssi doctor` makes of the facts that a node tells."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ssi.model.examination import Finding, NodeFacts, Verdict, is_criu_too_old
+from ssi.model.node import NodeState
+from ssi.policy.health import judge_criu_versions, judge_node, judge_row, judge_views
+from tests.unit.view.samples import node
+
+WELL = NodeFacts(
+    python="3.13.5",
+    version="0.1.0",
+    is_root=True,
+    kernel="6.18.0-1",
+    arch="x86_64",
+    criu="4.2.1",
+    freezer="v2",
+    has_fuse=True,
+    has_pid_namespaces=True,
+    images_path="/run/ssi/images",
+    images_in_memory=True,
+    images_free_bytes=1 << 32,
+    state_path="/var/lib/ssi",
+    state_free_bytes=1 << 32,
+)
+
+
+def troubles(**changes: object) -> list[Finding]:
+    facts = msgspec.structs.replace(WELL, **changes)
+    return [each for each in judge_node("n1", facts, ours="0.1.0") if each.verdict != "ok"]
+
+
+def test_a_node_that_has_all_gets_no_word_of_blame() -> None:
+    assert troubles() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "verdict", "remedy"),
+    [
+        ({"criu": ""}, "criu", Verdict.FAIL, "ssh n1 apt-get install criu"),
+        ({"criu": "4.1.1"}, "criu", Verdict.FAIL, "ssh n1 apt-get install criu"),
+        ({"python": "3.10.9"}, "python", Verdict.FAIL, "apt-get install python3"),
+        ({"version": "0.0.9"}, "version", Verdict.WARN, "ssi up n1"),
+        ({"is_root": False}, "root", Verdict.WARN, "ssi up root@n1"),
+        ({"has_fuse": False}, "fuse", Verdict.WARN, "ssh n1 modprobe fuse"),
+        ({"has_pid_namespaces": False}, "pid namespaces", Verdict.FAIL, ""),
+        ({"images_in_memory": False}, "images", Verdict.WARN, ""),
+        ({"open_keys": ("/k 0644",)}, "keys", Verdict.FAIL, "ssh n1 chmod 600 /k"),
+        ({"cordoned": True}, "cordon", Verdict.WARN, "ssi uncordon n1"),
+    ],
+)
+def test_each_trouble_is_told_with_its_remedy(
+    changes: dict[str, object], check: str, verdict: Verdict, remedy: str
+) -> None:
+    found = troubles(**changes)
+    assert [(each.check, each.verdict, each.remedy) for each in found] == [(check, verdict, remedy)]
+
+
+@pytest.mark.parametrize(
+    ("criu", "kernel", "too_old"),
+    [
+        ("4.1.1", "6.16.0", True),
+        ("4.1.1", "6.15.9", False),
+        ("4.2", "6.18.44-fc", False),
+        ("5.0", "7.0", False),
+        ("", "6.18", False),
+        ("4.1", "7.1", True),
+    ],
+)
+def test_criu_before_4_2_is_too_old_from_kernel_6_16_on(
+    criu: str, kernel: str, too_old: bool
+) -> None:
+    assert is_criu_too_old(criu, kernel) is too_old
+
+
+def test_only_those_of_an_older_criu_are_blamed() -> None:
+    old = msgspec.structs.replace(WELL, criu="4.2")
+    none = msgspec.structs.replace(WELL, criu="")
+    found = judge_criu_versions({"n1": WELL, "n2": old, "n3": none})
+    assert [(each.where, each.verdict) for each in found] == [("n2", Verdict.WARN)]
+
+
+def test_a_dead_node_fails_and_a_wrong_clock_is_a_warning() -> None:
+    assert judge_row(node(state=NodeState.DEAD))[0].verdict is Verdict.FAIL
+    verdicts = [each.verdict for each in judge_row(node(clock_offset_ms=-5000.0))]
+    assert verdicts == [Verdict.OK, Verdict.WARN]
+
+
+def test_a_node_that_does_not_reach_another_says_which() -> None:
+    views = {"n1": [node(), node(name="n2", state=NodeState.DEAD)], "n2": [node(name="n2")]}
+    found = judge_views(views)
+    assert [(each.where, each.verdict) for each in found] == [
+        ("n1", Verdict.FAIL),
+        ("n2", Verdict.OK),
+    ]
+    assert "n2" in found[0].text
