@@ -129,17 +129,22 @@ class Routes:
         with suppress(zmq.Again):
             link.socket.send(payload, zmq.DONTWAIT)
 
-    def receive(self) -> Iterator[tuple[str, bytes, bytes]]:
-        """What has come: the sender's name, or its key and routing id where it came by itself."""
+    def receive(self) -> list[tuple[str, bytes, bytes]]:
+        """What has come: the sender's name, or its key and routing id where it came by itself.
+
+        All of it is taken before any is answered, for an answer may close a connection.
+        """
         now_s = time.monotonic()
-        for name, link in list(self._links.items()):
+        taken: list[tuple[str, bytes, bytes]] = []
+        for name, link in self._links.items():
             for frames in _drain(link.socket):
                 link.heard_at_s = now_s
-                yield name, b"", frames[-1].bytes
+                taken.append((name, b"", frames[-1].bytes))
         if self._listener is not None:
             for frames in _drain(self._listener):
                 key = str(frames[-1].get("User-Id"))
-                yield key, frames[0].bytes, frames[-1].bytes
+                taken.append((key, frames[0].bytes, frames[-1].bytes))
+        return taken
 
     def came_from(self, name: str, routing_id: bytes) -> None:
         """Remembers that this is the member's own connection."""
