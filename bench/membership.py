@@ -92,7 +92,7 @@ def kills(made: Cluster, count: int) -> bool:
         took_s.append(known_s(made, name, "dead", began))
         signal(made, name, "CONT", keeper)
         known_s(made, name, "alive", time.time() - 0.5)
-        time.sleep(random.uniform(1.0, 2.0))  # noqa: S311
+        time.sleep(random.uniform(1.0, 2.0))
     cuts = statistics.quantiles(took_s, n=100)
     print(
         f"{count} kills: known to all after p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s,"
@@ -123,13 +123,13 @@ def pauses(made: Cluster, minutes: float) -> bool:
             stopped = random.sample(made.hosts, 2)
             for name in stopped:
                 signal(made, name, "STOP", agent_pid(made, name))
-            ends = sorted((random.uniform(0.5, 3.0), name) for name in stopped)  # noqa: S311
+            ends = sorted((random.uniform(0.5, 3.0), name) for name in stopped)
             since = time.monotonic()
             for lasts_s, name in ends:
                 time.sleep(max(since + lasts_s - time.monotonic(), 0.0))
                 signal(made, name, "CONT", agent_pid(made, name))
                 stops += 1
-            time.sleep(random.uniform(0.5, 2.0))  # noqa: S311
+            time.sleep(random.uniform(0.5, 2.0))
     finally:
         for each in busy:
             each.kill()
@@ -148,7 +148,7 @@ def cost(made: Cluster) -> None:
     host = made.lab.host(name)
 
     def cpu_ns() -> dict[str, int]:
-        text = host.enter("sh", "-c", f"cd /proc/{pid}/task; grep . */schedstat").stdout
+        text = host.enter("sh", "-c", f"cd /proc/{pid}/task; grep . */schedstat").stdout.decode()
         return {
             line.split("/")[0]: int(line.split(":")[1].split()[0]) for line in text.splitlines()
         }

@@ -1,0 +1,123 @@
+"""Membership on hosts: joins, deaths, pauses, cuts and leaves, and the order they are told in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.hosts.system import Ssi, eventually, pid_of
+
+
+def agent_log(ssi: Ssi, node: str) -> str:
+    return Path(ssi.host(node).root, "var/lib/ssi/agent.log").read_text(errors="replace")
+
+
+def events_of(ssi: Ssi, node: str) -> list[tuple[str, int]]:
+    """What happened to a node, and as which incarnation of it."""
+    told: list[dict[str, Any]] = ssi.json("events")
+    assert [event["stamp"] for event in told] == sorted(event["stamp"] for event in told)
+    return [(event["event"], event["incarnation"]) for event in told if event["node"] == node]
+
+
+def incarnation(ssi: Ssi, node: str) -> int:
+    return next(int(row["incarnation"]) for row in ssi.json("nodes") if row["name"] == node)
+
+
+@contextmanager
+def stopped(ssi: Ssi, node: str) -> Iterator[None]:
+    pid = str(pid_of(ssi.host(node), "agent"))
+    ssi.host(node).enter("kill", "-STOP", pid)
+    try:
+        yield
+    finally:
+        ssi.host(node).enter("kill", "-CONT", pid)
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_agent_that_stands_still_for_three_seconds_is_not_given_up(ssi: Ssi) -> None:
+    before = {node: agent_log(ssi, node).count("after=dead") for node in ("n1", "n3")}
+    with busy_cores():
+        for _ in range(3):
+            with stopped(ssi, "n2"):
+                time.sleep(3.0)
+            time.sleep(1.5)
+    assert {node: agent_log(ssi, node).count("after=dead") for node in ("n1", "n3")} == before
+    assert ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"}
+
+
+def test_agent_that_stood_still_for_long_is_dead_and_refutes_when_it_wakes(ssi: Ssi) -> None:
+    was = incarnation(ssi, "n2")
+    with stopped(ssi, "n2"):
+        eventually(lambda: ssi.states()["n2"] == "dead", within_s=8, what="n2 is dead")
+        time.sleep(5.0)
+    took_s = eventually(lambda: ssi.states()["n2"] == "alive", within_s=8, what="n2 is back")
+    assert took_s <= 5.0
+    assert incarnation(ssi, "n2") > was
+    kinds = [kind for kind, each in events_of(ssi, "n2") if each >= was]
+    assert "suspected" in kinds and "died" in kinds
+    assert kinds[-1] == "refuted"
+
+
+def test_all_nodes_tell_the_same_story(ssi: Ssi) -> None:
+    with stopped(ssi, "n3"):
+        eventually(lambda: ssi.states()["n3"] == "dead", within_s=8, what="n3 is dead")
+    eventually(lambda: ssi.states()["n3"] == "alive", within_s=8, what="n3 is back")
+
+    def stories() -> list[Any]:
+        told = []
+        for node in ("n1", "n2", "n3"):
+            result = ssi.host(node).run("ssi", "events", "--json")
+            told.append([event["stamp"] for event in json.loads(result.stdout)][-3:])
+        return told
+
+    def agree() -> bool:
+        first, *others = stories()
+        return all(story == first for story in others)
+
+    eventually(agree, within_s=30, what="the three tell the same")
+
+
+def test_node_that_lost_its_cable_is_dead_to_the_others_and_heals(ssi: Ssi) -> None:
+    ssi.host("n3").cut()
+    try:
+        eventually(lambda: ssi.states()["n3"] == "dead", within_s=8, what="n3 is dead")
+        began_s = time.monotonic()
+        result = ssi("ps", "--json")
+        assert time.monotonic() - began_s < 3
+        assert result.status == 4 and "n3" in result.err and '"n1"' in result.out
+    finally:
+        ssi.host("n3").heal()
+    eventually(
+        lambda: set(ssi.states().values()) == {"alive"}, within_s=10, what="all see all again"
+    )
+
+
+def test_node_that_is_taken_down_has_left_and_did_not_die(ssi: Ssi) -> None:
+    was = incarnation(ssi, "n3")
+    ssi.ok("down", "n3", "--force")
+    try:
+        assert ("left", was) in events_of(ssi, "n3")
+        assert "died" not in [kind for kind, each in events_of(ssi, "n3") if each == was]
+    finally:
+        ssi.ok("up", "n3")
+    eventually(
+        lambda: ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"},
+        within_s=10,
+        what="n3 is a node again",
+    )
