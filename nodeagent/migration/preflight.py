@@ -120,7 +120,7 @@ class Preflight:
         if here:
             return self._checked(move, here, ())
         try:
-            survey = await asyncio.to_thread(self._survey, move)
+            survey = await self._survey(move.job)
         except OSError as exc:
             return self._checked(move, (f"it cannot be looked at: {exc}",), ())
         if survey.has_internet_sockets:
@@ -144,10 +144,12 @@ class Preflight:
             file_bytes=sum(meta.size_bytes for meta in survey.files),
         )
 
-    def _survey(self, move: Move) -> Survey:
-        job = move.job
+    async def _survey(self, job: Job) -> Survey:
+        # Processes are read and named here, for that is not for two threads at once.
         processes = [row for row in self._rows() if row.job == job.row.gpid]
-        return survey_job(job.row, processes, root_pid=job.root_pid, shim_pid=job.shim_pid)
+        return await asyncio.to_thread(
+            survey_job, job.row, processes, root_pid=job.root_pid, shim_pid=job.shim_pid
+        )
 
     def _request(self, move: Move, survey: Survey, *, dry_run: bool) -> PrepareMigration:
         return PrepareMigration(

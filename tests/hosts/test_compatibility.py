@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ssi.lab import Lab
 from tests.hosts.pair import Pair, pair_on
+from tests.hosts.system import Ssi, eventually
+from tests.hosts.test_migration import assert_runs_on, on_every_node, running
 from tests.hosts.test_shim_migration import ADA
+from tests.hosts.test_terminal_migration import screen_of
 
 OBJECTS = {
     "deleted-file": """
@@ -284,3 +288,153 @@ def test_object_of_an_ordinary_user_is_the_same_too(pair: Pair, name: str) -> No
     shim.write(b"\n")
     shown = shim.read_all(offset=6)
     assert (shown, shim.read_all("stderr")) == (b"same\n", b"")
+
+
+@pytest.mark.parametrize(
+    "argv", [("top",), ("htop",), ("nano", "/tmp/letter"), ("less", "/etc/services")]
+)
+def test_full_screen_program_moves_and_still_takes_keys(ssi: Ssi, argv: tuple[str, ...]) -> None:
+    with screen_of(ssi, "n1", *argv) as screen:
+        gpid = running(ssi, argv[0])
+        for destination in ("n2", "n3"):
+            ssi.ok("migrate", gpid, destination)
+        screen.type(b"\x18" if argv[0] == "nano" else b"q")
+        assert screen.client.wait(20) == 0
+
+
+APPEND = """
+import time
+log = open("/srv/compat/log", "a")
+for number in range(80):
+    log.write(f"{number}\\n")
+    log.flush()
+    time.sleep(0.02)
+"""
+
+SQLITE = """
+import sqlite3, time
+base = sqlite3.connect("/srv/compat/base", isolation_level=None)
+base.execute("pragma journal_mode=%s")
+base.execute("create table numbers (n)")
+for number in range(60):
+    base.execute("begin")
+    base.execute("insert into numbers values (?)", (number,))
+    time.sleep(0.02)
+    base.execute("commit")
+print(base.execute("select count(*), sum(n) from numbers").fetchone(),
+      base.execute("pragma integrity_check").fetchone(), flush=True)
+"""
+
+
+def test_log_in_append_mode_has_every_line_once(ssi: Ssi) -> None:
+    on_every_node(ssi, "rm", "-rf", "/srv/compat")
+    on_every_node(ssi, "mkdir", "-p", "/srv/compat")
+    gpid = ssi.detached("n1", "python3", "-c", APPEND)
+    for destination in ("n2", "n3"):
+        ssi.ok("migrate", gpid, destination)
+    assert ssi("wait", gpid).status == 0
+    lines = ssi.host("n3").run("cat", "/srv/compat/log").stdout.split()
+    assert lines == [b"%d" % number for number in range(80)]
+
+
+def start_sqlite(ssi: Ssi, journal: str) -> str:
+    """The gpid of a job that writes to a database which is there."""
+    on_every_node(ssi, "rm", "-rf", "/srv/compat")
+    on_every_node(ssi, "mkdir", "-p", "/srv/compat")
+    gpid = ssi.detached("n1", "python3", "-c", SQLITE % journal)
+    written = Path(ssi.host("n1").root, "srv/compat", "base-wal" if journal == "wal" else "base")
+    eventually(
+        lambda: written.exists() and written.stat().st_size >= 4096,
+        within_s=10,
+        what="the database is there",
+    )
+    return gpid
+
+
+def test_sqlite_with_a_write_ahead_log_moves_within_its_transactions(ssi: Ssi) -> None:
+    gpid = start_sqlite(ssi, "wal")
+    for destination in ("n2", "n3"):
+        ssi.ok("migrate", gpid, destination)
+    assert ssi("wait", gpid).status == 0, ssi.ok("logs", gpid)
+    assert ssi.ok("logs", gpid) == "(60, 1770) ('ok',)\n"
+
+
+def test_sqlite_with_a_rollback_journal_is_refused_by_name_and_finishes(ssi: Ssi) -> None:
+    gpid = start_sqlite(ssi, "delete")
+    result = ssi("migrate", gpid, "n2")
+    assert result.status == 26 and "/srv/compat/base" in result.err, result
+    assert ssi("wait", gpid).status == 0, ssi.ok("logs", gpid)
+
+
+CONNECTED = """
+import os, socket, time
+server = socket.create_server(("127.0.0.1", 17180))
+client = socket.create_connection(("127.0.0.1", 17180))
+time.sleep(100)
+"""
+
+OUTSIDE = """
+import socket, time
+client = socket.socket(socket.AF_UNIX)
+client.connect("/run/compat-served")
+time.sleep(100)
+"""
+
+SERVER = """
+import socket, time
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/compat-served")
+server.listen()
+while True:
+    kept = server.accept()
+"""
+
+WATCHER = """
+import ctypes, time
+libc = ctypes.CDLL(None)
+watcher = libc.inotify_init()
+assert libc.inotify_add_watch(watcher, b"/srv", 0x100) >= 0
+time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (CONNECTED, "a tcp connection from 127.0.0.1"),
+        (OUTSIDE, "through the Unix socket /run/compat-served"),
+        (WATCHER, "inotify watches a file on overlayfs"),
+    ],
+    ids=["tcp", "unix", "inotify"],
+)
+def test_what_cannot_move_is_refused_by_name_and_runs_on(
+    ssi: Ssi, program: str, reason: str
+) -> None:
+    on_every_node(ssi, "rm", "-f", "/run/compat-served")
+    server = ssi.detached("n1", "python3", "-c", SERVER)
+    eventually(
+        lambda: ssi.host("n1").run("test", "-e", "/run/compat-served").returncode == 0,
+        within_s=10,
+        what="the server listens",
+    )
+    gpid = ssi.detached("n1", "python3", "-c", program)
+
+    def refused() -> bool:
+        result = ssi("migrate", "--dry-run", gpid, "n2")
+        return result.status == 26 and reason in result.err + result.out
+
+    eventually(refused, within_s=10, what=reason)
+    result = ssi("migrate", gpid, "n2")
+    assert result.status == 26 and reason in result.err, result
+    assert_runs_on(ssi, gpid, "n1")
+    ssi.ok("kill", gpid, server)
+
+
+def test_tmux_is_refused_for_its_socket_and_runs_on(ssi: Ssi) -> None:
+    with screen_of(ssi, "n1", "tmux", "-f", "/dev/null") as screen:
+        gpid = running(ssi, "tmux")
+        screen.see(b"#")
+        result = ssi("migrate", gpid, "n2")
+        assert result.status == 26 and "/tmp/tmux-0/default" in result.err, result
+        screen.type(b"exit\r")
+        assert screen.client.wait(20) == 0
