@@ -217,7 +217,9 @@ class Membership:
         ]
 
     def _fail(self, probe: PendingProbe, now: Now) -> list[Instruction]:
-        if not probe.counts:
+        member = self.beliefs.members.get(probe.target)
+        # Whatever it said itself since then is as good as the ack, which a restart may have lost.
+        if not probe.counts or member is None or member.heard_at_s > probe.sent_at_s:
             return []
         # Helpers that are silent too make it likely that the fault is here.
         self.beliefs.awareness.worsen(len(probe.helpers) if probe.asked else 1)

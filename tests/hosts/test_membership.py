@@ -112,8 +112,10 @@ def test_node_that_is_taken_down_has_left_and_did_not_die(ssi: Ssi) -> None:
     was = incarnation(ssi, "n3")
     ssi.ok("down", "n3", "--force")
     try:
-        assert ("left", was) in events_of(ssi, "n3")
-        assert "died" not in [kind for kind, each in events_of(ssi, "n3") if each == was]
+        # In the cut before, it may have refuted once more than we had seen.
+        kinds = [kind for kind, each in events_of(ssi, "n3") if each >= was]
+        assert kinds[-1] == "left"
+        assert "died" not in kinds
     finally:
         ssi.ok("up", "n3")
     eventually(
