@@ -13,6 +13,7 @@ import msgspec
 
 from nodeagent.departed import Departed
 from nodeagent.job import Job, Note
+from nodeagent.mechanism import cgroup
 from nodeagent.places import Places
 from nodeagent.services.members import Membership
 from nodeagent.services.processes import HeldJob
@@ -137,6 +138,7 @@ class JobTable:
             job.link.close()
         remove_tree(job.sockets)
         remove_tree(job.record)
+        cgroup.remove_of_job(job.row.gpid)
 
     def remove_later(self, directory: Path) -> None:
         """Removes a directory without anybody waiting: a gigabyte of images takes 0.2 s."""
@@ -190,6 +192,8 @@ class JobTable:
             return
         if job.link is not None:
             await job.link.gone.wait()
+        if job.is_over:
+            cgroup.remove_of_job(job.row.gpid)
         if job.is_over and self.jobs.get(job.row.gpid) is job:
             self._close(job)
 

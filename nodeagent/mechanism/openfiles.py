@@ -73,8 +73,17 @@ def read_open_things(pids: Iterable[int]) -> list[OpenThing]:
     return things
 
 
-def writers_outside(inodes: frozenset[tuple[int, int]], pids: frozenset[int]) -> dict[int, int]:
-    """Which of these files (device, inode) processes other than ``pids`` have open, with a pid."""
+def writers_outside(
+    inodes: frozenset[tuple[int, int]], pids: frozenset[int], namespace: str
+) -> dict[int, int]:
+    """Which of these files (device, inode) others than the job have open, with a pid of theirs.
+
+    Args:
+        inodes: The files.
+        pids: Processes of the job, and its shim.
+        namespace: The pid namespace of the job, as :func:`pid_namespace` names it. What it forked
+            since its processes were listed is in it too.
+    """
     found: dict[int, int] = {}
     if not inodes:
         return found
@@ -82,6 +91,8 @@ def writers_outside(inodes: frozenset[tuple[int, int]], pids: frozenset[int]) ->
         if not entry.name.isdigit() or int(entry.name) in pids:
             continue
         try:
+            if namespace and pid_namespace(int(entry.name)) == namespace:
+                continue
             for descriptor in (entry / "fd").iterdir():
                 status = descriptor.stat()
                 if (status.st_dev, status.st_ino) in inodes:
@@ -89,6 +100,15 @@ def writers_outside(inodes: frozenset[tuple[int, int]], pids: frozenset[int]) ->
         except OSError:
             continue
     return found
+
+
+def pid_namespace(pid: int) -> str:
+    """The pid namespace of a process, ``pid:[4026531836]``.
+
+    Raises:
+        OSError: It is gone, or may not be looked at.
+    """
+    return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 - a text, not a path to be resolved
 
 
 def _process_things(pid: int) -> Iterator[OpenThing]:

@@ -274,6 +274,7 @@ class Destination:
                 job.link.close()
             remove_tree(job.sockets)
             remove_tree(job.record)
+            cgroup.remove_of_job(gpid)
         arrival.landing.undo()
         remove_tree(arrival.images)
         _log.info("event=arrival-dropped gpid=%d", gpid)

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from nodeagent.mechanism.connections import Connection, read_connections
 from nodeagent.mechanism.mounts import Mounts
-from nodeagent.mechanism.openfiles import OpenThing, read_open_things, writers_outside
+from nodeagent.mechanism.openfiles import (
+    OpenThing,
+    pid_namespace,
+    read_open_things,
+    writers_outside,
+)
 from nodeagent.mechanism.unixsockets import read_unix_sockets
 from nodeagent.migration.describe import describe_file, describe_program
 from nodeagent.migration.plan import Item, Plan, make_plan
@@ -106,7 +111,9 @@ def plan_of(
         Mounts.of_process(root_pid),
         root_pid=root_pid,
         has_terminal=row.has_terminal,
-        other_writers=writers_outside(written, frozenset({*pids, shim_pid})),
+        other_writers=writers_outside(
+            written, frozenset({*pids, shim_pid}), pid_namespace(root_pid)
+        ),
         unix_sockets=read_unix_sockets(),
     )
 

@@ -84,10 +84,39 @@ def _fork(launch: Launch) -> tuple[int, Launch]:
     """Forks, into the cgroup where that can be; then the launch asks for no cgroup any more."""
     if launch.cgroup:
         try:
-            return libc.fork_into_cgroup(launch.cgroup), replace(launch, cgroup="")
+            pid = _fork_into(launch.cgroup)
         except OSError:
-            pass  # version 1, or an old kernel: the child joins by itself
+            pid = -1  # version 1, or an old kernel: the child joins by itself
+        if pid >= 0:
+            return pid, replace(launch, cgroup="")
     return os.fork(), launch
+
+
+def _fork_into(cgroup: str) -> int:
+    """As ``os.fork`` with the child in that cgroup; -1 where the kernel killed it at its birth.
+
+    It does so where an older cgroup above was killed once through ``cgroup.kill``: the kernel takes
+    the younger one's count of kills for that of its parent's (6.18, ``cgroup_post_fork``, seen).
+
+    Raises:
+        OSError: This kernel or this cgroup does not have it.
+    """
+    born, teller = os.pipe()
+    try:
+        pid = libc.fork_into_cgroup(cgroup)
+    except OSError:
+        os.close(born)
+        os.close(teller)
+        raise
+    if pid == 0:
+        os.write(teller, b"B")
+    os.close(teller)
+    lives = pid == 0 or os.read(born, 1) == b"B"
+    os.close(born)
+    if lives:
+        return pid
+    os.waitpid(pid, 0)
+    return -1
 
 
 def read_report(report: int) -> SsiError | None:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from nodeagent.files import replace_file
 from nodeagent.mechanism import namespaces
-from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import stdio
 from nodeagent.shim.child import Launch, fork_child, read_report
@@ -67,6 +67,7 @@ class Job:
         self.stdio = Stdio()
         self.terminal: ControllingTerminal | None = None
         self.terminal_size: Terminal | None = None
+        self._repaint: Timer | None = None
         self.cgroup = ""
         self.logs = ""
         self.log_limit_bytes = 0
@@ -142,8 +143,8 @@ class Job:
             self.terminal_size = Terminal(rows=size.rows, columns=size.columns, term=now.term)
         if repaint:
             self.terminal.resize(Terminal(rows=now.rows - 1 or 2, columns=now.columns))
-            self.loop.call_after(REPAINT_S, self._set_size)
-        elif self.terminal_size != now:
+            self._repaint = self.loop.call_after(REPAINT_S, self._set_size)
+        elif self.terminal_size != now or (self._repaint is not None and self._repaint.pending):
             self._set_size()
 
     def hang_up(self) -> None:

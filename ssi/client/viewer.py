@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,11 +131,8 @@ class _Viewer:
         Another viewer may have let go of the ended job by then.
         """
         ending = tasks.create_task(self._job.wait())
-        try:
+        with suppress(NoSuchProcess, NotAJob):
             await self._show()
-        except (NoSuchProcess, NotAJob):
-            if not ending.done():
-                raise
         return await ending
 
     async def _show(self) -> None:

@@ -149,6 +149,17 @@ def test_many_jobs_move_at_once_and_each_has_its_own_fate(ssi: Ssi) -> None:
     assert why["n3"]["fits"] is True
 
 
+def test_no_cgroup_of_a_job_stays_where_the_job_does_not(ssi: Ssi) -> None:
+    def there(node: str) -> bool:
+        return f"job-{gpid}" in ssi.host(node).run("ls", "/sys/fs/cgroup/ssi").stdout.decode()
+
+    gpid = ssi.detached("n1", "sleep", "300")
+    ssi.ok("migrate", gpid, "n2")
+    assert (there("n1"), there("n2")) == (False, True)
+    ssi.ok("kill", gpid)
+    eventually(lambda: not there("n2"), within_s=5, what="its cgroup goes with it")
+
+
 def test_the_doctor_names_what_ails_a_node_and_the_cure(ssi: Ssi) -> None:
     host = ssi.host("n2")
     assert all(row["verdict"] != "fail" for row in ssi.json("doctor"))

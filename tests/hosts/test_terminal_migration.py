@@ -137,9 +137,10 @@ def test_nested_shell_keeps_its_job_control(user: Typist) -> None:
     user.type(b"\x1a")
     assert b"Stopped" in user.see(b"$ ")
     assert b"Stopped" in user.run("jobs", b"$ ")
-    user.type(b"exit\rexit\r")
-    user.type(b"exit\rexit\rexit\r")
+    user.run("kill -9 %1; wait %1", b"$ ")
+    user.type(b"exit\rexit 4\r")
     user.see_rest()
+    assert user.shim.status(5).exit_status == 4
 
 
 def test_window_size_travels_and_can_be_changed_after(user: Typist) -> None:
