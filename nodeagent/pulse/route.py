@@ -212,7 +212,7 @@ def _configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 400)
 
 
 def _drain(socket: zmq.Socket[bytes]) -> Iterator[list[zmq.Frame]]:

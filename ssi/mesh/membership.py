@@ -226,14 +226,14 @@ class Membership:
         return self.beliefs.suspect(probe.target, now)
 
     def _reach_out(self, now: Now) -> list[Instruction]:
-        """Probes one that is believed dead: nobody else would end a partition."""
-        self._reach_out_at_s = now.elapsed_s + self.settings.reach_out_interval_s
-        dead = [
-            name
-            for name, member in self.beliefs.members.items()
-            if not member.is_there and not self._probing.probes(name)
+        """Probes some that are believed dead: nobody else would end a partition."""
+        pace_s, count = self.settings.reach_out(self.beliefs.size)
+        self._reach_out_at_s = now.elapsed_s + pace_s
+        dead = sorted(name for name, m in self.beliefs.members.items() if not m.is_there)
+        return [
+            self._probe(name, now, counts=False)
+            for name in self._random.sample(dead, min(count, len(dead)))
         ]
-        return [self._probe(self._random.choice(dead), now, counts=False)] if dead else []
 
     def _compare(self, now: Now) -> list[Instruction]:
         pace_s = self.settings.sync_pace_s(self.beliefs.size)

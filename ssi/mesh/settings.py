@@ -43,8 +43,9 @@ class Settings:
         gossip_to_dead_s: The dead are still told for so long, since they may be able to refute.
         sync_interval_s: Between two comparisons of views with a random member. What gossip missed
             is mended after about so long.
-        reach_out_interval_s: Between two probes of some member that is believed dead. Shorter
-            heals a partition sooner.
+        reach_out_interval_s: Between two rounds of probes to members that are believed dead.
+            Shorter heals a partition sooner, and sees sooner who is back.
+        reach_outs: How many are probed in a round.
         farewells: Members that one which leaves tells so; gossip tells the others.
     """
 
@@ -66,7 +67,8 @@ class Settings:
     rumours_per_gossip: int = 24
     gossip_to_dead_s: float = 30.0
     sync_interval_s: float = 5.0
-    reach_out_interval_s: float = 1.0
+    reach_out_interval_s: float = 0.5
+    reach_outs: int = 4
     farewells: int = 50
 
     def __post_init__(self) -> None:
@@ -82,6 +84,12 @@ class Settings:
     def probe_pace_s(self, members: int) -> float:
         """Between two probes of one member. Full probing is the same ring, walked faster."""
         return self.probe_interval_s / (members if self.probes_all(members) else 1)
+
+    def reach_out(self, members: int) -> tuple[float, int]:
+        """Between two rounds, and how many are probed; the burden of a large mesh is shared."""
+        if self.probes_all(members):
+            return self.reach_out_interval_s, self.reach_outs
+        return max(self.reach_out_interval_s, self.probe_interval_s), 1
 
     def shortest_suspicion_s(self, members: int) -> float:
         """How long a suspicion lasts that others confirm.
