@@ -21,7 +21,7 @@ class CannotMigrate(SsiError):
         return f"job {self.gpid} cannot move to {self.destination}: {'; '.join(self.blockers)}"
 
     def advice(self) -> str:
-        return "it runs on where it was"
+        return "the job was not touched"
 
 
 @dataclass(eq=False, kw_only=True)
