@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 import time
@@ -186,9 +185,8 @@ class Heart:
     def _beat(self) -> None:
         due_s = self._machine.due_s()
         rest_s = min(max(due_s - time.monotonic(), 0.0), LONGEST_REST_S)
-        self._routes.poller.poll(math.ceil(rest_s * 1000))
         # All that came goes first: after a pause, the answers that are judged as missing are here.
-        for source, routing_id, payload in self._routes.receive():
+        for source, routing_id, payload in self._routes.receive(rest_s):
             self._take(source, routing_id, payload)
         self._handle_posted()
         now = _now()

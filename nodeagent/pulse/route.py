@@ -7,6 +7,7 @@ came back at another address, is still talked to.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -129,18 +130,24 @@ class Routes:
         with suppress(zmq.Again):
             link.socket.send(payload, zmq.DONTWAIT)
 
-    def receive(self) -> list[tuple[str, bytes, bytes]]:
-        """What has come: the sender's name, or its key and routing id where it came by itself.
+    def receive(self, timeout_s: float) -> list[tuple[str, bytes, bytes]]:
+        """Waits for datagrams, or until :attr:`poller` sees another of its descriptors ready.
 
-        All of it is taken before any is answered, for an answer may close a connection.
+        All that is there is taken before any is answered, for an answer may close a connection.
+
+        Returns:
+            Of each its sender's name; or, where it came on the sender's own connection, its key
+            and routing id; and the datagram.
         """
+        ready = {socket for socket, _ in self.poller.poll(math.ceil(timeout_s * 1000))}
         now_s = time.monotonic()
         taken: list[tuple[str, bytes, bytes]] = []
         for name, link in self._links.items():
-            for frames in _drain(link.socket):
-                link.heard_at_s = now_s
-                taken.append((name, b"", frames[-1].bytes))
-        if self._listener is not None:
+            if link.socket in ready:
+                for frames in _drain(link.socket):
+                    link.heard_at_s = now_s
+                    taken.append((name, b"", frames[-1].bytes))
+        if self._listener is not None and self._listener in ready:
             for frames in _drain(self._listener):
                 key = str(frames[-1].get("User-Id"))
                 taken.append((key, frames[0].bytes, frames[-1].bytes))

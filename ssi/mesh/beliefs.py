@@ -50,7 +50,7 @@ class Beliefs:
         self.clock = HybridClock()
         self.chronicle = Chronicle()
         self._strangers: dict[str, Rumour] = {}
-        self._there: list[str] | None = None
+        self._sides: tuple[list[str], list[str]] | None = None
 
     @property
     def is_observer(self) -> bool:
@@ -59,10 +59,13 @@ class Beliefs:
 
     @property
     def there(self) -> list[str]:
-        """The others that are alive or suspect, by name."""
-        if self._there is None:
-            self._there = sorted(name for name, m in self.members.items() if m.is_there)
-        return self._there
+        """The others that are alive or suspect, in the order of their names."""
+        return self._both_sides()[0]
+
+    @property
+    def gone(self) -> list[str]:
+        """The others that are dead or left, in the order of their names."""
+        return self._both_sides()[1]
 
     @property
     def size(self) -> int:
@@ -87,7 +90,7 @@ class Beliefs:
                 )
             elif address != member.address:
                 member.address = address
-        self._there = None
+        self._sides = None
         if not self.is_observer and not self.me.at:
             self.me.at = self.clock.stamp(now.wall_ms)
             self._tell(self.me.rumour)
@@ -175,6 +178,15 @@ class Beliefs:
             digest ^= zlib.crc32(text.encode())
         return digest
 
+    def _both_sides(self) -> tuple[list[str], list[str]]:
+        """Kept until a belief changes: with a thousand members, to sort them is what costs most."""
+        if self._sides is None:
+            names = sorted(self.members)
+            there = [name for name in names if self.members[name].is_there]
+            gone = [name for name in names if not self.members[name].is_there]
+            self._sides = there, gone
+        return self._sides
+
     def _defend(self, rumour: Rumour, now: Now) -> None:
         """Refutes what is said of this member and is not so. Source: SWIM, section 4.2."""
         me = self.me
@@ -191,7 +203,7 @@ class Beliefs:
     def _adopt(self, member: Member, rumour: Rumour, now: Now) -> list[Instruction]:
         before, address = member.state, member.address
         member.adopt(rumour, now.elapsed_s)
-        self._there = None
+        self._sides = None
         self.suspects.pop(member.name, None)
         if member.state is NodeState.SUSPECT:
             self._begin_suspicion(member, now)

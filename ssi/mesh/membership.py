@@ -165,8 +165,10 @@ class Membership:
         self.beliefs.awareness.worsen()
 
     def _probe_next(self, now: Now) -> list[Instruction]:
-        there = set(self.beliefs.there)
-        name = self._ring.next(lambda each: each in there and not self._probing.probes(each))
+        members = self.beliefs.members
+        name = self._ring.next(
+            lambda each: members[each].is_there and not self._probing.probes(each)
+        )
         pace_s = self.settings.probe_pace_s(self.beliefs.size)
         self._probe_at_s = now.elapsed_s + self.beliefs.awareness.scale(pace_s)
         return [] if name is None else [self._probe(name, now)]
@@ -229,10 +231,10 @@ class Membership:
         """Probes some that are believed dead: nobody else would end a partition."""
         pace_s, count = self.settings.reach_out(self.beliefs.size)
         self._reach_out_at_s = now.elapsed_s + pace_s
-        dead = sorted(name for name, m in self.beliefs.members.items() if not m.is_there)
+        gone = self.beliefs.gone
         return [
             self._probe(name, now, counts=False)
-            for name in self._random.sample(dead, min(count, len(dead)))
+            for name in self._random.sample(gone, min(count, len(gone)))
         ]
 
     def _compare(self, now: Now) -> list[Instruction]:
@@ -249,8 +251,9 @@ class Membership:
             self._gossip_at_s = now.elapsed_s + self.settings.probe_interval_s
         fresh_dead = [
             name
-            for name, member in self.beliefs.members.items()
-            if member.state is NodeState.DEAD and member.changed_at_s > limit_s
+            for name in self.beliefs.gone
+            if self.beliefs.members[name].state is NodeState.DEAD
+            and self.beliefs.members[name].changed_at_s > limit_s
         ]
         if fresh_dead:
             targets.append(self._random.choice(fresh_dead))
@@ -363,5 +366,6 @@ class Membership:
         }
 
     def _sample(self, count: int, but: str = "") -> list[str]:
-        there = [name for name in self.beliefs.there if name != but]
-        return self._random.sample(there, min(count, len(there)))
+        there = self.beliefs.there
+        taken = self._random.sample(there, min(count + 1, len(there)))
+        return [name for name in taken if name != but][:count]

@@ -24,7 +24,7 @@ def test_all_members_agree_on_what_is_so_after_any_faults(
 
 
 def test_a_seed_replays_exactly() -> None:
-    first, second = Story(5).run(), Story(5).run()
+    first, second = Story(7).run(), Story(7).run()
     assert first.sightings == second.sightings
     assert first.now_s == second.now_s
     assert first.sightings
