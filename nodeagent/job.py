@@ -62,6 +62,7 @@ class Job:
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it: it writes them, or brought them.
+        released: Its client has let go of it: only those who were there still hear of it.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
     """
@@ -77,6 +78,7 @@ class Job:
     destination: str = ""
     source: str = ""
     carried: list[str] = field(default_factory=list)
+    released: bool = False
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _noted: Note | None = None

@@ -37,6 +37,9 @@ from ssi.protocol.messages import (
 from ssi.protocol.refusals import NotServed, UserUnknown
 
 START_TIMEOUT_S: Final = 15.0
+FORGET_AFTER_S: Final = 5.0
+"""How long an ended foreground job is still told of to those who were there."""
+
 MAX_WAIT_MS: Final = 30_000
 
 PID_BASE_FIRST: Final = 300
@@ -176,7 +179,7 @@ class JobService:
         rows = [
             _with_processes(job.row, counts.get(job.row.gpid, []))
             for job in self._table.jobs.values()
-            if caller.is_root or caller.user == job.row.user
+            if not job.released and (caller.is_root or caller.user == job.row.user)
         ]
         return JobList(node=self._node, rows=tuple(sorted(rows, key=lambda row: row.start_ms)))
 
@@ -206,9 +209,16 @@ class JobService:
             if job.link is not None:
                 with suppress(ShimGone):
                     await job.link.ask(Release(), ShimOk, 5.0)
-            if not job.row.detached:
-                self._table.forget(job)
+            if not job.row.detached and not job.released:
+                job.released = True
+                self._tasks.create_task(self._forget_later(job))
         return Done()
+
+    async def _forget_later(self, job: Job) -> None:
+        """Other viewers of the job may still be on their way to its end."""
+        await asyncio.sleep(FORGET_AFTER_S)
+        if self._table.jobs.get(job.row.gpid) is job:
+            self._table.forget(job)
 
 
 async def _renew_lease(job: Job) -> None:

@@ -100,7 +100,7 @@ class TableService:
         if row is not None:
             return Located(here=True, start_ms=row.start_ms, job=row.job)
         job = self._jobs.jobs.get(body.gpid)
-        if job is not None:
+        if job is not None and not job.released:
             return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
         departure = self._jobs.departed.of(body.gpid)
         return Located(here=False, moved_to=departure.node if departure is not None else "")

@@ -95,8 +95,9 @@ class Ssi:
         return gpid.strip()
 
     def job(self, gpid: str) -> dict[str, Any]:
-        """The row of a job."""
-        return next(row for row in self.json("jobs") if str(row["gpid"]) == gpid)
+        """The row of a job; ``absent`` is its state while no node that answers has it."""
+        rows = self.json("jobs")
+        return next((row for row in rows if str(row["gpid"]) == gpid), {"state": "absent"})
 
     def states(self) -> dict[str, str]:
         """The state of each node as this machine's agent sees it."""
