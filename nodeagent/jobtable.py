@@ -27,6 +27,9 @@ from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
 _log = logging.getLogger(__name__)
 
+FORGET_AFTER_S = 5.0
+"""How long an ended foreground job is still told of to those who were there."""
+
 MAX_ENDED = 1000
 """Ended jobs of which record and logs are kept; the oldest beyond that are forgotten."""
 
@@ -140,6 +143,21 @@ class JobTable:
         remove_tree(job.record)
         cgroup.remove_of_job(job.row.gpid)
 
+    def let_go(self, job: Job) -> None:
+        """A foreground job that ended and whose client has all it wanted: forgotten in a moment.
+
+        Until then only those hear of it who were there; other viewers of its terminal may still be
+        on their way to its end.
+        """
+        if not job.released:
+            job.released = True
+            self._tasks.create_task(self._forget_later(job))
+
+    async def _forget_later(self, job: Job) -> None:
+        await asyncio.sleep(FORGET_AFTER_S)
+        if self.jobs.get(job.row.gpid) is job:
+            self.forget(job)
+
     def remove_later(self, directory: Path) -> None:
         """Removes a directory without anybody waiting: a gigabyte of images takes 0.2 s."""
         self._tasks.create_task(asyncio.to_thread(remove_tree, directory))
@@ -202,7 +220,8 @@ class JobTable:
         if job.row.detached:
             job.bury()
         elif job.row.state is JobState.EXITED:
-            self.forget(job)
+            job.bury()
+            self.let_go(job)
 
     def _job(self, row: JobRow) -> Job:
         return Job(

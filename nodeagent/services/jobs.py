@@ -37,9 +37,6 @@ from ssi.protocol.messages import (
 from ssi.protocol.refusals import NotServed, UserUnknown
 
 START_TIMEOUT_S: Final = 15.0
-FORGET_AFTER_S: Final = 5.0
-"""How long an ended foreground job is still told of to those who were there."""
-
 MAX_WAIT_MS: Final = 30_000
 
 PID_BASE_FIRST: Final = 300
@@ -209,16 +206,9 @@ class JobService:
             if job.link is not None:
                 with suppress(ShimGone):
                     await job.link.ask(Release(), ShimOk, 5.0)
-            if not job.row.detached and not job.released:
-                job.released = True
-                self._tasks.create_task(self._forget_later(job))
+            if not job.row.detached:
+                self._table.let_go(job)
         return Done()
-
-    async def _forget_later(self, job: Job) -> None:
-        """Other viewers of the job may still be on their way to its end."""
-        await asyncio.sleep(FORGET_AFTER_S)
-        if self._table.jobs.get(job.row.gpid) is job:
-            self._table.forget(job)
 
 
 async def _renew_lease(job: Job) -> None:
