@@ -39,11 +39,16 @@ def at_a_shell(someone: Person, node: str = "n2", options: str = "") -> None:
 
 def running(ssi: Ssi) -> str:
     """The gpid of the foreground job that was started last."""
-    return [
-        str(row["gpid"])
-        for row in ssi.json("jobs")
-        if row["state"] == "running" and not row["detached"]
-    ][-1]
+
+    def found() -> list[str]:
+        return [
+            str(row["gpid"])
+            for row in ssi.json("jobs")
+            if row["state"] == "running" and not row["detached"]
+        ]
+
+    eventually(found, within_s=20, what="the job runs")
+    return found()[-1]
 
 
 def test_a_job_on_a_terminal_has_one_of_the_same_size_name_and_language(
