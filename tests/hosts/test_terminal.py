@@ -66,19 +66,25 @@ def test_pipes_are_given_where_they_are_asked_for(ssi: Ssi, ada: Person) -> None
 
 def test_keys_that_are_signals_and_job_control_reach_the_shell(ssi: Ssi, ada: Person) -> None:
     at_a_shell(ada)
-    ada.type("sleep 100")
+    # What is pressed before the command has the terminal is a key of the shell's own editor: each
+    # command says first that it runs.
+    loop = 'trap "echo continued" CONT; echo begun; while :; do sleep 0.1; done'
+    ada.type(f"sh -c '{loop}'")
+    ada.sees(r"^begun$")
     ada.press("C-z")
-    ada.sees(r"Stopped +sleep 100")
+    ada.sees(r"^\[1\].*Stopped ")
     ada.type("fg")
-    ada.sees(r"^sleep 100$")
+    ada.sees(r"^continued$")
     ada.press("C-c")
     ada.type("echo interrupted=$?")
     ada.sees(r"^interrupted=130$")
-    ada.type("ulimit -c 0; sleep 100")
+    ada.type("ulimit -c 0; sh -c 'echo asleep; exec sleep 100'")
+    ada.sees(r"^asleep$")
     ada.press("C-\\")
     ada.type("echo quit=$?")
     ada.sees(r"^quit=131$")
-    ada.type("cat; exit 7")
+    ada.type("echo reading; cat; exit 7")
+    ada.sees(r"^reading$")
     ada.press("C-d")
     assert ada.comes_back() == 7
 
