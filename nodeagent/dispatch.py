@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import decode_request_body, encode_reply_body, make_failure
 from ssi.protocol.envelope import MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
-from ssi.protocol.messages import ReplyMessage, RequestMessage
+from ssi.protocol.message import ReplyMessage, RequestMessage
 from ssi.protocol.refusals import (
     AgentFailed,
     AnswerTooLarge,

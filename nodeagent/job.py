@@ -58,7 +58,7 @@ class Job:
         link: To its shim; None once that has ended.
         shim_pid: As the host sees it; 0 once it has ended.
         root_pid: First process of the job, as the host sees it; 0 where there is none.
-        stage: How far a move of it has come; see :class:`ssi.protocol.messages.Ownership`.
+        stage: How far a move of it has come; see :class:`ssi.protocol.migration.Ownership`.
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it: it writes them, or brought them.

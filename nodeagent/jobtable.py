@@ -248,7 +248,7 @@ def remove_tree(directory: Path) -> None:
 
 
 def stage_of(shim_stage: str) -> str:
-    """How far a move has come, in the words of :class:`ssi.protocol.messages.Ownership`."""
+    """How far a move has come, in the words of :class:`ssi.protocol.migration.Ownership`."""
     return {"dumped": "stopped", "committed": "committed", "ready": "ready"}.get(
         shim_stage, "running"
     )

@@ -10,7 +10,8 @@ import zmq
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.codec import decode_reply_body, encode_request_body
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.messages import ReplyBody, RequestMessage
+from ssi.protocol.message import RequestMessage
+from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import NodeUnknown
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint, Link

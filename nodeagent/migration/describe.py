@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nodeagent.migration.plan import Item
-from ssi.protocol.messages import FileMeta
+from ssi.protocol.migration import FileMeta
 
 CHUNK_BYTES: Final = 1024 * 1024
 HEAD_BYTES: Final = 4096

@@ -26,10 +26,10 @@ from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.checkpoint import RestoreFailed
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.messages import (
+from ssi.protocol.message import Done
+from ssi.protocol.migration import (
     AbandonMigration,
     CompareFiles,
-    Done,
     FilesCompared,
     JobRestored,
     MigrationPrepared,

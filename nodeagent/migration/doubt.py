@@ -23,7 +23,7 @@ from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import MigrationFailed, MigrationInDoubt
-from ssi.protocol.messages import GetOwnership, Ownership, ResumeJob
+from ssi.protocol.migration import GetOwnership, Ownership, ResumeJob
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ import msgspec
 from nodeagent.files import replace_file
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
-from ssi.protocol.messages import FileMeta
+from ssi.protocol.migration import FileMeta
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,12 +21,7 @@ from nodeagent.peers import Peers
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import (
-    FileMeta,
-    MigrationChecked,
-    MigrationPrepared,
-    PrepareMigration,
-)
+from ssi.protocol.migration import FileMeta, MigrationChecked, MigrationPrepared, PrepareMigration
 
 LOOK_TIMEOUT_S: Final = 120.0
 """The destination compares the contents of files."""

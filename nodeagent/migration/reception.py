@@ -13,7 +13,7 @@ from typing import Final
 from nodeagent.mechanism.connections import why_unavailable
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import conflict_of, same_program
-from ssi.protocol.messages import FileMeta, PrepareMigration
+from ssi.protocol.migration import FileMeta, PrepareMigration
 
 MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Left free where the images lie, and on the file systems of its files."""

@@ -45,7 +45,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import (
+from ssi.protocol.migration import (
     AbandonMigration,
     CompareFiles,
     FileMeta,

@@ -24,7 +24,7 @@ from nodeagent.migration.plan import Item, Plan, make_plan
 from nodeagent.shim.tree import Member, outsiders
 from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import FileMeta
+from ssi.protocol.migration import FileMeta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

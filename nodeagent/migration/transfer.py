@@ -12,7 +12,7 @@ from typing import Final
 
 from nodeagent.migration.describe import CHUNK_BYTES
 from nodeagent.peers import Peers
-from ssi.protocol.messages import Piece, PutPieces
+from ssi.protocol.migration import Piece, PutPieces
 
 WINDOW: Final = 8
 """Messages under way: enough to fill the link while both ends work, 8 MiB at the most."""

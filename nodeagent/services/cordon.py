@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.files import replace_file
-from ssi.protocol.messages import CordonNode, Done
+from ssi.protocol.message import Done
+from ssi.protocol.system import CordonNode
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
 from nodeagent.services.cordon import CordonService
 from ssi.model.examination import NodeFacts
-from ssi.protocol.messages import Examine, Examined
+from ssi.protocol.system import Examine, Examined
 from ssi.version import VERSION
 
 

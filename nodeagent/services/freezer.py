@@ -17,7 +17,7 @@ from nodeagent.mechanism import cgroup
 from nodeagent.services.permission import owned_job
 from ssi.model.checkpoint import ShimGone, ShimSilent
 from ssi.model.freezing import CannotFreeze
-from ssi.protocol.messages import FreezeJob, JobReply
+from ssi.protocol.jobs import FreezeJob, JobReply
 from ssi.protocol.refusals import NoSuchProcess
 
 _log = logging.getLogger(__name__)

@@ -24,17 +24,10 @@ from ssi.model.gpid import parts_of
 from ssi.model.job import JobRow, JobSpec, JobState
 from ssi.model.launch import StartFailed
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import (
-    DisownJob,
-    Done,
-    JobList,
-    JobReply,
-    ListJobs,
-    ReleaseJob,
-    StartJob,
-    WaitJob,
-)
+from ssi.protocol.jobs import DisownJob, JobReply, ReleaseJob, StartJob, WaitJob
+from ssi.protocol.message import Done
 from ssi.protocol.refusals import NotServed, UserUnknown
+from ssi.protocol.system import JobList, ListJobs
 
 START_TIMEOUT_S: Final = 15.0
 MAX_WAIT_MS: Final = 30_000

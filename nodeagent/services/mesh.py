@@ -21,8 +21,10 @@ from ssi.mesh.hybridclock import wall_ms_of
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeMetrics, NodeRow, NodeState, Roster, RosterEntry
 from ssi.protocol.codec import BadMessage, decode_fares, encode_fares
-from ssi.protocol.messages import (
-    Done,
+from ssi.protocol.message import Done
+from ssi.protocol.pulse import Fares, Rumour
+from ssi.protocol.refusals import NotPermitted
+from ssi.protocol.system import (
     EventList,
     GetRoster,
     InstallRoster,
@@ -31,8 +33,6 @@ from ssi.protocol.messages import (
     NodeList,
     RosterReply,
 )
-from ssi.protocol.pulse import Fares, Rumour
-from ssi.protocol.refusals import NotPermitted
 from ssi.transport.keys import KeyPair
 
 _log = logging.getLogger(__name__)

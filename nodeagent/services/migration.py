@@ -16,7 +16,7 @@ from nodeagent.peers import Peers
 from nodeagent.services.jobs import JobService
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
-from ssi.protocol.messages import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
+from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess
 
 

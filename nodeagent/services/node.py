@@ -22,7 +22,8 @@ from nodeagent.services.migration import MigrationService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from ssi.model.node import NodeMetrics
-from ssi.protocol.messages import AllowClient, Done
+from ssi.protocol.message import Done
+from ssi.protocol.system import AllowClient
 
 METRICS_AGE_S = 1.0
 """How old metrics may be; every prober asks for them each second."""

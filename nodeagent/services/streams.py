@@ -15,14 +15,8 @@ from nodeagent.shim.messages import Accepted, Data, Ok, Read, Resize, Write
 from nodeagent.shimlink import ShimGone
 from ssi.model.job import JobState
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
-from ssi.protocol.messages import (
-    Done,
-    ReadStream,
-    ResizeTerminal,
-    StreamAccepted,
-    StreamData,
-    WriteStream,
-)
+from ssi.protocol.jobs import ReadStream, ResizeTerminal, StreamAccepted, StreamData, WriteStream
+from ssi.protocol.message import Done
 
 MAX_WAIT_MS: Final = 30_000
 """The longest that one read or write may wait; clients ask again."""

@@ -18,15 +18,10 @@ from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from ssi.model.checkpoint import ShimGone
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import (
-    Done,
-    ListProcesses,
-    Locate,
-    Located,
-    ProcessList,
-    SignalProcess,
-)
+from ssi.protocol.jobs import SignalProcess
+from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
+from ssi.protocol.system import ListProcesses, Locate, Located, ProcessList
 
 STOP_ROUNDS = 5
 """How often a job is read again for processes that it forked while it was being signalled."""

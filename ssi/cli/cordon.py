@@ -10,7 +10,8 @@ import typer
 
 from ssi.cli.outcome import complain, run_async
 from ssi.client.system import System
-from ssi.protocol.messages import CordonNode, Done
+from ssi.protocol.message import Done
+from ssi.protocol.system import CordonNode
 
 SEEN_WITHIN_S: Final = 3.0
 """Metrics come with each probe, a second apart; a slower node is not waited for."""

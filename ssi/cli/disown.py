@@ -9,7 +9,8 @@ import typer
 from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
 from ssi.client.system import Location, System
-from ssi.protocol.messages import DisownJob, Done
+from ssi.protocol.jobs import DisownJob
+from ssi.protocol.message import Done
 
 
 def disown(

@@ -21,7 +21,7 @@ from ssi.model.errors import SsiError
 from ssi.model.examination import Finding, Verdict
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy import health
-from ssi.protocol.messages import Examine, Examined, ListNodes, NodeList
+from ssi.protocol.system import Examine, Examined, ListNodes, NodeList
 from ssi.version import VERSION
 from ssi.view.findings import finding_objects, render_findings
 from ssi.view.jsonview import render_json

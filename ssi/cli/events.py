@@ -13,7 +13,7 @@ from ssi.cli.outcome import run_async
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeState
-from ssi.protocol.messages import EventList, ListEvents
+from ssi.protocol.system import EventList, ListEvents
 from ssi.view.events import render_events
 from ssi.view.jsonview import event_objects, render_json, render_json_line
 

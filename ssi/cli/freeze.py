@@ -6,7 +6,7 @@ from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
 from ssi.cli.signals import GpidArguments
 from ssi.client.system import Location, System
-from ssi.protocol.messages import FreezeJob, JobReply
+from ssi.protocol.jobs import FreezeJob, JobReply
 from ssi.protocol.refusals import NotAJob
 
 

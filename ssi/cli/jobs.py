@@ -10,7 +10,7 @@ import typer
 
 from ssi.cli.outcome import complain, run_async
 from ssi.client.system import System
-from ssi.protocol.messages import JobList, ListJobs
+from ssi.protocol.system import JobList, ListJobs
 from ssi.view import jobs as view
 from ssi.view.jsonview import render_json
 

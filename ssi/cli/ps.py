@@ -17,7 +17,7 @@ from ssi.client.connection import DEFAULT_TIMEOUT_S
 from ssi.client.errors import PartialAnswer
 from ssi.client.system import Answers, System
 from ssi.model.node import NodeRow
-from ssi.protocol.messages import ListProcesses, ProcessList
+from ssi.protocol.system import ListProcesses, ProcessList
 from ssi.view.columns import (
     DEFAULT_COLUMNS,
     JOB_COLUMNS,

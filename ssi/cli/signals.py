@@ -11,7 +11,8 @@ from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
 from ssi.client.system import Location, System
 from ssi.model.errors import UsageError
-from ssi.protocol.messages import Done, SignalProcess
+from ssi.protocol.jobs import SignalProcess
+from ssi.protocol.message import Done
 
 GpidArguments = Annotated[list[str], typer.Argument(metavar="GPID...", help="As `ssi ps` shows.")]
 

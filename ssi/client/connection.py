@@ -19,7 +19,8 @@ from ssi.protocol.codec import (
     error_of,
 )
 from ssi.protocol.envelope import MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
-from ssi.protocol.messages import ReplyBody, RequestMessage
+from ssi.protocol.message import RequestMessage
+from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import TimedOut
 from ssi.transport.frames import read_frame, write_frame
 

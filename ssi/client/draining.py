@@ -14,7 +14,8 @@ from ssi.client.moves import Moved, Mover
 from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.messages import CordonNode, Done, JobList, ListJobs
+from ssi.protocol.message import Done
+from ssi.protocol.system import CordonNode, JobList, ListJobs
 
 MAX_ROUNDS: Final = 10
 """Who starts jobs on a node by its name while it is drained does not keep the drain for ever."""

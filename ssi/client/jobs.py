@@ -13,14 +13,11 @@ from ssi.model.checkpoint import ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
-from ssi.protocol.messages import (
+from ssi.protocol.jobs import (
     DisownJob,
-    Done,
     JobReply,
     ReadStream,
     ReleaseJob,
-    ReplyMessage,
-    RequestMessage,
     ResizeTerminal,
     SignalProcess,
     StartJob,
@@ -29,6 +26,7 @@ from ssi.protocol.messages import (
     WaitJob,
     WriteStream,
 )
+from ssi.protocol.message import Done, ReplyMessage, RequestMessage
 from ssi.protocol.refusals import JobMoved, LinkDown, NodeDown, NoSuchProcess, TimedOut
 
 ReplyT = TypeVar("ReplyT", bound=ReplyMessage)

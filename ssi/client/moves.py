@@ -13,15 +13,9 @@ from ssi.model.errors import SsiError
 from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.policy.arrivals import Arrivals
 from ssi.policy.placement import Placement, Wish, place
-from ssi.protocol.messages import (
-    CheckMigration,
-    JobMigrated,
-    ListProcesses,
-    MigrateJob,
-    MigrationChecked,
-    ProcessList,
-)
+from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import LinkDown, NodeDown, NotAJob
+from ssi.protocol.system import ListProcesses, ProcessList
 
 MIGRATION_TIMEOUT_S: Final = 600.0
 LOOK_TIMEOUT_S: Final = 150.0

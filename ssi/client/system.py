@@ -16,15 +16,9 @@ from ssi.model.node import NodeRow, NodeState
 from ssi.model.nodeset import expand, fold
 from ssi.policy.placement import Suggestion, suggest
 from ssi.protocol.codec import BadMessage
-from ssi.protocol.messages import (
-    ListNodes,
-    Locate,
-    Located,
-    NodeList,
-    ReplyMessage,
-    RequestMessage,
-)
+from ssi.protocol.message import ReplyMessage, RequestMessage
 from ssi.protocol.refusals import LinkRefused, NodeDown, NodeUnknown, NoSuchProcess
+from ssi.protocol.system import ListNodes, Locate, Located, NodeList
 
 ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
 

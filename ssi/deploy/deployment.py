@@ -22,7 +22,8 @@ from ssi.deploy.remote import Probe, Ready, Remote
 from ssi.deploy.target import Resolver, Target
 from ssi.model.errors import SsiError
 from ssi.model.node import Roster
-from ssi.protocol.messages import AllowClient, Done, GetRoster, InstallRoster, RosterReply
+from ssi.protocol.message import Done
+from ssi.protocol.system import AllowClient, GetRoster, InstallRoster, RosterReply
 
 AT_A_TIME = 16
 """Hosts that are worked on at once: SSH handshakes keep a core busy for 50 ms each."""

@@ -14,7 +14,7 @@ from ssi.protocol.codec import (
     error_of,
 )
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.messages import ReplyMessage, RequestMessage
+from ssi.protocol.message import ReplyMessage, RequestMessage
 
 DEADLINE_MS = 10_000
 

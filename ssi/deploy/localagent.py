@@ -13,7 +13,8 @@ from ssi.client import paths
 from ssi.deploy import door
 from ssi.model.errors import SsiError
 from ssi.model.node import Roster
-from ssi.protocol.messages import Done, InstallRoster
+from ssi.protocol.message import Done
+from ssi.protocol.system import InstallRoster
 
 TIMEOUT_S = 3.0
 

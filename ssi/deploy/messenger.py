@@ -17,7 +17,8 @@ from ssi.deploy.remote import Remote
 from ssi.deploy.target import Resolver
 from ssi.model.errors import SsiError
 from ssi.model.node import Roster, RosterEntry
-from ssi.protocol.messages import Done, InstallRoster
+from ssi.protocol.message import Done
+from ssi.protocol.system import InstallRoster
 
 TRIED = 4
 """Nodes that are tried at once; the first that took it is enough."""

@@ -22,8 +22,10 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import RosterEntry
 from ssi.model.nodeset import fold
-from ssi.protocol.messages import Done, JobList, ListJobs, SignalProcess
+from ssi.protocol.jobs import SignalProcess
+from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess
+from ssi.protocol.system import JobList, ListJobs
 
 
 @dataclass(slots=True)

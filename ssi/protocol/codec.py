@@ -25,7 +25,8 @@ from ssi.protocol.envelope import (
     Reply,
     Request,
 )
-from ssi.protocol.messages import ReplyBody, ReplyMessage, RequestBody, RequestMessage
+from ssi.protocol.message import ReplyMessage, RequestMessage
+from ssi.protocol.messages import ReplyBody, RequestBody
 from ssi.protocol.pulse import MAX_DATAGRAM_BYTES, AnyDatagram, Fares
 
 # msgspec reports text that is no UTF-8 by UnicodeDecodeError, which is no DecodeError (measured).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ssi.model.errors import SsiError
 from ssi.policy.placement import Rejection, Suggestion
-from ssi.protocol.messages import JobMigrated, MigrationChecked
+from ssi.protocol.migration import JobMigrated, MigrationChecked
 from ssi.view.jsonview import JsonObject
 from ssi.view.quantity import size
 from ssi.view.table import Column, render_table

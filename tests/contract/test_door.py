@@ -20,8 +20,10 @@ from ssi.model.errors import SsiError
 from ssi.protocol import codec
 from ssi.protocol.codec import BadMessage, VersionMismatch, encode_envelope, make_failure
 from ssi.protocol.envelope import MAGIC, MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
-from ssi.protocol.messages import Done, ListNodes, WriteStream
+from ssi.protocol.jobs import WriteStream
+from ssi.protocol.message import Done
 from ssi.protocol.refusals import NodeUnknown, TimedOut
+from ssi.protocol.system import ListNodes
 from ssi.transport import door as door_module
 from ssi.transport.door import Door, DoorUnusable, DoorUser
 from ssi.transport.frames import read_frame, write_frame

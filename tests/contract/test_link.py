@@ -13,7 +13,8 @@ import zmq
 from ssi.protocol import codec
 from ssi.protocol.codec import VersionMismatch, decode_reply_body, encode_reply_body, make_failure
 from ssi.protocol.envelope import BULK_CHUNK_BYTES, MAGIC, Failure, Reply, Request
-from ssi.protocol.messages import Done, StreamData, WriteStream
+from ssi.protocol.jobs import StreamData, WriteStream
+from ssi.protocol.message import Done
 from ssi.protocol.refusals import LinkDown, LinkRefused, NodeUnknown, Overloaded, TimedOut
 from ssi.transport import link as link_module
 from ssi.transport.listener import PortTaken

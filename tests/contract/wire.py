@@ -14,7 +14,8 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ssi.protocol.codec import encode_reply_body, encode_request_body
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.messages import Done, ListNodes, RequestMessage
+from ssi.protocol.message import Done, RequestMessage
+from ssi.protocol.system import ListNodes
 from ssi.transport.gate import Gate
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint, Link

@@ -16,7 +16,9 @@ from ssi.model.errors import FieldValue
 from ssi.protocol import codec
 from ssi.protocol.codec import BadMessage, VersionMismatch
 from ssi.protocol.envelope import MAGIC, MAX_CONTROL_FRAME_BYTES, Failure, Reply, Request
-from ssi.protocol.messages import GetRoster, ReplyBody, ReplyMessage, RequestBody, RequestMessage
+from ssi.protocol.message import ReplyMessage, RequestMessage
+from ssi.protocol.messages import ReplyBody, RequestBody
+from ssi.protocol.system import GetRoster
 
 REQUESTS: tuple[type[RequestMessage], ...] = get_args(RequestBody)
 REPLIES: tuple[type[ReplyMessage], ...] = get_args(ReplyBody)

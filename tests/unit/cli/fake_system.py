@@ -15,14 +15,9 @@ from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeRow, NodeState
 from ssi.model.process import ProcessRow
-from ssi.protocol.messages import (
-    ListNodes,
-    ListProcesses,
-    NodeList,
-    ProcessList,
-    ReplyBody,
-    RequestMessage,
-)
+from ssi.protocol.message import RequestMessage
+from ssi.protocol.messages import ReplyBody
+from ssi.protocol.system import ListNodes, ListProcesses, NodeList, ProcessList
 from tests.unit.view.samples import NOON_S, node, process
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from ssi.cli import ps as command
 from ssi.cli import screen
-from ssi.protocol.messages import ListProcesses
 from ssi.protocol.refusals import TimedOut
+from ssi.protocol.system import ListProcesses
 from tests.unit.cli.fake_system import CommandLine
 from tests.unit.view.samples import process
 

@@ -13,19 +13,17 @@ from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.migration import CannotMigrate, MigrationFailed, MigrationInDoubt
-from ssi.protocol.messages import (
+from ssi.protocol.message import Done, RequestMessage
+from ssi.protocol.messages import ReplyBody
+from ssi.protocol.migration import JobMigrated, MigrateJob
+from ssi.protocol.system import (
     CordonNode,
-    Done,
     JobList,
-    JobMigrated,
     ListJobs,
     ListNodes,
     ListProcesses,
-    MigrateJob,
     NodeList,
     ProcessList,
-    ReplyBody,
-    RequestMessage,
 )
 from tests.unit.cli.fake_system import FakeConnection, three_nodes
 

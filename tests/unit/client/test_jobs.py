@@ -15,19 +15,9 @@ from ssi.model.checkpoint import ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import NodeRow, NodeState
-from ssi.protocol.messages import (
-    Done,
-    JobReply,
-    ListNodes,
-    Locate,
-    Located,
-    NodeList,
-    ReleaseJob,
-    ReplyBody,
-    RequestMessage,
-    StreamData,
-    WaitJob,
-)
+from ssi.protocol.jobs import JobReply, ReleaseJob, StreamData, WaitJob
+from ssi.protocol.message import Done, RequestMessage
+from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import (
     JobMoved,
     LinkDown,
@@ -36,6 +26,7 @@ from ssi.protocol.refusals import (
     NotPermitted,
     TimedOut,
 )
+from ssi.protocol.system import ListNodes, Locate, Located, NodeList
 from tests.unit.nodeagent.asking import run
 from tests.unit.view.samples import node
 

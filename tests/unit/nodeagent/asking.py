@@ -14,7 +14,8 @@ from nodeagent.dispatch import Dispatcher
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import decode_reply_body, encode_request_body, error_of
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.messages import ReplyBody, RequestMessage
+from ssi.protocol.message import RequestMessage
+from ssi.protocol.messages import ReplyBody
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -16,16 +16,35 @@ from nodeagent.places import Places
 from nodeagent.register import Register
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
-from ssi.protocol.messages import (
+from ssi.protocol.jobs import (
+    DisownJob,
+    FreezeJob,
+    ReadStream,
+    ReleaseJob,
+    ResizeTerminal,
+    SignalProcess,
+    StartJob,
+    WaitJob,
+    WriteStream,
+)
+from ssi.protocol.message import RequestMessage
+from ssi.protocol.messages import RequestBody
+from ssi.protocol.migration import (
     AbandonMigration,
-    AllowClient,
     CheckMigration,
     CompareFiles,
-    CordonNode,
-    DisownJob,
-    Examine,
-    FreezeJob,
     GetOwnership,
+    MigrateJob,
+    PrepareMigration,
+    PutPieces,
+    RestoreJob,
+    ResumeJob,
+)
+from ssi.protocol.refusals import NotPermitted
+from ssi.protocol.system import (
+    AllowClient,
+    CordonNode,
+    Examine,
     GetRoster,
     InstallRoster,
     ListEvents,
@@ -33,22 +52,7 @@ from ssi.protocol.messages import (
     ListNodes,
     ListProcesses,
     Locate,
-    MigrateJob,
-    PrepareMigration,
-    PutPieces,
-    ReadStream,
-    ReleaseJob,
-    RequestBody,
-    RequestMessage,
-    ResizeTerminal,
-    RestoreJob,
-    ResumeJob,
-    SignalProcess,
-    StartJob,
-    WaitJob,
-    WriteStream,
 )
-from ssi.protocol.refusals import NotPermitted
 from ssi.transport.keys import KeyPair
 from tests.unit.nodeagent.asking import dispatcher, error_in, least_of, request_of, run
 

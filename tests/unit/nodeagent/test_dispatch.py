@@ -13,15 +13,9 @@ from nodeagent.dispatch import Audience, Caller
 from ssi.model.node import Roster
 from ssi.protocol.codec import BadMessage
 from ssi.protocol.envelope import Request
-from ssi.protocol.messages import (
-    Done,
-    InstallRoster,
-    ListNodes,
-    NodeList,
-    RequestBody,
-    RequestMessage,
-    ResumeJob,
-)
+from ssi.protocol.message import Done, RequestMessage
+from ssi.protocol.messages import RequestBody
+from ssi.protocol.migration import ResumeJob
 from ssi.protocol.refusals import (
     AgentFailed,
     AnswerTooLarge,
@@ -30,6 +24,7 @@ from ssi.protocol.refusals import (
     NotServed,
     Overloaded,
 )
+from ssi.protocol.system import InstallRoster, ListNodes, NodeList
 from tests.unit.nodeagent.asking import dispatcher, error_in, least_of, reply_in, request_of, run
 
 ROOT = Caller(user="root")

@@ -16,8 +16,11 @@ from nodeagent.router import MAX_DEADLINE_S, Router
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.codec import BadMessage, encode_reply_body
 from ssi.protocol.envelope import Reply, Request
-from ssi.protocol.messages import Done, ListNodes, ReadStream, RequestMessage, ResumeJob
+from ssi.protocol.jobs import ReadStream
+from ssi.protocol.message import Done, RequestMessage
+from ssi.protocol.migration import ResumeJob
 from ssi.protocol.refusals import LinkDown, NodeDown, NotPermitted
+from ssi.protocol.system import ListNodes
 from ssi.transport.door import DoorUser
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
 

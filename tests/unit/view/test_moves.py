@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssi.policy.placement import Rejection, Suggestion
-from ssi.protocol.messages import MigrationChecked
+from ssi.protocol.migration import MigrationChecked
 from ssi.view.moves import candidates_of, checked_lines, checked_object, render_candidates
 
 

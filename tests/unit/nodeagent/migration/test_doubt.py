@@ -23,8 +23,10 @@ from nodeagent.shim.messages import Message, Ok, RequestMessage, Status
 from nodeagent.shimlink import ShimLink
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.messages import Done, GetOwnership, Ownership, ReplyBody, ResumeJob
-from ssi.protocol.messages import RequestMessage as NodeRequest
+from ssi.protocol.message import Done
+from ssi.protocol.message import RequestMessage as NodeRequest
+from ssi.protocol.messages import ReplyBody
+from ssi.protocol.migration import GetOwnership, Ownership, ResumeJob
 from ssi.protocol.refusals import LinkDown
 from tests.unit.nodeagent.asking import run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from nodeagent.migration.landing import conflict_of
 from nodeagent.migration.reception import account_obstacles, name_obstacles, room_obstacles
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.messages import FileMeta, PrepareMigration
+from ssi.protocol.migration import FileMeta, PrepareMigration
 
 ME = pwd.getpwuid(os.getuid())
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nodeagent.dispatch import Caller
 from nodeagent.services.cordon import CordonService
-from ssi.protocol.messages import CordonNode, Done
+from ssi.protocol.message import Done
+from ssi.protocol.system import CordonNode
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
 
 ROOT = Caller(user="root")
