@@ -68,6 +68,11 @@ def is_frozen(directory: str) -> bool:
     return False
 
 
+def is_unified(directory: str) -> bool:
+    """Whether it is of version 2, whose frozen processes can be dumped, restored and killed."""
+    return (Path(directory) / "cgroup.freeze").exists()
+
+
 def has_settled(directory: str) -> bool:
     """Whether every process of a frozen cgroup has really stopped by now."""
     with suppress(OSError):

@@ -6,6 +6,7 @@ namespace and needs to know of no mount. Source: criu(8), CRIU 4.2 ``criu/action
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,15 +50,31 @@ def check_arguments(criu: str) -> list[str]:
     return [criu, "check", "--no-default-config"]
 
 
-def barrier_script(*, real_ids: bool) -> str:
+def barrier_script(*, real_ids: bool, freezer: str = "") -> str:
     """The action script that lets a restored job wait, for a run in the work directory.
 
     CRIU executes it at every stage of a restore. After ``post-restore`` all is there and nothing
-    runs yet; a non-zero exit kills what was restored.
+    runs yet; a non-zero exit kills what was restored. At ``pre-resume`` every thread stands before
+    its next instruction: a job that was frozen is frozen there, once CRIU, which has restored it
+    within its cgroup, has left that.
+
+    Args:
+        real_ids: As for :func:`dump_arguments`.
+        freezer: Directory of the cgroup (version 2) that is to be frozen; empty: none.
     """
+    frozen = ""
+    if freezer:
+        ours, theirs = shlex.quote(str(Path(freezer).parent)), shlex.quote(freezer)
+        frozen = (
+            'if [ "$CRTOOLS_SCRIPT_ACTION" = pre-resume ]; then\n'
+            f"echo $PPID >{ours}/cgroup.procs && echo $$ >{ours}/cgroup.procs"
+            f" && echo 1 >{theirs}/cgroup.freeze\n"
+            "exit\nfi\n"
+        )
     # A shell gives up effective ids that are not its real ones, unless it is told not to.
     return (
         f"#!/bin/sh{' -p' if real_ids else ''}\n"
+        f"{frozen}"
         '[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0\n'
         f"printf R >{BARRIER_OUT}\n"
         f"read X <{BARRIER_IN}\n"
@@ -66,9 +83,16 @@ def barrier_script(*, real_ids: bool) -> str:
 
 
 def dump_arguments(
-    criu: str, root: int, images: str, work: str, *, real_ids: bool, terminal: bool
+    criu: str,
+    root: int,
+    images: str,
+    work: str,
+    *,
+    real_ids: bool,
+    terminal: bool,
+    freezer: str = "",
 ) -> list[str]:
-    """Dumps the tree of ``root`` into ``images`` and leaves it stopped.
+    """Dumps the tree of ``root`` into ``images`` and leaves it stopped, or frozen as it was.
 
     Args:
         criu: Its path.
@@ -77,13 +101,15 @@ def dump_arguments(
         work: An existing directory, for the log.
         real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
         terminal: The job has one, controlled by a session leader outside of the tree.
+        freezer: Directory of the cgroup that holds the tree frozen, and goes on to; empty: none.
     """
+    left = ("--leave-running", "--freeze-cgroup", freezer) if freezer else ("--leave-stopped",)
     return [
         criu,
         "dump",
         "--tree",
         str(root),
-        "--leave-stopped",
+        *left,
         *_common(images, work, "dump.log", real_ids=real_ids, terminal=terminal),
     ]
 

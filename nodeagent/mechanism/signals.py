@@ -45,6 +45,26 @@ def send_checked(pid: int, number: int, caller_uid: int, is_still: Callable[[], 
         os.close(descriptor)
 
 
+def has_stopped(pid: int) -> bool:
+    """Whether no thread of a process runs any more: each is stopped, or has ended.
+
+    A signal stops one thread after the other; each goes on until the kernel comes to it.
+    Source: signal(7), proc_pid_stat(5).
+    """
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return True
+    return all(_state_of(thread) in "TtZX" for thread in threads)
+
+
+def _state_of(thread: Path) -> str:
+    try:
+        return (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def _real_and_saved_uid(pid: int) -> set[int]:
     try:
         status = Path(f"/proc/{pid}/status").read_bytes()

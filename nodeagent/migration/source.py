@@ -29,7 +29,7 @@ from nodeagent.migration.transfer import (
     send_pieces,
 )
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import refreeze, thaw_job
+from nodeagent.services.freezer import make_answer, refreeze
 from nodeagent.shim.messages import (
     Commit,
     Dump,
@@ -144,8 +144,7 @@ class Source:
         frozen_s = time.monotonic()
         try:
             await job.note()
-            if job.row.frozen:
-                thaw_job(job)  # CRIU cannot dump what cannot answer; it is frozen again on arrival
+            make_answer(job)
             dumped = await self._dump(move)
             step = "files"
             # Only now does nothing change any more: what was opened since the plan was made is

@@ -97,6 +97,16 @@ def thaw_job(job: Job) -> None:
         cgroup.thaw(directory)
 
 
+def make_answer(job: Job) -> None:
+    """Thaws a frozen job that CRIU could not dump as it is: one that a freezer of version 1 holds.
+
+    It is frozen again on arrival, after some 10 ms in which it may have run.
+    """
+    directory = cgroup.make_for_job(job.row.gpid)
+    if job.row.frozen and not cgroup.is_unified(directory):
+        thaw_job(job)
+
+
 def refreeze(job: Job) -> None:
     """Freezes a job again that was frozen before a move; else it runs on."""
     if not job.row.frozen:

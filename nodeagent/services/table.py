@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import pwd
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from nodeagent.dispatch import Caller, Dispatcher
@@ -22,6 +24,13 @@ from ssi.protocol.jobs import SignalProcess
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
 from ssi.protocol.system import ListProcesses, Locate, Located, ProcessList
+
+_log = logging.getLogger(__name__)
+
+STOP_LIMIT_S = 1.0
+"""A thread in an uninterruptible call stops once that returns; longer is not waited for it."""
+
+_STOP_POLL_S = 0.002
 
 STOP_ROUNDS = 5
 """How often a job is read again for processes that it forked while it was being signalled."""
@@ -105,31 +114,39 @@ class TableService:
             raise NotServed(node=self._node, request=f"signal {body.signal}")
         departed = self._jobs.departed.of(body.gpid)
         if body.gpid in self._jobs.jobs or (departed is not None and departed.node):
-            self._signal_job(caller, body)
+            await self._signal_job(caller, body)
         else:
             row = next((row for row in self.rows() if row.gpid == body.gpid), None)
             if row is None:
                 raise NoSuchProcess(gpid=body.gpid, detail=f"not on {self._node}")
             self._signal_row(caller, body, row)
+            if body.signal == signal.SIGSTOP:
+                await self._until_stopped([row.pid])
         return Done()
 
-    def _signal_job(self, caller: Caller, body: SignalProcess) -> None:
+    async def _signal_job(self, caller: Caller, body: SignalProcess) -> None:
         """Signals every process of a job, as systemd does for a unit (systemd.kill(5)).
 
         The job's processes are read again until no new one turns up: one that is being forked
-        while the others are signalled must not escape.
+        while the others are signalled must not escape. One that is stopped is waited for.
         """
         job = owned_job(self._jobs, body.gpid, caller, self._node)
         if job.is_over or job.row.start_ms != body.start_ms:
             raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
         try:
-            self._signal_all(body)
+            signalled: dict[int, int] = {}
+            for _ in range(STOP_ROUNDS):
+                found = self._signal_all(body, signalled)
+                if body.signal != signal.SIGSTOP or job.row.frozen or not found:
+                    break
+                await self._until_stopped(signalled.values())
         finally:
             if job.row.frozen and body.signal == signal.SIGKILL:
                 thaw_job(job)  # the freezer of cgroups v1 would hold a killed process for ever
 
-    def _signal_all(self, body: SignalProcess) -> None:
-        signalled: set[int] = set()
+    def _signal_all(self, body: SignalProcess, signalled: dict[int, int]) -> bool:
+        """Signals those that are not among ``signalled`` (pids by gpid); whether there were any."""
+        known = len(signalled)
         for _ in range(STOP_ROUNDS):
             fresh = [
                 row
@@ -137,11 +154,22 @@ class TableService:
                 if row.job == body.gpid and row.gpid not in signalled and row.state != "Z"
             ]
             if not fresh:
-                return
+                break
             for row in fresh:
-                signalled.add(row.gpid)
+                signalled[row.gpid] = row.pid
                 with suppress(ProcessLookupError):
                     signals.send(row.pid, body.signal)
+        return len(signalled) > known
+
+    async def _until_stopped(self, pids: Iterable[int]) -> None:
+        """Returns once no thread of these processes runs any more."""
+        running = list(pids)
+        give_up_at_s = time.monotonic() + STOP_LIMIT_S
+        while running := [pid for pid in running if not signals.has_stopped(pid)]:
+            if time.monotonic() > give_up_at_s:
+                _log.warning("event=stop-pending pids=%s", running)
+                return
+            await asyncio.sleep(_STOP_POLL_S)
 
     def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
         if row.start_ms != body.start_ms:

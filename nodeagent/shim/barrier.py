@@ -18,14 +18,14 @@ class Barrier:
             memory, because a runtime directory is often mounted ``noexec``.
     """
 
-    def __init__(self, loop: Loop, work: Path, *, real_ids: bool) -> None:
-        """Makes the fifos in ``work``, and the script.
+    def __init__(self, loop: Loop, work: Path, *, real_ids: bool, freezer: str) -> None:
+        """Makes the fifos in ``work``, and the script; for both flags see :mod:`criu`.
 
         Raises:
             OSError: They cannot be made.
         """
         self._script = os.memfd_create("barrier")
-        os.write(self._script, criu.barrier_script(real_ids=real_ids).encode())
+        os.write(self._script, criu.barrier_script(real_ids=real_ids, freezer=freezer).encode())
         os.fchmod(self._script, 0o700)
         self.script = f"/proc/{os.getpid()}/fd/{self._script}"
         self._loop = loop

@@ -43,13 +43,14 @@ class Dumping:
         self._imager = imager
         self._stopped_before: frozenset[int] = frozenset()
         self._terminal: SavedTerminal | None = None
+        self._freezer = ""
 
     def dump(self, request: Dump, answer: Answer) -> None:
         """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
 
         Raises:
             WrongStage: There is no running job.
-            NotMovable: This shim has no namespaces, or the job is frozen.
+            NotMovable: This shim has no namespaces, or a freezer of version 1 holds the job.
             DumpFailed: A process of the job is out of reach.
         """
         job = self._job
@@ -59,6 +60,7 @@ class Dumping:
         check_complete(members, job.root)
         self._stopped_before = frozenset(m.pid for m in members if m.state in _STOPPED)
         self.images, self.criu, self._terminal = Path(request.images), request.criu, None
+        self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
         assert job.account is not None
         real = self._imager.real_ids_of(job.account)
         arguments = criu.dump_arguments(
@@ -68,6 +70,7 @@ class Dumping:
             str(self._imager.work),
             real_ids=real is not None,
             terminal=job.terminal is not None,
+            freezer=self._freezer,
         )
         started_s = time.time()
 
@@ -123,6 +126,8 @@ class Dumping:
             job.take(Step.COMMIT)
             job.stdio.close()
             job.release_terminal()
+            if self._freezer:
+                cgroup.thaw(self._freezer)  # nothing is in it, and CRIU must be able to enter it
             answer.give(Ok())
 
         job.bury(buried)
@@ -153,6 +158,7 @@ class Dumping:
             log_limit_bytes=job.log_limit_bytes,
             lease_s=job.lease.lease_s,
             note=job.note,
+            frozen=bool(self._freezer),
         )
         return encode_state(self.saved)
 
@@ -213,7 +219,7 @@ def check_movable(job: Job) -> None:
     """
     if job.host is None:
         raise NotMovable(reason="the agent that started it has no root")
-    if job.cgroup and cgroup.is_frozen(job.cgroup):
+    if job.cgroup and cgroup.is_frozen(job.cgroup) and not cgroup.is_unified(job.cgroup):
         # CRIU would wait for processes that cannot answer, and they would die when it gave up.
         raise NotMovable(reason="it is frozen; thaw it first")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from nodeagent.mechanism import criu, namespaces
+from nodeagent.mechanism import cgroup, criu, namespaces
 from nodeagent.shim import stdio
 from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
@@ -138,7 +138,8 @@ class Restoring:
         real = self._imager.real_ids_of(saved.account)
         self._open_streams(saved, images)
         work.mkdir(mode=0o711, exist_ok=True)
-        barrier = Barrier(job.loop, work, real_ids=real is not None)
+        freezer = job.cgroup if saved.frozen and cgroup.is_unified(job.cgroup) else ""
+        barrier = Barrier(job.loop, work, real_ids=real is not None, freezer=freezer)
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
         arguments = criu.restore_arguments(

@@ -63,6 +63,7 @@ class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         root: Its first process, as the job sees it.
         last_pid: The pid that was given last there.
         logs: Directory of its logs; empty for a foreground job.
+        frozen: The cgroup freezer held it, and is to hold it before it runs again.
     """
 
     version: int
@@ -75,6 +76,7 @@ class SavedJob(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     log_limit_bytes: int
     lease_s: float
     note: bytes
+    frozen: bool = False
 
     def in_logs(self, logs: str) -> SavedJob:
         """The same job with its logs in another directory; a foreground job has none."""

@@ -43,3 +43,20 @@ def test_missing_capability_is_read_from_the_effective_set() -> None:
 def test_barrier_keeps_its_effective_ids_only_where_it_must() -> None:
     assert criu.barrier_script(real_ids=True).startswith("#!/bin/sh -p\n")
     assert criu.barrier_script(real_ids=False).startswith("#!/bin/sh\n")
+
+
+def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
+    arguments = criu.dump_arguments(
+        "/c", 1000, "/images", "/work", real_ids=False, terminal=False, freezer="/sys/ssi/job-1"
+    )
+    assert "--leave-stopped" not in arguments and "--leave-running" in arguments
+    assert arguments[arguments.index("--freeze-cgroup") + 1] == "/sys/ssi/job-1"
+
+
+def test_criu_leaves_the_cgroup_before_the_script_freezes_it() -> None:
+    script = criu.barrier_script(real_ids=False, freezer="/sys/ssi/job-1")
+    left, entered, frozen = (
+        script.index(text)
+        for text in ("$PPID >/sys/ssi/cgroup.procs", "$$ >/sys/ssi/cgroup.procs", "cgroup.freeze")
+    )
+    assert left < entered < frozen
