@@ -21,7 +21,9 @@ app = typer.Typer(
     help="Throwaway Linux hosts on this machine, to try ssi on.",
 )
 
-NameOption = Annotated[str, typer.Option("--name", help="Which lab; several live side by side.")]
+NameOption = Annotated[
+    str, typer.Option("--name", envvar="SSI_LAB", help="Which lab; several live side by side.")
+]
 HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="A host of the lab, as n1.")]
 
 

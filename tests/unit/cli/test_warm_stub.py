@@ -76,7 +76,8 @@ def test_a_session_directory_comes_first(home: Path, monkeypatch: pytest.MonkeyP
     assert stub.private_directory() in {f"{session}/ssi/warm", "/run/ssi/warm"}
 
 
-def test_another_language_is_another_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_language_is_another_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stub, "private_directory", lambda: "/run/ssi/warm")
     before = stub.socket_path()
     assert before == stub.socket_path()
     monkeypatch.setitem(stub.environment, b"LC_ALL", b"de_DE.ISO-8859-1")
