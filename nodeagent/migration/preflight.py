@@ -117,7 +117,10 @@ class Preflight:
         try:
             survey = await self._survey(move.job)
         except OSError as exc:
-            return self._checked(move, (f"it cannot be looked at: {exc}",), ())
+            reason = f"it cannot be looked at: {exc}"
+            if not Path(f"/proc/{move.job.root_pid}").exists():
+                reason = "it has just ended"
+            return self._checked(move, (reason,), ())
         if survey.has_internet_sockets:
             sockets = tuple(self._capability.socket_blockers())
             survey = replace(survey, blockers=(*survey.blockers, *sockets))

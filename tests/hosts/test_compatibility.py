@@ -303,26 +303,31 @@ def test_full_screen_program_moves_and_still_takes_keys(ssi: Ssi, argv: tuple[st
 
 
 APPEND = """
-import time
+import itertools, os, time
 log = open("/srv/compat/log", "a")
-for number in range(80):
+for number in itertools.count():
     log.write(f"{number}\\n")
     log.flush()
     time.sleep(0.02)
+    if os.path.exists("/srv/compat/enough"):
+        break
 """
 
 SQLITE = """
-import sqlite3, time
+import itertools, os, sqlite3, time
 base = sqlite3.connect("/srv/compat/base", isolation_level=None)
 base.execute("pragma journal_mode=%s")
 base.execute("create table numbers (n)")
-for number in range(60):
+for number in itertools.count():
     base.execute("begin")
     base.execute("insert into numbers values (?)", (number,))
     time.sleep(0.02)
     base.execute("commit")
-print(base.execute("select count(*), sum(n) from numbers").fetchone(),
-      base.execute("pragma integrity_check").fetchone(), flush=True)
+    if os.path.exists("/srv/compat/enough"):
+        break
+print(base.execute("select count(*) from numbers").fetchone()[0] - number,
+      base.execute("select count(distinct n) from numbers").fetchone()[0] - number,
+      base.execute("pragma integrity_check").fetchone()[0], flush=True)
 """
 
 
@@ -332,9 +337,19 @@ def test_log_in_append_mode_has_every_line_once(ssi: Ssi) -> None:
     gpid = ssi.detached("n1", "python3", "-c", APPEND)
     for destination in ("n2", "n3"):
         ssi.ok("migrate", gpid, destination)
-    assert ssi("wait", gpid).status == 0
+    assert ends_when_told(ssi, gpid) == ""
     lines = ssi.host("n3").run("cat", "/srv/compat/log").stdout.split()
-    assert lines == [b"%d" % number for number in range(80)]
+    assert len(lines) > 1
+    assert lines == [b"%d" % number for number in range(len(lines))]
+
+
+def ends_when_told(ssi: Ssi, gpid: str) -> str:
+    """What a job said that writes below /srv/compat until it finds a file there."""
+    on_every_node(ssi, "touch", "/srv/compat/enough")
+    status = ssi("wait", gpid).status
+    said = ssi.ok("logs", gpid)
+    assert status == 0, said
+    return said
 
 
 def start_sqlite(ssi: Ssi, journal: str) -> str:
@@ -355,15 +370,14 @@ def test_sqlite_with_a_write_ahead_log_moves_within_its_transactions(ssi: Ssi) -
     gpid = start_sqlite(ssi, "wal")
     for destination in ("n2", "n3"):
         ssi.ok("migrate", gpid, destination)
-    assert ssi("wait", gpid).status == 0, ssi.ok("logs", gpid)
-    assert ssi.ok("logs", gpid) == "(60, 1770) ('ok',)\n"
+    assert ends_when_told(ssi, gpid) == "1 1 ok\n"
 
 
 def test_sqlite_with_a_rollback_journal_is_refused_by_name_and_finishes(ssi: Ssi) -> None:
     gpid = start_sqlite(ssi, "delete")
     result = ssi("migrate", gpid, "n2")
     assert result.status == 26 and "/srv/compat/base" in result.err, result
-    assert ssi("wait", gpid).status == 0, ssi.ok("logs", gpid)
+    assert ends_when_told(ssi, gpid) == "1 1 ok\n"
 
 
 CONNECTED = """
