@@ -1,103 +1,123 @@
-"""A process of 64 MiB moves between two hosts: `ssi migrate` against a script of criu and tar.
+"""A process moves between two hosts: `ssi migrate` against a script of criu and tar, and the link.
 
 The script is what one would write by hand: dump, tar through open ssh connections, restore. The
-process itself tells how long it did not run. Goal: both times at most 0.7 of the script's.
+link's time is that of as many bytes through a bare TCP connection. Each is tried with 0, 64, 512
+and 2048 MiB of touched memory, on the bare virtual cable and at 1 Gbit/s.
+
+    .venv/bin/python bench/migrate.py [--rounds 3] [--mib 0,64,512,2048] [--rates bare,1gbit]
 """
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
 
-from cluster import SSI, Cluster, cluster
-from measure import Series, command_ms, judge, need, ratio, show
+from cluster import Cluster, cluster
+from measure import Series, judge, need, ratio, show
+from movers import LinkCopy, Mover, Script, Ssi, gap_ms, put_programs
 
-ROUNDS = 8
 BAR = 0.7
-SETTLE_S = 0.3
-IMAGES = "/run/bench"
-PROGRAM = """
-import os, sys, time
-block = bytearray(os.urandom(64 << 20))
-last = time.time()
-while True:
-    time.sleep(0.001)
-    now = time.time()
-    if now - last > 0.005:
-        with open(sys.argv[1], "a") as log:
-            log.write(f"{(now - last) * 1000}\\n")
-    last = now
-"""
+LINK_BAR = 1.1
+EMPTY_FREEZE_MS = 50.0
+POST_FREEZE_MS = 400.0
+POST_FROM_MIB = 51200
+SETTLE_S = 0.5
+SHAPE = "tc qdisc replace dev eth0 root tbf rate {rate} burst 256kb latency 50ms"
+
+Verdict = Callable[[], bool]
 
 
 def main() -> int:
+    options = _options()
     need("ssh")
+    holds = []
     with cluster(2) as made:
-        for host in made.hosts:
-            write = made.ssh(host, "cat > /root/grower.py")
-            subprocess.run(write, input=PROGRAM.encode(), check=True, timeout=30)
-        movers: dict[str, Callable[[str, str], float]] = {
-            "ssi": by_ssi(made),
-            "script": by_script(made),
-        }
-        total = {name: Series() for name in movers}
-        freeze = {name: Series() for name in movers}
-        for number in range(ROUNDS + 1):
-            source, target = ("n1", "n2") if number % 2 == 0 else ("n2", "n1")
-            for name, move in movers.items():
-                time.sleep(SETTLE_S)
-                made.output(made.ssh(target, f"rm -f /root/gaps.{name}"))
-                total_ms = move(source, target)
-                time.sleep(SETTLE_S)
-                gaps = made.output(made.ssh(target, f"cat /root/gaps.{name}")).split()
-                if number:  # the first one finds nothing cached
-                    total[name].values.append(total_ms)
-                    freeze[name].values.append(max(map(float, gaps)))
-    show({f"{name}, {what}": taken[name] for what, taken in
-          (("total", total), ("freeze", freeze)) for name in movers})  # fmt: skip
-    holds = [
-        judge("total", ratio(total["ssi"], total["script"]), BAR),
-        judge("freeze", ratio(freeze["ssi"], freeze["script"]), BAR),
-    ]
+        put_programs(made)
+        link = LinkCopy(made)
+        for rate in options.rates.split(","):
+            for host in made.hosts:
+                if rate != "bare":
+                    made.output(made.ssh(host, SHAPE.format(rate=rate)))
+            for mib in map(int, options.mib.split(",")):
+                holds += compare(made, link, rate, mib, options.rounds)
     return 0 if all(holds) else 1
 
 
-def by_ssi(made: Cluster) -> Callable[[str, str], float]:
-    """A job that moves by one command."""
-    gpid = made.ssi(
-        "run", "-n", "n1", "--detach", "--cwd", "/root", "--",
-        "python3", "/root/grower.py", "/root/gaps.ssi",
-    ).strip()  # fmt: skip
-    time.sleep(1)
+def compare(made: Cluster, link: LinkCopy, rate: str, mib: int, rounds: int) -> list[bool]:
+    """All ways in turns, there and back; whether each goal holds."""
+    stop = Ssi(made)
+    movers: list[Mover] = [stop, Script(made)]
+    if mib >= POST_FROM_MIB:
+        movers.append(Ssi(made, "post-copy", "post"))
+    series = {f"{mover.name}, {what}": Series() for what in ("total", "freeze") for mover in movers}
+    series["link"] = Series()
+    for number in range(rounds + 1):
+        if number == 0:  # the first one finds nothing cached, and is not counted
+            for mover in movers:
+                mover.start(mib)
+        source, target = ("n1", "n2") if number % 2 == 0 else ("n2", "n1")
+        for mover in movers:
+            total_ms, freeze_ms = once(made, mover, source, target)
+            if number:
+                series[f"{mover.name}, total"].values.append(total_ms)
+                series[f"{mover.name}, freeze"].values.append(freeze_ms)
+        size_bytes = int(str(stop.reports[-1]["image_bytes"]))
+        if number:
+            series["link"].values.append(link.copy_ms(source, target, size_bytes))
+    for mover in movers:
+        mover.stop()
+    print(f"\n{mib} MiB, {rate} link, load {os.getloadavg()[0]:.1f}, {rounds} rounds")
+    show(series)
+    _explain(stop)
+    return judgements(series, rate, mib)
 
-    def move(source: str, target: str) -> float:
-        return command_ms([SSI, "migrate", gpid, target], made.environment)
 
-    return move
+def once(made: Cluster, mover: Mover, source: str, target: str) -> tuple[float, float]:
+    """One move: its whole time and the longest gap, both in ms."""
+    time.sleep(SETTLE_S)
+    made.output(made.ssh(target, f"rm -f /root/gaps.{mover.name}"))
+    made.output(made.ssh(source, f": > /root/gaps.{mover.name}"))
+    total_ms = mover.move(source, target)
+    time.sleep(SETTLE_S)
+    return total_ms, gap_ms(made, mover, target)
 
 
-def by_script(made: Cluster) -> Callable[[str, str], float]:
-    """A process that moves by dump, tar and restore."""
-    start = (
-        "echo 30000 > /proc/sys/kernel/ns_last_pid; "  # where n2 has none
-        "setsid python3 /root/grower.py /root/gaps.script </dev/null >/dev/null 2>&1 & echo $!"
-    )
-    pid = made.output(made.ssh("n1", start)).strip()
-    time.sleep(1)
-    flags = f"-D {IMAGES} --manage-cgroups=ignore"
+def judgements(series: dict[str, Series], rate: str, mib: int) -> list[bool]:
+    """Every goal that is about this size and rate."""
+    total = series["ssi, total"]
+    label = f"{mib} MiB, {rate}"
+    holds = [judge(f"{label}: total to script", ratio(total, series["script, total"]), BAR)]
+    to_link = ratio(total, series["link"])
+    if mib == 0:
+        holds.append(
+            judge(f"{label}: freeze", series["ssi, freeze"].median, EMPTY_FREEZE_MS, " ms")
+        )
+    elif rate != "bare":
+        holds.append(judge(f"{label}: total to link", to_link, LINK_BAR))
+    else:
+        print(f"{label}: total to link: {to_link:.3g}, no bar")
+    if "post-copy, freeze" in series:
+        frozen_ms = series["post-copy, freeze"].median
+        holds.append(judge(f"{label}: post-copy freeze", frozen_ms, POST_FREEZE_MS, " ms"))
+    return holds
 
-    def move(source: str, target: str) -> float:
-        fresh = f"rm -rf {IMAGES}; mkdir -p {IMAGES}"
-        send = " ".join(made.ssh(source, f"'tar -C {IMAGES} -cf - .'"))
-        take = " ".join(made.ssh(target, f"'{fresh}; tar -C {IMAGES} -xf -'"))
-        dump = " ".join(made.ssh(source, f"'{fresh}; criu dump -t {pid} {flags}'"))
-        restore = " ".join(made.ssh(target, f"'criu restore -d {flags}'"))
-        script = f"set -e -o pipefail; {dump}; {send} | {take}; {restore}"
-        return command_ms(["bash", "-c", script])
 
-    return move
+def _explain(stop: Ssi) -> None:
+    """Where the time of the last move went."""
+    last = stop.reports[-1]
+    parts = ("dump_ms", "send_ms", "restore_ms", "sent_bytes", "image_bytes", "compressed_bytes")
+    print("  last move:", ", ".join(f"{part} {last.get(part)}" for part in parts))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mib", default="0,64,512,2048")
+    parser.add_argument("--rates", default="bare,1gbit")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import NodeUnknown
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint, Link
+from ssi.transport.linkrate import Tally
 
 
 @dataclass(slots=True)
@@ -52,6 +53,11 @@ class Peers:
         """Why the link to a node does not serve, where more is known than silence."""
         links = self._links.get(node)
         return links.control.problem if links is not None else ""
+
+    def bulk_tally(self, node: str) -> Tally | None:
+        """What the bulk link to a node has carried so far; None where there is none."""
+        links = self._links.get(node)
+        return links.bulk.tally() if links is not None and links.bulk is not None else None
 
     async def forward(self, request: Request, *, bulk: bool, timeout_s: float) -> Reply:
         """The answer of ``request.target``.

@@ -19,6 +19,7 @@ from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import Landing, undo_journal
+from nodeagent.migration.packing import Packer
 from nodeagent.migration.reception import obstacles
 from nodeagent.services.freezer import refreeze
 from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
@@ -33,6 +34,7 @@ from ssi.protocol.migration import (
     FilesCompared,
     JobRestored,
     MigrationPrepared,
+    Piece,
     PrepareMigration,
     PutPieces,
     RestoreJob,
@@ -62,6 +64,7 @@ class Arrival:
         checksums: Running CRC-32 and size of each image.
         job: Once it stands at the barrier.
         heard_at_s: When the source last said something.
+        writing: Held while pieces are written.
     """
 
     row: JobRow
@@ -71,6 +74,7 @@ class Arrival:
     checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
     job: Job | None = None
     heard_at_s: float = field(default_factory=time.monotonic)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Destination:
@@ -99,6 +103,7 @@ class Destination:
         self._node = node
         self._table = table
         self._capability = capability
+        self._packer = Packer()
         self._open_shim = open_shim
         self._observe = observe
 
@@ -153,7 +158,7 @@ class Destination:
                 images=images,
                 landing=self._landing(body.job),
             )
-        return MigrationPrepared(blockers=tuple(blockers))
+        return MigrationPrepared(blockers=tuple(blockers), unpacks=True)
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)
@@ -171,12 +176,17 @@ class Destination:
 
     async def _put(self, caller: Caller, body: PutPieces) -> Done:
         arrival = self._arrival(caller, body.gpid, body.epoch)
-        for piece in body.pieces:
-            if piece.file.startswith("/"):
-                arrival.landing.put(piece.file, piece.offset, piece.data)
-            else:
-                self._put_image(arrival, piece.file, piece.offset, piece.data)
+        async with arrival.writing:  # in the order in which they came
+            await asyncio.to_thread(self._write, arrival, body.pieces)
         return Done()
+
+    def _write(self, arrival: Arrival, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            data = self._packer.unpack(piece)
+            if piece.file.startswith("/"):
+                arrival.landing.put(piece.file, piece.offset, data)
+            else:
+                self._put_image(arrival, piece.file, piece.offset, data)
 
     def _put_image(self, arrival: Arrival, name: str, offset: int, data: bytes) -> None:
         checksum, size = arrival.checksums.get(name, (0, 0))

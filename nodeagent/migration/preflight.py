@@ -17,6 +17,7 @@ from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.plan import Plan
 from nodeagent.migration.survey import Survey, survey_job
+from nodeagent.migration.transfer import Sent
 from nodeagent.peers import Peers
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
@@ -37,7 +38,12 @@ class Move:
         row: The job as it will be there.
         images: Directory of its images, in memory.
         files: Data files as they were last described, by path.
-        sent: Bytes of carried files.
+        unpacks: The destination takes packed pieces.
+        carried: Of open files.
+        sent: Of images.
+        dump_ms: How long CRIU wrote images.
+        send_ms: For how long sending went on after that.
+        restore_ms: How long the destination took to restore them.
     """
 
     job: Job
@@ -46,7 +52,12 @@ class Move:
     images: Path
     plan: Plan = field(default_factory=Plan)
     files: dict[str, FileMeta] = field(default_factory=dict)
-    sent: int = 0
+    unpacks: bool = False
+    carried: Sent = field(default_factory=Sent)
+    sent: Sent = field(default_factory=Sent)
+    dump_ms: float = 0.0
+    send_ms: float = 0.0
+    restore_ms: float = 0.0
 
     @property
     def key(self) -> tuple[int, int]:
@@ -130,6 +141,7 @@ class Preflight:
             reply = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
             assert isinstance(reply, MigrationPrepared), reply
             there = reply.blockers
+            move.unpacks = reply.unpacks
         except SsiError as exc:
             if not dry_run:
                 raise

@@ -19,15 +19,12 @@ from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_parents
+from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.plan import Item
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight
+from nodeagent.migration.sending import Sending
 from nodeagent.migration.survey import described, plan_of
-from nodeagent.migration.transfer import (
-    ImageManifest,
-    file_pieces,
-    image_pieces,
-    send_pieces,
-)
+from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
 from nodeagent.services.freezer import make_answer, refreeze
 from nodeagent.shim.messages import (
@@ -51,6 +48,7 @@ from ssi.protocol.migration import (
     FileMeta,
     FilesCompared,
     JobMigrated,
+    JobRestored,
     MigrationChecked,
     RestoreJob,
     ResumeJob,
@@ -89,6 +87,7 @@ class Source:
         self._node = node
         self._table = table
         self._peers = peers
+        self._courier = Courier(peers)
         self._capability = capability
         self._rows = rows
         self._images = images
@@ -119,8 +118,13 @@ class Source:
             total_ms=(resumed_s - began_s) * 1000,
             freeze_ms=(resumed_s - frozen_s) * 1000,
             image_bytes=manifest.size_bytes,
-            carried_bytes=move.sent,
+            carried_bytes=move.carried.size_bytes,
             files_carried=tuple(sorted(move.files)),
+            sent_bytes=move.carried.link_bytes + move.sent.link_bytes,
+            packed_bytes=move.carried.packed_bytes + move.sent.packed_bytes,
+            dump_ms=move.dump_ms,
+            send_ms=move.send_ms,
+            restore_ms=move.restore_ms,
         )
 
     async def _prepare(self, move: Move) -> None:
@@ -145,18 +149,23 @@ class Source:
         try:
             await job.note()
             make_answer(job)
-            dumped = await self._dump(move)
-            step = "files"
-            # Only now does nothing change any more: what was opened since the plan was made is
-            # seen here, and what was written since is sent again.
-            await asyncio.to_thread(self._make_plan, move, self._pids(job))
-            self._refuse(move, move.plan.blockers)
-            metas = await asyncio.to_thread(described, describe_file, _changed(move))
-            await self._carry(move, metas, frozen=True)
-            step = "images"
-            manifest = ImageManifest()
-            pieces = image_pieces(move.images, manifest)
-            await send_pieces(self._peers, move.destination, move.key, pieces)
+            remove_tree(move.images)
+            move.images.mkdir(mode=0o700)
+            sending = Sending(self._courier, move)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(sending.run())
+                try:
+                    dumped = await self._dump(move)
+                    step = "files"
+                    await self._carry_rest(move)
+                except BaseException:
+                    sending.reader.give_up()
+                    raise
+                step, written_s = "images", time.monotonic()
+                sending.reader.written.set()
+            sending.check()
+            move.send_ms = (time.monotonic() - written_s) * 1000
+            manifest = sending.reader.manifest
             step = "restore"
             await self._restore(move, dumped, manifest)
             written = (item.path for item in move.plan.files if item.writable)
@@ -170,12 +179,21 @@ class Source:
             raise self._failed(move, step, error) from error
         return frozen_s, manifest
 
+    async def _carry_rest(self, move: Move) -> None:
+        """Sends what changed of the files since they were sent.
+
+        Only now does nothing change any more: what was opened since the plan was made is seen here.
+        """
+        await asyncio.to_thread(self._make_plan, move, self._pids(move.job))
+        self._refuse(move, move.plan.blockers)
+        metas = await asyncio.to_thread(described, describe_file, _changed(move))
+        await self._carry(move, metas, frozen=True)
+
     async def _dump(self, move: Move) -> Dumped:
-        remove_tree(move.images)
-        move.images.mkdir(mode=0o700)
         request = Dump(criu=self._capability.path, images=str(move.images))
         dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
         move.job.stage = "stopped"
+        move.dump_ms = dumped.dump_ms
         return dumped
 
     async def _restore(self, move: Move, dumped: Dumped, manifest: ImageManifest) -> None:
@@ -193,7 +211,9 @@ class Source:
             files=tuple(move.files.values()),
             directories=tuple(directories),
         )
-        await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
+        restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
+        assert isinstance(restored, JobRestored), restored
+        move.restore_ms = restored.restore_ms
 
     async def _commit(self, move: Move) -> float:
         """The copy here is killed; from now on the job is the destination's.
@@ -282,7 +302,9 @@ class Source:
         links = {item.path: item.link for item in move.plan.files}
         for meta, chunks in zip(metas, wanted, strict=True):
             pieces = file_pieces(meta.path, links[meta.path], chunks)
-            move.sent += await send_pieces(self._peers, move.destination, move.key, pieces)
+            move.carried += await self._courier.send(
+                move.destination, move.key, pieces, packs=move.unpacks
+            )
 
     def _pids(self, job: Job) -> list[int]:
         return [row.pid for row in self._rows() if row.job == job.row.gpid]

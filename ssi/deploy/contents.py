@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ssi.deploy.errors import BundleIncomplete
 
-NODE_WHEELS = ("pyzmq", "msgspec", "psutil")
+NODE_WHEELS = ("pyzmq", "msgspec", "psutil", "zstandard")
 """Libraries of the agent; all have machine code, so they come as wheels for the host."""
 
 AGENT_PACKAGES = ("model", "protocol", "mesh", "policy", "transport")

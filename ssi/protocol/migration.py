@@ -57,6 +57,11 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
         freeze_ms: How long no process of it ran.
         image_bytes: Size of its checkpoint.
         carried_bytes: Of open files that went with it.
+        sent_bytes: What went over the link for both, packed or not.
+        packed_bytes: Of images and files, how much was packed by zstd on its way.
+        dump_ms: How long CRIU wrote images; they were sent meanwhile.
+        send_ms: For how long sending went on after that.
+        restore_ms: How long the destination took to restore it.
     """
 
     row: JobRow
@@ -65,6 +70,11 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
     image_bytes: int
     carried_bytes: int
     files_carried: tuple[str, ...] = ()
+    sent_bytes: int = 0
+    packed_bytes: int = 0
+    dump_ms: float = 0.0
+    send_ms: float = 0.0
+    restore_ms: float = 0.0
 
 
 class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -120,9 +130,14 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
 
 
 class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
-    """What stands in the way, each by name; empty: nothing does."""
+    """What stands in the way, each by name; empty: nothing does.
+
+    Attributes:
+        unpacks: It takes packed pieces.
+    """
 
     blockers: tuple[str, ...]
+    unpacks: bool = False
 
 
 class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):
@@ -146,11 +161,16 @@ class FilesCompared(ReplyMessage, frozen=True, tag="files-compared"):
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """A part of a file: absolute path of a carried one, or the plain name of an image."""
+    """A part of a file: absolute path of a carried one, or the plain name of an image.
+
+    Attributes:
+        unpacked_bytes: How many bytes it will be once unpacked by zstd; 0: it is not packed.
+    """
 
     file: str
     offset: int
     data: bytes
+    unpacked_bytes: int = 0
 
 
 class PutPieces(RequestMessage, frozen=True, tag="put-pieces"):

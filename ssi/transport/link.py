@@ -22,6 +22,7 @@ from ssi.protocol.codec import (
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.refusals import LinkDown, LinkRefused, Overloaded, TimedOut
 from ssi.transport.keys import KeyPair
+from ssi.transport.linkrate import Tally, read_tally
 from ssi.transport.pump import Pump, PumpFull
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Link:
         self._connected = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._broken_handshakes = 0
+        self._descriptor = -1
         socket = context.socket(zmq.DEALER)
         _configure(socket)
         socket.curve_publickey = key.public.encode()
@@ -125,6 +127,10 @@ class Link:
         self._connected.set()  # nobody is to wait for a connection that will not come
         self._fail_pending(LinkDown(node=self.endpoint.node, reason=self.problem))
 
+    def tally(self) -> Tally | None:
+        """What the connection has carried, and how long that took; None while there is none."""
+        return read_tally(self._descriptor) if self._descriptor >= 0 else None
+
     async def _wait_connected(self, timeout_s: float) -> None:
         if self.state == "connecting":
             with suppress(TimeoutError):
@@ -163,11 +169,14 @@ class Link:
             answer.set_result(envelope)
 
     def _on_monitor(self, frames: list[zmq.Frame]) -> None:
-        event = zmq.Event(parse_monitor_message([frame.bytes for frame in frames])["event"])
+        told = parse_monitor_message([frame.bytes for frame in frames])
+        event = zmq.Event(told["event"])
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.state, self.problem = "connected", ""
             self._broken_handshakes = 0
             self._connected.set()
+        elif event == zmq.EVENT_CONNECTED:
+            self._descriptor = told["value"]
         elif event in _REFUSALS:
             self._on_refusal(event)
         elif event == zmq.EVENT_CLOSED and self.state == "refused":
@@ -193,7 +202,7 @@ class Link:
         self._connected.clear()
 
     def _on_disconnect(self) -> None:
-        self.state = "connecting"
+        self.state, self._descriptor = "connecting", -1
         self._connected.clear()
         self._pump.forget_unsent()
         reason = "the connection broke; whether what was asked has been done is unknown"
@@ -232,7 +241,8 @@ def _configure(socket: zmq.Socket[bytes]) -> None:
 
 
 def _monitor_of(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
-    events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
+    events = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    events |= zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
     for event in _REFUSALS:
         events |= event
     return socket.get_monitor_socket(events)

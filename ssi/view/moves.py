@@ -43,6 +43,7 @@ def moved_line(source: str, destination: str, moved: JobMigrated) -> str:
     return (
         f"{moved.row.gpid} {source} -> {destination}: {moved.total_ms:.0f} ms in all, "
         f"frozen for {moved.freeze_ms:.0f} ms, image {size(moved.image_bytes)}{carried}"
+        f"{_packed(moved)}"
     )
 
 
@@ -58,6 +59,11 @@ def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObjec
         "image_bytes": moved.image_bytes,
         "carried_bytes": moved.carried_bytes,
         "files": list(moved.files_carried),
+        "sent_bytes": moved.sent_bytes,
+        "compressed_bytes": moved.packed_bytes,
+        "dump_ms": moved.dump_ms,
+        "send_ms": moved.send_ms,
+        "restore_ms": moved.restore_ms,
         "error": None,
     }
 
@@ -143,6 +149,11 @@ def candidate_objects(candidates: Sequence[Candidate]) -> list[JsonObject]:
         }
         for candidate in candidates
     ]
+
+
+def _packed(moved: JobMigrated) -> str:
+    """What the link was spared."""
+    return f", compressed to {size(moved.sent_bytes)}" if moved.packed_bytes else ""
 
 
 def _blockers(checked: MigrationChecked) -> list[tuple[str, str]]:

@@ -1,0 +1,95 @@
+"""Images on their way out: read in order, also while CRIU still writes them."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nodeagent.migration.describe import CHUNK_BYTES
+from ssi.protocol.migration import Piece
+
+PAGES: Final = "pages-*.img"
+"""Images of memory: nearly all there is, and only ever appended to (CRIU ``page-xfer.c``)."""
+
+LOOK_S: Final = 0.004
+"""Between two looks whether CRIU has written more."""
+
+
+@dataclass(slots=True)
+class ImageManifest:
+    """Name, size and CRC-32 of each image file, filled while they are read.
+
+    Each message is authenticated by CURVE already; the checksum guards against our own mistakes,
+    and at 4 GB/s instead of SHA-256's 1.7 it does not lengthen the freeze (measured).
+    """
+
+    entries: list[tuple[str, int, int]] = field(default_factory=list)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
+        return sum(size for _name, size, _checksum in self.entries)
+
+
+@dataclass(slots=True)
+class ImageReader:
+    """Reads the images of one dump.
+
+    Attributes:
+        directory: Where CRIU writes them.
+        manifest: Of those that have been read to their end.
+        written: Set once CRIU has written all and every image is as it will stay.
+        given_up: Set when there was no dump after all.
+    """
+
+    directory: Path
+    manifest: ImageManifest = field(default_factory=ImageManifest)
+    written: threading.Event = field(default_factory=threading.Event)
+    given_up: threading.Event = field(default_factory=threading.Event)
+    _read: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def give_up(self) -> None:
+        """There is nothing to wait for any more."""
+        self.given_up.set()
+        self.written.set()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every byte of every image, those of each file in order; blocks while CRIU writes."""
+        while not self.written.wait(LOOK_S):
+            for path in sorted(self.directory.glob(PAGES)):
+                yield from self._grown(path)
+        if self.given_up.is_set():
+            return
+        for path in sorted(self.directory.iterdir()):
+            if path.is_file():
+                yield from self._rest(path)
+
+    def _grown(self, path: Path) -> Iterator[Piece]:
+        """What is there of a growing image in whole chunks."""
+        offset, checksum = self._read.get(path.name, (0, 0))
+        with path.open("rb", buffering=0) as file:
+            size = path.stat().st_size
+            file.seek(offset)
+            while size - offset >= CHUNK_BYTES and not self.given_up.is_set():
+                chunk = file.read(CHUNK_BYTES)
+                checksum = zlib.crc32(chunk, checksum)
+                self._read[path.name] = (offset + len(chunk), checksum)
+                yield Piece(path.name, offset, chunk)
+                offset += len(chunk)
+
+    def _rest(self, path: Path) -> Iterator[Piece]:
+        """What has not been read of an image that grows no more."""
+        offset, checksum = self._read.get(path.name, (0, 0))
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            while chunk := file.read(CHUNK_BYTES):
+                checksum = zlib.crc32(chunk, checksum)
+                yield Piece(path.name, offset, chunk)
+                offset += len(chunk)
+        if offset == 0:
+            yield Piece(path.name, 0, b"")
+        self.manifest.entries.append((path.name, offset, checksum))
