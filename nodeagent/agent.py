@@ -88,7 +88,12 @@ class Agent:
             services = None
             if not self._settings.is_client:
                 services = NodeServices(
-                    self._settings.node, self._settings.places, self._register, self._peers, tasks
+                    self._settings.node,
+                    self._settings.places,
+                    self._register,
+                    self._peers,
+                    self._key.secret,
+                    tasks,
                 )
                 services.register_handlers(dispatcher)
             mesh = MeshService(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import zmq
 
 from ssi.model.node import Roster, RosterEntry
-from ssi.protocol.codec import decode_reply_body, encode_request_body
+from ssi.protocol.codec import decode_reply_body, encode_request_body, error_of
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.message import RequestMessage
 from ssi.protocol.messages import ReplyBody
@@ -33,6 +34,11 @@ class Peers:
         self._node = node
         self._key = key
         self._links: dict[str, _Links] = {}
+        self._own: Callable[[Request], Awaitable[Reply | Failure]] | None = None
+
+    def answer_own(self, answer: Callable[[Request], Awaitable[Reply | Failure]]) -> None:
+        """What this node asks itself is answered by ``answer``, as any other node would."""
+        self._own = answer
 
     def follow(self, roster: Roster) -> None:
         """Opens links to new nodes, and again to those that moved; closes the others'."""
@@ -91,6 +97,11 @@ class Peers:
             int(timeout_s * 1000),
             encode_request_body(body),
         )
+        if node == self._node and self._own is not None:
+            own = await self._own(request)
+            if isinstance(own, Failure):
+                raise error_of(own)
+            return decode_reply_body(own.body)
         reply = await self.forward(request, bulk=type(body).bulk, timeout_s=timeout_s)
         assert not isinstance(reply, Failure)
         return decode_reply_body(reply.body)

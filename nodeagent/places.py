@@ -107,6 +107,11 @@ class Places:
         return self.state / "jobs"
 
     @property
+    def checkpoints(self) -> Path:
+        """One directory per checkpoint that is kept, by its name."""
+        return self.state / "checkpoints"
+
+    @property
     def departed(self) -> Path:
         """Jobs that left this node, or ended on it after a move."""
         return self.state / "departed"

@@ -141,7 +141,8 @@ class Destination:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
         blockers = await asyncio.to_thread(obstacles, body, self._capability, self.images)
-        if gpid in self._table.jobs:
+        standing = self._table.jobs.get(gpid)
+        if standing is not None and not standing.is_over:
             blockers.append("it has a job of that gpid already")
         known = self.arrivals.get(gpid)
         if known is not None and known.job is not None:
@@ -210,6 +211,9 @@ class Destination:
                 raise RestoreFailed(reason=f"image {name} is not what the source sent")
         try:
             arrival.landing.make_directories(body.directories)
+            standing = self._table.jobs.get(body.job.gpid)
+            if standing is not None and standing.is_over:
+                self._table.forget(standing)  # it ended here, and comes back from a checkpoint
             job = self._table.make(body.job)
             job.carried = arrival.landing.place(body.files)
             ready = await self._restore_shim(arrival, job, body)
@@ -223,12 +227,17 @@ class Destination:
     async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
         arrival.job = job
         await self._open_shim(job)
+        if body.revived:
+            await job.note()  # else an agent after this one would take it for the job that it was
         request = Restore(
             criu=self._capability.path,
             images=str(arrival.images),
             state=body.shim_state,
             cgroup=cgroup.make_for_job(job.row.gpid),
             epoch=body.job.epoch,
+            logs=str(job.record) if body.revived else "",
+            frozen=body.job.frozen,
+            revived=body.revived,
         )
         ready = await job.shim().ask(request, Ready, RESTORE_TIMEOUT_S)
         job.stage, job.root_pid, job.source = "ready", ready.root_pid, arrival.source

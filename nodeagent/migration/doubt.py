@@ -12,13 +12,14 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+from nodeagent.checkpoint.ending import end_with_checkpoint
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import refreeze
+from nodeagent.services.freezer import refreeze, thaw_job
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
@@ -43,6 +44,8 @@ class Doubt:
         self._peers = peers
         self.source: Source | None = None
         self.destination: Destination | None = None
+        self.leading: dict[int, tuple[int, str]] = {}
+        """Jobs that are led from images here to a node: epoch there and its name, by gpid."""
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Answers how this node stands to a job."""
@@ -111,6 +114,8 @@ class Doubt:
             # No commit was made, so it is ours, whatever they have; they drop theirs when they ask.
             await job.shim().ask(Thaw(), Ok, 20.0)
             self._runs_here(job)
+        elif job.stage == "committed" and job.destination == self._node:
+            await end_with_checkpoint(job)
         elif theirs is None:
             return  # silent: stays in doubt
         elif theirs.stage in {"running", "moved"} and theirs.epoch >= epoch:
@@ -128,6 +133,8 @@ class Doubt:
 
     def _runs_here(self, job: Job) -> None:
         job.stage = "running"
+        if not job.row.frozen:
+            thaw_job(job)  # it was held for a checkpoint
         if job.row.state is JobState.MIGRATING:
             job.become(JobState.RUNNING)
             refreeze(job)
@@ -165,19 +172,28 @@ class Doubt:
     async def _ownership(self, _caller: Caller, body: GetOwnership) -> Ownership:
         assert self.destination is not None
         job = self._table.jobs.get(body.gpid)
+        leading = self.leading.get(body.gpid)
+        if leading is not None:
+            epoch, destination = leading
+            return Ownership(stage="stopped", epoch=epoch, destination=destination)
         if job is not None:
             # A job that has ended here was this node's to the end, which is what is asked.
             stage = "running" if job.is_over else job.stage
             if stage == "running" and job.moving.locked():
                 stage = "stopped"  # or soon: it is looked at, its files are sent, it is dumped
-            return Ownership(stage=stage, epoch=job.row.epoch, destination=job.destination)
+            return Ownership(
+                stage=stage,
+                epoch=job.row.epoch,
+                destination=job.destination,
+                over=job.is_over,
+            )
         arrival = self.destination.arrivals.get(body.gpid)
         if arrival is not None and arrival.job is not None and arrival.job.stage == "ready":
             return Ownership(stage="ready", epoch=arrival.row.epoch)
         departure = self._table.departed.of(body.gpid)
         if departure is not None:
             stage = "moved" if departure.node else "running"
-            return Ownership(stage=stage, epoch=departure.epoch)
+            return Ownership(stage=stage, epoch=departure.epoch, over=not departure.node)
         return Ownership(stage="none")
 
     def _images_of(self, job: Job) -> Path:

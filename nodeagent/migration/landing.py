@@ -62,6 +62,9 @@ class Landing:
         """
         standing = _digests(Path(meta.path))
         if standing is not None:
+            impostor = impostor_of(meta)
+            if impostor:
+                raise FileConflict(node=self.node, path=meta.path, reason=impostor)
             if standing == meta.digests:
                 return ()
             raise FileConflict(
@@ -188,9 +191,37 @@ def conflict_of(meta: FileMeta) -> str:
         return f"{meta.path}: {exc.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return f"{meta.path} is no regular file here"
+    if impostor := impostor_of(meta):
+        return f"{meta.path} {impostor}"
     if status.st_size == meta.size_bytes and _digests(path) == meta.digests:
         return ""
     return f"{meta.path}: another file of that name is there"
+
+
+def impostor_of(meta: FileMeta) -> str:
+    """Why a file here must not become one that the job writes, whatever is in it; empty: it may.
+
+    The job gets it open as CRIU opens it, who is root, so it must be its owner's here too.
+    """
+    if not meta.writable:
+        return ""
+    if os.path.realpath(meta.path) != meta.path:
+        return "leads elsewhere through a link here"
+    owner = owner_of(meta.path)
+    return "" if owner == meta.user else f"belongs to {owner} here and to {meta.user} at the source"
+
+
+def owner_of(path: str) -> str:
+    """Name, or number, of the owner of a file.
+
+    Raises:
+        OSError: It is gone.
+    """
+    uid = os.stat(path).st_uid  # noqa: PTH116
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def same_program(meta: FileMeta) -> str:

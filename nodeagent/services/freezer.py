@@ -51,7 +51,7 @@ class FreezerService:
             if job.is_over or job.row.start_ms != body.start_ms:
                 raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
             if body.frozen:
-                await self._hold(job)
+                await hold_job(job)
             else:
                 thaw_job(job)
             job.row = msgspec.structs.replace(job.row, frozen=body.frozen)
@@ -61,15 +61,21 @@ class FreezerService:
         _log.info("event=freezer gpid=%d frozen=%s", body.gpid, body.frozen)
         return JobReply(row=job.row)
 
-    async def _hold(self, job: Job) -> None:
-        directory = freeze_job(job)
-        give_up_at_s = time.monotonic() + SETTLE_S
-        while not cgroup.has_settled(directory):
-            if time.monotonic() > give_up_at_s:
-                thaw_job(job)
-                reason = f"a process of it did not stop within {SETTLE_S:.0f} s"
-                raise CannotFreeze(gpid=job.row.gpid, node=self._node, reason=reason)
-            await asyncio.sleep(_POLL_S)
+
+async def hold_job(job: Job) -> None:
+    """Freezes all of a job, and returns once no process of it runs any more.
+
+    Raises:
+        CannotFreeze: It is in no cgroup that can be frozen, or a process of it does not stop.
+    """
+    directory = freeze_job(job)
+    give_up_at_s = time.monotonic() + SETTLE_S
+    while not cgroup.has_settled(directory):
+        if time.monotonic() > give_up_at_s:
+            thaw_job(job)
+            reason = f"a process of it did not stop within {SETTLE_S:.0f} s"
+            raise CannotFreeze(gpid=job.row.gpid, node=job.row.node, reason=reason)
+        await asyncio.sleep(_POLL_S)
 
 
 def freeze_job(job: Job) -> str:

@@ -47,6 +47,7 @@ class MigrationService:
         self._images = images
         self._capability = Capability()
         self._doubt = Doubt(node, table, peers)
+        self.leading = self._doubt.leading
         self._source = Source(
             node, table, peers, self._capability, processes.job_rows, images, self._doubt.settle
         )

@@ -7,6 +7,8 @@ import time
 
 import msgspec
 
+from nodeagent.checkpoint.manifest import seal_key
+from nodeagent.checkpoint.store import Store
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.jobtable import JobTable
 from nodeagent.keeperlink import KeeperLink
@@ -14,6 +16,7 @@ from nodeagent.mechanism.hostmetrics import HostMetrics
 from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.register import Register
+from nodeagent.services.checkpoints import CheckpointService
 from nodeagent.services.cordon import CordonService
 from nodeagent.services.examination import ExaminationService
 from nodeagent.services.freezer import FreezerService
@@ -30,7 +33,16 @@ METRICS_AGE_S = 1.0
 
 
 class NodeServices:
-    """What a node serves beside the mesh."""
+    """What a node serves beside the mesh.
+
+    Args:
+        node: Its name.
+        places: Its files.
+        register: The roster.
+        peers: Links to the others.
+        secret: Its secret key, from which that of its seals is derived.
+        tasks: In which its long work is done.
+    """
 
     def __init__(
         self,
@@ -38,6 +50,7 @@ class NodeServices:
         places: Places,
         register: Register,
         peers: Peers,
+        secret: str,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._node = node
@@ -60,6 +73,16 @@ class NodeServices:
         self._migration = MigrationService(
             node, self.jobs, peers, self._table, self._job_service, places.images
         )
+        self._checkpoints = CheckpointService(
+            node,
+            self.jobs,
+            peers,
+            self._table,
+            places.images,
+            Store(node, places.checkpoints, seal_key(secret)),
+            self._migration.leading,
+        )
+        self._peers = peers
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves all that belongs to a node."""
@@ -71,11 +94,15 @@ class NodeServices:
         self._cordon.register_handlers(dispatcher)
         self._freezer.register_handlers(dispatcher)
         self._examination.register_handlers(dispatcher)
+        self._checkpoints.register_handlers(dispatcher)
+        itself = Caller(user="root", node=self._node)
+        self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""
         await self.jobs.adopt()
         self._migration.adopt(self._tasks)
+        self._checkpoints.adopt(self._tasks)
         self._tasks.create_task(self._keeper.watch())
 
     def metrics(self) -> NodeMetrics:

@@ -232,6 +232,8 @@ class Restore(Message, frozen=True, tag="restore"):
 
     Attributes:
         logs: Directory for the logs of a detached job; empty: as where it comes from.
+        frozen: Its cgroup is frozen before it runs again.
+        revived: It waits for no client: it was one of a checkpoint.
     """
 
     criu: str
@@ -240,6 +242,8 @@ class Restore(Message, frozen=True, tag="restore"):
     cgroup: str
     epoch: int
     logs: str = ""
+    frozen: bool = False
+    revived: bool = False
 
 
 class Ready(Message, frozen=True, tag="ready"):

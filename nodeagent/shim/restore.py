@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import msgspec
+
 from nodeagent.mechanism import cgroup, criu, namespaces
 from nodeagent.shim import stdio
 from nodeagent.shim.barrier import Barrier
@@ -64,6 +66,9 @@ class Restoring:
         job = self._job
         job.check(Step.RESTORE)
         saved = decode_state(request.state)
+        saved = msgspec.structs.replace(saved, frozen=request.frozen)
+        if request.revived:
+            saved = msgspec.structs.replace(saved, lease_s=0.0)
         if request.logs:
             saved = saved.in_logs(request.logs)
         job.cgroup = request.cgroup

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ssi.protocol.checkpoints import (
+    CheckpointJob,
+    CheckpointList,
+    CheckpointMade,
+    CloneJob,
+    JobRevived,
+    LeaveJob,
+    ListCheckpoints,
+    RemoveCheckpoint,
+    RestoreCheckpoint,
+)
 from ssi.protocol.jobs import (
     DisownJob,
     FreezeJob,
@@ -85,6 +96,12 @@ RequestBody: TypeAlias = (
     | ResumeJob
     | AbandonMigration
     | GetOwnership
+    | CheckpointJob
+    | ListCheckpoints
+    | RemoveCheckpoint
+    | RestoreCheckpoint
+    | CloneJob
+    | LeaveJob
 )
 
 ReplyBody: TypeAlias = (
@@ -105,4 +122,7 @@ ReplyBody: TypeAlias = (
     | FilesCompared
     | JobRestored
     | Ownership
+    | CheckpointMade
+    | CheckpointList
+    | JobRevived
 )

@@ -189,6 +189,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
         shim_state: What the source's shim says of streams and terminal, for the new one.
         images: Name, size and CRC-32 of each image file.
         members: Inner pid, gpid and birth of each process, so that they keep their names.
+        revived: No client waits for it: it comes from a checkpoint, or is a copy.
     """
 
     mutating: ClassVar[bool] = True
@@ -199,6 +200,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     members: tuple[tuple[int, int, int], ...]
     files: tuple[FileMeta, ...]
     directories: tuple[FileMeta, ...] = ()
+    revived: bool = False
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):
@@ -238,8 +240,10 @@ class Ownership(ReplyMessage, frozen=True, tag="ownership"):
     Attributes:
         epoch: The last that the node had the job in.
         destination: To whom the job is being given, where it is stopped or committed.
+        over: The job has ended, on this node.
     """
 
     stage: str
     epoch: int = 0
     destination: str = ""
+    over: bool = False

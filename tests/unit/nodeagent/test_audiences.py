@@ -16,6 +16,14 @@ from nodeagent.places import Places
 from nodeagent.register import Register
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
+from ssi.protocol.checkpoints import (
+    CheckpointJob,
+    CloneJob,
+    LeaveJob,
+    ListCheckpoints,
+    RemoveCheckpoint,
+    RestoreCheckpoint,
+)
 from ssi.protocol.jobs import (
     DisownJob,
     FreezeJob,
@@ -85,6 +93,12 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     ResumeJob: Audience.NODE,
     AbandonMigration: Audience.NODE,
     GetOwnership: Audience.NODE,
+    CheckpointJob: Audience.ANYONE,  # and the following: the owner or root
+    ListCheckpoints: Audience.ANYONE,
+    RemoveCheckpoint: Audience.ANYONE,
+    RestoreCheckpoint: Audience.ANYONE,
+    CloneJob: Audience.ANYONE,
+    LeaveJob: Audience.NODE,
 }
 
 NO_KEY = KeyPair(public="", secret="")
@@ -113,7 +127,7 @@ async def node(directory: Path) -> AsyncIterator[Dispatcher]:
     with zmq.Context() as context:
         peers = Peers(context, "n1", NO_KEY)
         async with dispatcher("n1") as d:
-            services = NodeServices("n1", places, register, peers, d._tasks)
+            services = NodeServices("n1", places, register, peers, "", d._tasks)
             services.register_handlers(d)
             identity = Identity(node="n1", incarnation=1, version="1", key=NO_KEY)
             mesh = MeshService(identity, register, peers, None, d._tasks)

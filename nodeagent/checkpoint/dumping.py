@@ -1,0 +1,208 @@
+"""A running job's images, and the job goes on: held by the freezer meanwhile, so it cannot notice.
+
+Where there is no freezer of cgroups version 2, CRIU stops it by signals instead, as for a move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nodeagent.job import Job
+from nodeagent.jobtable import remove_tree, stage_of
+from nodeagent.mechanism import cgroup
+from nodeagent.mechanism.openfiles import read_open_things
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.describe import describe_directory, describe_file
+from nodeagent.migration.plan import Item, Plan
+from nodeagent.migration.survey import Survey, described, plan_of, survey_job
+from nodeagent.services.freezer import hold_job, thaw_job
+from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
+from ssi.model.errors import SsiError
+from ssi.model.keeping import CannotCheckpoint, CheckpointFailed
+from ssi.model.process import ProcessRow
+from ssi.protocol.migration import FileMeta
+
+_log = logging.getLogger(__name__)
+
+DUMP_TIMEOUT_S: Final = 600.0
+ASK_TIMEOUT_S: Final = 20.0
+RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Left free where images lie in memory."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A job that is dumped and does not run.
+
+    Attributes:
+        images: Directory, in memory.
+        state: Of its shim.
+        plan: What it holds, as it was dumped.
+        files: Its data files, as they were then.
+        links: Through which each of them can be read.
+        held_s: When it was stopped, by the monotonic clock.
+    """
+
+    images: Path
+    state: bytes
+    plan: Plan
+    files: tuple[FileMeta, ...]
+    directories: tuple[FileMeta, ...]
+    links: dict[str, str]
+    held_s: float
+
+
+class Dumper:
+    """Dumps jobs of this node.
+
+    Args:
+        node: Its name.
+        capability: What CRIU here can do.
+        rows: Rows of all processes of jobs, freshly read.
+        images: Directory for images, in memory.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        capability: Capability,
+        rows: Callable[[], list[ProcessRow]],
+        images: Path,
+    ) -> None:
+        self._node = node
+        self._capability = capability
+        self._rows = rows
+        self.images = images
+
+    async def look(self, job: Job) -> Survey:
+        """What a job is; nothing is touched.
+
+        Raises:
+            CannotCheckpoint: It cannot be dumped, for reasons that are told by name.
+        """
+        await asyncio.to_thread(self._capability.refresh)
+        blockers = self._capability.blockers()
+        if job.is_over or not job.shim_pid:
+            blockers.append("it has ended")
+        elif job.stage != "running":
+            blockers.append(f"a move of it is not settled yet (it is {job.stage})")
+        if blockers:
+            raise self._refused(job, blockers)
+        processes = [row for row in self._rows() if row.job == job.row.gpid]
+        try:
+            survey = await asyncio.to_thread(
+                survey_job, job.row, processes, root_pid=job.root_pid, shim_pid=job.shim_pid
+            )
+        except OSError as exc:
+            raise self._refused(job, [f"it cannot be looked at: {exc}"]) from exc
+        blockers = list(survey.blockers)
+        if survey.has_internet_sockets:
+            blockers += self._capability.socket_blockers()
+        free_bytes = shutil.disk_usage(self.images).free
+        if survey.memory_bytes + RESERVE_BYTES > free_bytes:
+            mib = (survey.memory_bytes + RESERVE_BYTES) // 1024 // 1024
+            blockers.append(f"{self.images} has no room for {mib} MiB")
+        if blockers:
+            raise self._refused(job, blockers)
+        return survey
+
+    async def hold(self, job: Job, known: Sequence[FileMeta]) -> Held:
+        """Dumps a job, which does not run until :meth:`release`; the caller holds its lock.
+
+        Args:
+            job: That :meth:`look` has looked at.
+            known: Its files as they were then; only those are read again that changed since.
+
+        Raises:
+            SsiError: It cannot be; it runs on.
+        """
+        images = self.images / f"{job.row.gpid}-{job.row.epoch + 1}"
+        remove_tree(images)
+        images.mkdir(mode=0o700)
+        held_s = time.monotonic()
+        try:
+            if not job.row.frozen and cgroup.is_unified(cgroup.make_for_job(job.row.gpid)):
+                await hold_job(job)
+            request = Dump(criu=self._capability.path, images=str(images))
+            dumped = await job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
+            job.stage = "stopped"
+            return await asyncio.to_thread(
+                self._held, job, images, dumped.state, held_s, known, self._pids(job)
+            )
+        except (SsiError, OSError) as exc:
+            await self.release(job)
+            remove_tree(images)
+            if isinstance(exc, SsiError):
+                raise
+            reason = exc.strerror or str(exc)
+            raise CheckpointFailed(gpid=job.row.gpid, node=self._node, reason=reason) from exc
+
+    async def release(self, job: Job) -> float:
+        """A held job runs on; when it did, by the monotonic clock. Harmless twice.
+
+        A shim that does not answer is left to :mod:`~nodeagent.migration.doubt`.
+        """
+        try:
+            status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
+            if stage_of(status.stage) == "stopped":
+                await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
+        except SsiError:
+            _log.exception("event=not-released gpid=%d", job.row.gpid)
+        else:
+            job.stage = "running"
+        if not job.row.frozen:
+            thaw_job(job)
+        return time.monotonic()
+
+    def _held(
+        self,
+        job: Job,
+        images: Path,
+        state: bytes,
+        held_s: float,
+        known: Sequence[FileMeta],
+        pids: list[int],
+    ) -> Held:
+        plan = plan_of(
+            job.row, read_open_things(pids), pids, root_pid=job.root_pid, shim_pid=job.shim_pid
+        )
+        if plan.blockers:
+            raise self._refused(job, list(plan.blockers))
+        return Held(
+            images=images,
+            state=state,
+            plan=plan,
+            files=_described_again(plan.files, known),
+            directories=described(describe_directory, plan.directories),
+            links={item.path: item.link for item in plan.files},
+            held_s=held_s,
+        )
+
+    def _pids(self, job: Job) -> list[int]:
+        return [row.pid for row in self._rows() if row.job == job.row.gpid]
+
+    def _refused(self, job: Job, blockers: list[str]) -> CannotCheckpoint:
+        return CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
+
+
+def _described_again(items: Sequence[Item], known: Sequence[FileMeta]) -> tuple[FileMeta, ...]:
+    """The files; one whose size and time of change are as they were is not read again."""
+    before = {meta.path: meta for meta in known}
+
+    def describe(item: Item) -> FileMeta:
+        status, meta = Path(item.link).stat(), before.get(item.path)
+        if meta is not None and (meta.size_bytes, meta.mtime_ns) == (
+            status.st_size,
+            status.st_mtime_ns,
+        ):
+            return meta
+        return describe_file(item)
+
+    return described(describe, items)

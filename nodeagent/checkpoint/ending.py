@@ -1,0 +1,31 @@
+"""The end of a job whose user wanted its checkpoint instead."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import suppress
+from typing import Final
+
+from nodeagent.job import Job
+from nodeagent.shim.messages import Ok, Release
+from nodeagent.shimlink import ShimGone, ShimSilent
+from ssi.model.job import JobState
+
+STATUS: Final = 128 + signal.SIGKILL
+
+RELEASE_TIMEOUT_S: Final = 5.0
+
+
+async def end_with_checkpoint(job: Job) -> None:
+    """Notes the end of a job whose copy was killed after its checkpoint was kept."""
+    if not job.is_over:
+        job.become(
+            JobState.EXITED,
+            exit_status=STATUS,
+            ended_ms=int(time.time() * 1000),
+            processes=0,
+            problem="ended by its checkpoint",
+        )
+    with suppress(ShimGone, ShimSilent):
+        await job.shim().ask(Release(), Ok, RELEASE_TIMEOUT_S)
