@@ -40,6 +40,21 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     carried: tuple[str, ...] = ()
 
 
+class Pledge(msgspec.Struct, frozen=True, kw_only=True):
+    """That the job was given away, kept beside its row while its copy here is being killed.
+
+    A shim knows whether that was done; where it is gone, the copy is dead in either case, and the
+    one at the destination is the job.
+
+    Attributes:
+        destination: Node that has it at the barrier.
+        carried: Files here that go away with it.
+    """
+
+    destination: str
+    carried: tuple[str, ...] = ()
+
+
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a shim leaves when its job has ended."""
 
@@ -87,6 +102,11 @@ class Job:
     def is_over(self) -> bool:
         """Whether nothing of it can run any more."""
         return self.row.state in {JobState.EXITED, JobState.LOST}
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a move of it has begun and not ended."""
+        return self.stage != "running" or self.row.state is JobState.MIGRATING
 
     def shim(self) -> ShimLink:
         """The link to its shim.
@@ -139,6 +159,32 @@ class Job:
         self.carried = list(note.carried)
         self._noted = note
 
+    def pledge(self) -> None:
+        """Notes to whom the job is given, before its copy here is killed."""
+        pledge = Pledge(destination=self.destination, carried=tuple(self.carried))
+        try:
+            replace_file(self._pledge_path, msgspec.json.encode(pledge), durable=False)
+        except OSError as exc:  # the disk is full: it only counts if the shim dies now, too
+            _log.warning("event=not-pledged gpid=%d reason=%s", self.row.gpid, exc)
+
+    def withdraw_pledge(self) -> None:
+        """The job is to run here again."""
+        self._pledge_path.unlink(missing_ok=True)
+
+    @property
+    def _pledge_path(self) -> Path:
+        return self.record / "pledge"
+
+    def _recall_pledge(self) -> bool:
+        """Whether the job was given away when its shim died; then that is taken up again."""
+        try:
+            pledge = msgspec.json.decode(self._pledge_path.read_bytes(), type=Pledge)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return False
+        self.stage, self.destination = "committed", pledge.destination
+        self.carried = list(pledge.carried)
+        return True
+
     async def watch(self) -> None:
         """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""
         try:
@@ -157,12 +203,17 @@ class Job:
                 self.bury()
 
     def bury(self) -> None:
-        """Notes the end of a job whose shim has ended: with its status, or as lost."""
-        self.link, self.shim_pid = None, 0
+        """Notes the end of a job whose shim has ended: with its status, or as lost.
+
+        One that was given away is neither: its destination decides.
+        """
+        self.link, self.shim_pid, self.root_pid = None, 0, 0
         try:
             content = (self.sockets / "exit.json").read_bytes()
             record = msgspec.json.decode(content, type=ExitRecord)
         except (FileNotFoundError, msgspec.DecodeError):
+            if not self.is_over and self._recall_pledge():
+                return
             if not self.is_over:
                 problem = "its shim ended without a word: killed, or its machine was restarted"
                 self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))

@@ -175,11 +175,14 @@ class JobTable:
             except ShimSilent as exc:
                 _log.warning("event=shim-silent gpid=%d reason=%s", row.gpid, exc)
             except ShimGone:
-                job.bury()
-                if not job.row.detached:
+                if row.node != self._node:  # it was on its way here, and never ran
                     self.forget(job)
                     continue
-            if job.stage == "ready":
+                job.bury()
+                if job.is_over and not job.row.detached:
+                    self.forget(job)
+                    continue
+            if job.stage in {"ready", "restoring"}:
                 self.at_barrier.append(job)
             else:
                 self.add(job)
@@ -195,6 +198,11 @@ class JobTable:
         job.stage = stage_of(status.stage)
         with suppress(msgspec.DecodeError):
             job.recall(msgspec.msgpack.decode(status.note, type=Note))
+        if job.row.node != self._node and status.stage == "empty":
+            job.stage = "restoring"
+        elif job.stage != "ready":
+            # The agent before this one died as it let it run, before the shim had the news.
+            job.row = msgspec.structs.replace(job.row, node=self._node)
         if job.row.state is JobState.STARTING:  # the agent before this one died as it started it
             if not job.root_pid:
                 await link.ask(Release(), Ok, 5.0)

@@ -9,22 +9,32 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
+from nodeagent.migration.arrival import Arrival, end_shim
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.landing import Landing, undo_journal
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.reception import obstacles
 from nodeagent.services.freezer import refreeze
-from nodeagent.shim.messages import Ok, Ready, Release, Restore, Resume, Resumed
+from nodeagent.shim.messages import (
+    GetStatus,
+    Ready,
+    Restore,
+    Resume,
+    Resumed,
+    Status,
+)
 from nodeagent.shimlink import ShimGone, ShimSilent
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.checkpoint import RestoreFailed, WrongStage
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.message import Done
@@ -49,32 +59,7 @@ JOURNAL: Final = ".landing"
 """Name of a landing's journal, beside the images; no image may have such a name."""
 
 IDLE_LIMIT_S: Final = 60.0
-"""An arrival that hears nothing for so long asks its source how things stand."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Arrival:
-    """A job on its way to this node.
-
-    Attributes:
-        row: As it will be here.
-        source: The node that leads.
-        images: Directory of its images, in memory.
-        landing: Its files.
-        checksums: Running CRC-32 and size of each image.
-        job: Once it stands at the barrier.
-        heard_at_s: When the source last said something.
-        writing: Held while pieces are written.
-    """
-
-    row: JobRow
-    source: str
-    images: Path
-    landing: Landing
-    checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
-    job: Job | None = None
-    heard_at_s: float = field(default_factory=time.monotonic)
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+"""Mere bytes of a job, whose source has been silent for so long, are given up."""
 
 
 class Destination:
@@ -100,6 +85,7 @@ class Destination:
     ) -> None:
         self.arrivals: dict[int, Arrival] = {}
         self.images = images
+        self._clearing: set[int] = set()
         self._node = node
         self._table = table
         self._capability = capability
@@ -145,7 +131,7 @@ class Destination:
         if standing is not None and not standing.is_over:
             blockers.append("it has a job of that gpid already")
         known = self.arrivals.get(gpid)
-        if known is not None and known.job is not None:
+        if (known is not None and known.job is not None) or gpid in self._clearing:
             blockers.append("an earlier move of it to here is not settled yet")
         if not blockers and not body.dry_run:
             if known is not None:
@@ -159,25 +145,29 @@ class Destination:
                 images=images,
                 landing=self._landing(body.job),
             )
+            await reach(Point.DESTINATION_PREPARE, gpid)
         return MigrationPrepared(blockers=tuple(blockers), unpacks=True)
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)
         directories = [meta for meta in body.files if meta.kind == "directory"]
-        arrival.landing.make_directories(directories)
-        missing = await asyncio.to_thread(
-            lambda: tuple(
-                ()
-                if meta.kind == "directory"
-                else arrival.landing.missing_chunks(meta, frozen=body.frozen)
-                for meta in body.files
+        async with arrival.busy:
+            self._check_current(arrival)
+            arrival.landing.make_directories(directories)
+            missing = await asyncio.to_thread(
+                lambda: tuple(
+                    ()
+                    if meta.kind == "directory"
+                    else arrival.landing.missing_chunks(meta, frozen=body.frozen)
+                    for meta in body.files
+                )
             )
-        )
         return FilesCompared(missing=missing)
 
     async def _put(self, caller: Caller, body: PutPieces) -> Done:
         arrival = self._arrival(caller, body.gpid, body.epoch)
         async with arrival.writing:  # in the order in which they came
+            self._check_current(arrival)
             await asyncio.to_thread(self._write, arrival, body.pieces)
         return Done()
 
@@ -209,26 +199,32 @@ class Destination:
         for name, size, checksum in body.images:
             if arrival.checksums.get(name) != (checksum, size):
                 raise RestoreFailed(reason=f"image {name} is not what the source sent")
-        try:
-            arrival.landing.make_directories(body.directories)
-            standing = self._table.jobs.get(body.job.gpid)
-            if standing is not None and standing.is_over:
-                self._table.forget(standing)  # it ended here, and comes back from a checkpoint
-            job = self._table.make(body.job)
-            job.carried = arrival.landing.place(body.files)
-            ready = await self._restore_shim(arrival, job, body)
-        except (SsiError, OSError) as exc:
-            await self.drop(body.job.gpid)
-            if isinstance(exc, OSError):
-                raise RestoreFailed(reason=str(exc)) from exc
-            raise
+        async with arrival.busy:
+            self._check_current(arrival)
+            try:
+                arrival.landing.make_directories(body.directories)
+                standing = self._table.jobs.get(body.job.gpid)
+                if standing is not None and standing.is_over:
+                    self._table.forget(standing)  # it ended here, and comes back from a checkpoint
+                # Its record names no node until it runs: an agent that finds it with no shim then
+                # knows that it never did, and that the job is not lost with it.
+                job = self._table.make(msgspec.structs.replace(body.job, node=""))
+                job.source, arrival.job = arrival.source, job
+                job.carried = arrival.landing.place(body.files)
+                await reach(Point.DESTINATION_RESTORE, body.job.gpid)
+                ready = await self._restore_shim(arrival, job, body)
+            except (SsiError, OSError) as exc:
+                await self._discard(arrival)
+                if isinstance(exc, OSError):
+                    raise RestoreFailed(reason=str(exc)) from exc
+                raise
+        await reach(Point.DESTINATION_READY, body.job.gpid)
         return JobRestored(restore_ms=ready.restore_ms)
 
     async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
-        arrival.job = job
+        job.stage = "restoring"
         await self._open_shim(job)
-        if body.revived:
-            await job.note()  # else an agent after this one would take it for the job that it was
+        await job.note()  # for an agent after this one, also where the images hold an older note
         request = Restore(
             criu=self._capability.path,
             images=str(arrival.images),
@@ -240,7 +236,7 @@ class Destination:
             revived=body.revived,
         )
         ready = await job.shim().ask(request, Ready, RESTORE_TIMEOUT_S)
-        job.stage, job.root_pid, job.source = "ready", ready.root_pid, arrival.source
+        job.stage, job.root_pid = "ready", ready.root_pid
         job.membership.adopt(body.members)
         self._observe(job)
         job.save()
@@ -248,22 +244,65 @@ class Destination:
         return ready
 
     async def _resume(self, caller: Caller, body: ResumeJob) -> Done:
-        job = self._table.jobs.get(body.gpid)
-        if job is not None and job.row.epoch == body.epoch:
-            return Done()  # told twice: it runs
-        await self.run(self._arrival(caller, body.gpid, body.epoch))
+        if not self._runs(body.gpid, body.epoch):
+            await self.run(self._arrival(caller, body.gpid, body.epoch))
         return Done()
 
+    def _runs(self, gpid: int, epoch: int) -> bool:
+        job = self._table.jobs.get(gpid)
+        return job is not None and job.row.epoch == epoch
+
     async def run(self, arrival: Arrival) -> None:
-        """The source's copy is gone: the job runs here.
+        """The source's copy is gone: the job runs here. Told twice, it is done once.
 
         Raises:
-            ShimGone: Its shim died at the barrier, and the job with it.
+            SsiError: It does not run, and what is left of it is gone; or nobody knows, as its shim
+                did not say so, and the same may be asked again.
         """
-        job = arrival.job
-        if job is None:
-            raise NoSuchProcess(gpid=arrival.row.gpid, detail="it does not stand at the barrier")
-        await job.shim().ask(Resume(), Resumed, 30.0)
+        async with arrival.busy:
+            if self._runs(arrival.row.gpid, arrival.row.epoch):
+                return
+            self._check_current(arrival)
+            job = arrival.job
+            if job is None or not arrival.is_ready:
+                detail = "it does not stand at the barrier"
+                raise NoSuchProcess(gpid=arrival.row.gpid, detail=detail)
+            await reach(Point.DESTINATION_RESUME, arrival.row.gpid)
+            await self._own(arrival, job)
+            await self._let_run(arrival, job)
+            await reach(Point.DESTINATION_RUNS, arrival.row.gpid)
+            await self._take_in(arrival, job)
+
+    async def _own(self, arrival: Arrival, job: Job) -> None:
+        """From here on a shim that is gone means that the job is lost, for it may have run."""
+        try:
+            if job.shim().gone.is_set():
+                raise ShimGone(path=str(job.sockets), reason="it died at the barrier")
+            job.row = msgspec.structs.replace(job.row, node=self._node)
+            job.save()
+        except (OSError, ShimGone) as exc:
+            await self._discard(arrival)
+            if isinstance(exc, OSError):
+                raise RestoreFailed(reason=str(exc)) from exc
+            raise
+
+    async def _let_run(self, arrival: Arrival, job: Job) -> None:
+        """Asks the shim, and where it refuses, whether anything is left to be let run."""
+        try:
+            await job.shim().ask(Resume(), Resumed, 30.0)
+        except ShimGone:
+            self.arrivals.pop(arrival.row.gpid, None)
+            job.stage = "running"
+            self._table.add(job)
+            remove_tree(arrival.images)
+            raise
+        except (RestoreFailed, WrongStage):
+            status = await job.shim().ask(GetStatus(), Status, 5.0)
+            if status.stage == "empty" and not status.doing:
+                await self._discard(arrival)
+            raise
+
+    async def _take_in(self, arrival: Arrival, job: Job) -> None:
         self.arrivals.pop(arrival.row.gpid, None)
         job.stage, job.source = "running", ""
         job.become(JobState.RUNNING)
@@ -277,25 +316,34 @@ class Destination:
         arrival = self.arrivals.get(body.gpid)
         if arrival is not None and arrival.row.epoch == body.epoch:
             self._check_source(caller, arrival)
+            await reach(Point.DESTINATION_DROP, body.gpid)
             await self.drop(body.gpid)
         return Done()
 
     async def drop(self, gpid: int) -> None:
         """Gives up an arrival: its copy at the barrier, its images and its files."""
-        arrival = self.arrivals.pop(gpid, None)
+        arrival = self.arrivals.get(gpid)
         if arrival is None:
             return
-        job = arrival.job
-        if job is not None:
-            if job.link is not None:
-                with suppress(SsiError):
-                    await job.link.ask(Release(), Ok, 10.0)
-                job.link.close()
-            remove_tree(job.sockets)
-            remove_tree(job.record)
-            cgroup.remove_of_job(gpid)
-        arrival.landing.undo()
-        remove_tree(arrival.images)
+        async with arrival.busy:
+            if self.arrivals.get(gpid) is arrival:
+                await self._discard(arrival)
+
+    async def _discard(self, arrival: Arrival) -> None:
+        gpid = arrival.row.gpid
+        self.arrivals.pop(gpid, None)
+        self._clearing.add(gpid)
+        try:
+            if arrival.job is not None:
+                await end_shim(arrival.job)
+                remove_tree(arrival.job.sockets)
+                remove_tree(arrival.job.record)
+                cgroup.remove_of_job(gpid)
+            async with arrival.writing:
+                arrival.landing.undo()
+                remove_tree(arrival.images)
+        finally:
+            self._clearing.discard(gpid)
         _log.info("event=arrival-dropped gpid=%d", gpid)
 
     def _arrival(self, caller: Caller, gpid: int, epoch: int) -> Arrival:
@@ -305,6 +353,11 @@ class Destination:
         self._check_source(caller, arrival)
         arrival.heard_at_s = time.monotonic()
         return arrival
+
+    def _check_current(self, arrival: Arrival) -> None:
+        """It was not given up while somebody waited for it."""
+        if self.arrivals.get(arrival.row.gpid) is not arrival:
+            raise NoSuchProcess(gpid=arrival.row.gpid, detail="its move was given up")
 
     def _check_source(self, caller: Caller, arrival: Arrival) -> None:
         if caller.node != arrival.source:

@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from nodeagent.checkpoint.ending import end_with_checkpoint
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
@@ -23,13 +25,16 @@ from nodeagent.services.freezer import refreeze, thaw_job
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
-from ssi.model.migration import MigrationFailed, MigrationInDoubt
+from ssi.model.migration import LostOnTheWay, MigrationFailed, MigrationInDoubt
 from ssi.protocol.migration import GetOwnership, Ownership, ResumeJob
 
 _log = logging.getLogger(__name__)
 
 ROUND_S: Final = 1.0
 """Between two questions about one job."""
+
+ARRIVAL_SILENT_S: Final = 10.0
+"""An arrival that has heard nothing for so long asks its source, each round from then on."""
 
 PATIENCE_S: Final = 20.0
 """How long whoever asked for the move waits before it is told that the move is in doubt."""
@@ -42,6 +47,7 @@ class Doubt:
         self._node = node
         self._table = table
         self._peers = peers
+        self._settling: set[int] = set()
         self.source: Source | None = None
         self.destination: Destination | None = None
         self.leading: dict[int, tuple[int, str]] = {}
@@ -55,6 +61,7 @@ class Doubt:
         """Asks until the job is settled, for those who wait for its move.
 
         Raises:
+            LostOnTheWay: It died on both sides.
             MigrationInDoubt: The other side was silent too long; asking goes on without the caller.
             SsiError: The move came to nothing; the job runs on here.
         """
@@ -69,6 +76,8 @@ class Doubt:
                     silent_s=time.monotonic() - began_s,
                 )
             await asyncio.sleep(0 if job.stage != "committed" else ROUND_S)
+        if job.is_over:
+            raise LostOnTheWay(gpid=job.row.gpid, source=self._node, destination=job.destination)
         if job.stage == "running":
             raise MigrationFailed(
                 gpid=job.row.gpid,
@@ -79,28 +88,46 @@ class Doubt:
             )
 
     async def run(self) -> None:
-        """Looks after open moves until cancelled."""
-        while True:
-            await asyncio.sleep(ROUND_S)
-            for job in list(self._table.jobs.values()):
-                is_open = job.row.state is JobState.MIGRATING or job.stage != "running"
-                if is_open and not job.moving.locked():
-                    await self._guarded(self._look_after(job))
-            assert self.destination is not None
-            for gpid, arrival in list(self.destination.arrivals.items()):
-                if time.monotonic() - arrival.heard_at_s > IDLE_LIMIT_S / 6:
-                    await self._guarded(self._settle_arrival(gpid))
+        """Looks after open moves until cancelled, each by itself: a silent peer delays no other."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await asyncio.sleep(ROUND_S)
+                for job in list(self._table.jobs.values()):
+                    if not job.is_unsettled or job.moving.locked():
+                        continue
+                    if job.is_over:  # lost while its move was open
+                        self._clear(job)
+                    else:
+                        self._begin(tasks, job.row.gpid, self._look_after(job))
+                assert self.destination is not None
+                for gpid, arrival in list(self.destination.arrivals.items()):
+                    if time.monotonic() - arrival.heard_at_s > ARRIVAL_SILENT_S:
+                        self._begin(tasks, gpid, self._settle_arrival(gpid))
 
-    async def _guarded(self, settling: Coroutine[Any, Any, None]) -> None:
+    def _begin(
+        self, tasks: asyncio.TaskGroup, gpid: int, settling: Coroutine[Any, Any, None]
+    ) -> None:
+        if gpid in self._settling:
+            settling.close()
+            return
+        self._settling.add(gpid)
+        tasks.create_task(self._guarded(gpid, settling))
+
+    async def _guarded(self, gpid: int, settling: Coroutine[Any, Any, None]) -> None:
         try:
             await settling
         except SsiError as exc:
-            _log.warning("event=not-settled reason=%s", exc)
+            _log.warning("event=not-settled gpid=%d reason=%s", gpid, exc)
+        finally:
+            self._settling.discard(gpid)
 
     async def _look_after(self, job: Job) -> None:
         """A move that an agent before this one began: its shim knows how far it came."""
-        status = await job.shim().ask(GetStatus(), Status, 5.0)
-        job.stage, job.root_pid = stage_of(status.stage), status.root_pid
+        if job.link is not None:
+            status = await job.shim().ask(GetStatus(), Status, 5.0)
+            if status.doing:
+                return  # the dump goes on without the agent that asked for it
+            job.stage, job.root_pid = stage_of(status.stage), status.root_pid
         if job.stage == "running":
             self._runs_here(job)
         else:
@@ -112,6 +139,7 @@ class Doubt:
         epoch = job.row.epoch + 1
         if job.stage == "stopped":
             # No commit was made, so it is ours, whatever they have; they drop theirs when they ask.
+            job.withdraw_pledge()
             await job.shim().ask(Thaw(), Ok, 20.0)
             self._runs_here(job)
         elif job.stage == "committed" and job.destination == self._node:
@@ -126,20 +154,38 @@ class Doubt:
             await self._peers.ask(job.destination, request, timeout_s=20.0)
         elif theirs.stage == "none" or theirs.epoch < epoch:
             # What it knows of is an earlier stay there, if anything.
-            status = await job.shim().ask(RestoreHere(), Status, 600.0)
-            job.root_pid = status.root_pid
-            job.membership.adopt(job.membership.export())
-            self._runs_here(job)
+            await self._restore_here(job)
+
+    async def _restore_here(self, job: Job) -> None:
+        """The destination has lost the job: it runs here again, from the images that were kept."""
+        images = self._images_of(job)
+        job.withdraw_pledge()
+        if job.link is None:  # without the shim here, they are worth nothing
+            job.bury()
+            self._clear(job)
+            return
+        status = await job.link.ask(RestoreHere(), Status, 600.0)
+        job.root_pid = status.root_pid
+        job.membership.adopt(job.membership.export())
+        # A commit is an owner's end. What was said of that move must not be taken for the next.
+        job.row = msgspec.structs.replace(job.row, epoch=job.row.epoch + 1)
+        self._runs_here(job)
+        remove_tree(images)
+        await job.note()
 
     def _runs_here(self, job: Job) -> None:
-        job.stage = "running"
         if not job.row.frozen:
             thaw_job(job)  # it was held for a checkpoint
         if job.row.state is JobState.MIGRATING:
             job.become(JobState.RUNNING)
             refreeze(job)
-        remove_tree(self._images_of(job))
+        self._clear(job)
         _log.info("event=settled gpid=%d node=%s", job.row.gpid, self._node)
+
+    def _clear(self, job: Job) -> None:
+        """No move of it is open any more."""
+        job.stage = "running"
+        remove_tree(self._images_of(job))
 
     async def _settle_arrival(self, gpid: int) -> None:
         """A job that stands at the barrier here, or was on its way: what does its source say?"""
@@ -147,7 +193,12 @@ class Doubt:
         arrival = self.destination.arrivals.get(gpid)
         if arrival is None:
             return
+        if not arrival.source:  # the agent that began it died before it could note whose it is
+            await self.destination.drop(gpid)
+            return
         theirs = await self._ask(arrival.source, gpid)
+        if self.destination.arrivals.get(gpid) is not arrival:
+            return  # it was settled meanwhile
         if theirs is None:
             # Silent: a copy at the barrier stays in doubt, mere bytes are worth nothing.
             if arrival.job is None and time.monotonic() - arrival.heard_at_s > IDLE_LIMIT_S:
@@ -155,7 +206,7 @@ class Doubt:
             return
         arrival.heard_at_s = time.monotonic()
         if theirs.stage in {"stopped", "committed"} and theirs.destination == self._node:
-            if theirs.stage == "committed" and arrival.job is not None:
+            if theirs.stage == "committed" and arrival.is_ready:
                 await self.destination.run(arrival)
         else:
             # It is not ours: the source runs it, or it has gone on, or ended there, or is being
@@ -188,7 +239,7 @@ class Doubt:
                 over=job.is_over,
             )
         arrival = self.destination.arrivals.get(body.gpid)
-        if arrival is not None and arrival.job is not None and arrival.job.stage == "ready":
+        if arrival is not None and arrival.is_ready:
             return Ownership(stage="ready", epoch=arrival.row.epoch)
         departure = self._table.departed.of(body.gpid)
         if departure is not None:

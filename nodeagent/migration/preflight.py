@@ -112,7 +112,7 @@ class Preflight:
             return (f"another move of it is under way, to {job.destination}",)
         if job.is_over or not job.shim_pid:
             return ("it has ended",)
-        if job.stage != "running":
+        if job.is_unsettled:
             return (f"another move of it is not settled yet (it is {job.stage})",)
         return tuple(self._capability.blockers())
 

@@ -19,6 +19,7 @@ from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_parents
+from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.plan import Item
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight
@@ -53,6 +54,7 @@ from ssi.protocol.migration import (
     RestoreJob,
     ResumeJob,
 )
+from ssi.protocol.refusals import NotAJob
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +111,9 @@ class Source:
         async with job.moving:
             began_s = time.monotonic()
             move = self._preflight.begin(job, destination)
-            job.destination = destination
+            if not job.is_unsettled:  # else that is whom doubt has to ask
+                job.destination = destination
+            await reach(Point.SOURCE_PREFLIGHT, job.row.gpid)
             await self._prepare(move)
             frozen_s, manifest = await self._hand_over(move)
             resumed_s = await self._commit(move)
@@ -133,6 +137,7 @@ class Source:
         self._refuse(
             move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         )
+        await reach(Point.SOURCE_CARRY, move.row.gpid)
         try:
             await self._carry(move, tuple(move.files.values()), frozen=False)
         except* (SsiError, OSError) as group:
@@ -144,11 +149,14 @@ class Source:
     async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
         """Freezes the job, sends what is left and has it restored up to the barrier."""
         job, step = move.job, "dump"
-        job.become(JobState.MIGRATING)
         frozen_s = time.monotonic()
         try:
+            if job.is_over:
+                self._refuse(move, ["it has ended"])
+            job.become(JobState.MIGRATING)
             await job.note()
             make_answer(job)
+            await reach(Point.SOURCE_DUMP, move.row.gpid)
             remove_tree(move.images)
             move.images.mkdir(mode=0o700)
             sending = Sending(self._courier, move)
@@ -157,6 +165,7 @@ class Source:
                 try:
                     dumped = await self._dump(move)
                     step = "files"
+                    await reach(Point.SOURCE_TRANSFER, move.row.gpid)
                     await self._carry_rest(move)
                 except BaseException:
                     sending.reader.give_up()
@@ -167,6 +176,7 @@ class Source:
             move.send_ms = (time.monotonic() - written_s) * 1000
             manifest = sending.reader.manifest
             step = "restore"
+            await reach(Point.SOURCE_RESTORE, move.row.gpid)
             await self._restore(move, dumped, manifest)
             written = (item.path for item in move.plan.files if item.writable)
             job.carried = sorted({*job.carried, *written})
@@ -225,13 +235,20 @@ class Source:
         run, so nothing is resumed before the shim has been asked again (:mod:`doubt`).
         """
         job = move.job
+        if job.is_over:
+            await self._undo(move)
+            self._refuse(move, ["it has ended"])
+        job.pledge()
+        await reach(Point.SOURCE_COMMIT, move.row.gpid)
         try:
-            await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)
+            if job.stage != "committed":
+                await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)
         except ShimGone:
             # The shim died at this very moment, and the stopped copy with it: as good as killed.
             _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
         job.stage = "committed"
         gpid, epoch = move.key
+        await reach(Point.SOURCE_RESUME, gpid)
         try:
             request = ResumeJob(gpid=gpid, epoch=epoch)
             await self._peers.ask(move.destination, request, timeout_s=ASK_TIMEOUT_S)
@@ -240,6 +257,7 @@ class Source:
             await self._settle(job)
             return time.monotonic()
         resumed_s = time.monotonic()
+        await reach(Point.SOURCE_LET_GO, gpid)
         await self.let_go(job, move.destination)
         return resumed_s
 
@@ -261,19 +279,23 @@ class Source:
             status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
             if stage_of(status.stage) == "stopped":
                 await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
+        except (ShimGone, NotAJob):  # it has died, so nothing can be made of its images
+            remove_tree(move.images)
         except SsiError:
             # Stays as it is, and doubt looks after it: it knows from the shim how things stand.
             _log.exception("event=not-thawed gpid=%d", job.row.gpid)
         else:
-            job.stage = "running"
-            if not job.is_over:
-                job.become(JobState.RUNNING)
-                refreeze(job)
-            remove_tree(move.images)
+            if not status.doing:  # else its dump goes on, and doubt looks after what comes of it
+                job.stage = "running"
+                if not job.is_over:
+                    job.become(JobState.RUNNING)
+                    refreeze(job)
+                remove_tree(move.images)
         await self._abandon(move)
 
     async def _abandon(self, move: Move) -> None:
         gpid, epoch = move.key
+        await reach(Point.SOURCE_ABANDON, gpid)
         try:
             request = AbandonMigration(gpid=gpid, epoch=epoch)
             await self._peers.ask(move.destination, request, timeout_s=5.0)

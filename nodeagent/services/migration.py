@@ -8,8 +8,9 @@ from pathlib import Path
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
+from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.destination import Arrival, Destination
+from nodeagent.migration.destination import Destination
 from nodeagent.migration.doubt import Doubt
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers

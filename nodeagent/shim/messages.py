@@ -99,6 +99,7 @@ class Status(Message, frozen=True, tag="status"):
         exit_status: 128 + N for signal N; of an exited job.
         root_pid: First process, as the host sees it; 0 where there is none.
         note: What the agent last gave with :class:`SetNote`.
+        doing: What is under way between two stages, such as a dump; empty: nothing.
     """
 
     stage: str
@@ -107,6 +108,7 @@ class Status(Message, frozen=True, tag="status"):
     root_pid: int = 0
     note: bytes = b""
     epoch: int = 1
+    doing: str = ""
 
 
 class SetNote(Message, frozen=True, tag="set-note"):

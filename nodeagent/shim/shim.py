@@ -127,6 +127,7 @@ class Shim:
             root_pid=job.root_on_host(),
             note=job.note,
             epoch=job.epoch,
+            doing=job.doing,
         )
 
     def _tell_status(self, answer: Answer, failure: SsiError | None) -> None:

@@ -71,6 +71,23 @@ class MigrationInDoubt(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class LostOnTheWay(SsiError):
+    """What held it died on both sides of a move."""
+
+    word = "lost-on-the-way"
+    exit_code = 31
+    gpid: int
+    source: str
+    destination: str
+
+    def what(self) -> str:
+        return f"job {self.gpid} was lost on its way from {self.source} to {self.destination}"
+
+    def advice(self) -> str:
+        return "what held it died on both sides at one time; `ssi jobs` shows it as lost"
+
+
+@dataclass(eq=False, kw_only=True)
 class FileConflict(SsiError):
     """A file of the job cannot be at its path on the destination."""
 

@@ -85,7 +85,7 @@ def test_a_killed_node_shows_as_dead_within_5_s_and_no_command_hangs_on_it(ssi: 
         ssi.host("n3").boot()
         ssi.ok("up", "n3")
     eventually(lambda: ssi.states()["n3"] == "alive", within_s=5, what="n3 is back")
-    assert ssi.job(gpid)["state"] == "lost"
+    eventually(lambda: ssi.job(gpid)["state"] == "lost", within_s=10, what="n3 tells of its job")
     assert "restarted" in ssi.job(gpid)["problem"]
     # The lab kills a host by cgroup.kill; see nodeagent.shim.child for what that does to a birth.
     assert ssi.ok("run", "-n", "n3", "--", "echo", "born") == "born\n"

@@ -12,7 +12,8 @@ import pytest
 from nodeagent.dispatch import Caller
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
-from nodeagent.migration.destination import Arrival, Destination
+from nodeagent.migration.arrival import Arrival
+from nodeagent.migration.destination import Destination
 from nodeagent.migration.doubt import Doubt
 from nodeagent.migration.landing import Landing
 from nodeagent.migration.source import Source
@@ -227,9 +228,10 @@ def test_committed_job_that_its_destination_has_not_is_restored_at_its_source(
     tmp_path: Path, theirs: Ownership
 ) -> None:
     node = departure(tmp_path, "committed", theirs)
-    assert node.shim.asked == ["RestoreHere"]
+    assert node.shim.asked == ["RestoreHere", "SetNote"]
     assert node.source.let_go_to == []
-    assert node.table.jobs[GPID].row.state is JobState.RUNNING
+    row = node.table.jobs[GPID].row
+    assert (row.state, row.epoch) == (JobState.RUNNING, 5), "what was said of that move is over"
 
 
 def test_arrival_runs_once_its_source_has_committed_it_to_this_node(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""A job on its way to this node, from the first word of it until it runs here or is given up."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nodeagent.job import Job
+from nodeagent.mechanism import signals
+from nodeagent.migration.landing import Landing
+from nodeagent.shim.messages import Ok, Release
+from nodeagent.shimlink import ShimGone
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow
+
+
+@dataclass(slots=True, kw_only=True)
+class Arrival:
+    """A job on its way to this node.
+
+    Attributes:
+        row: As it will be here.
+        source: The node that leads.
+        images: Directory of its images, in memory.
+        landing: Its files.
+        checksums: Running CRC-32 and size of each image.
+        job: Once it stands at the barrier.
+        heard_at_s: When the source last said something.
+        writing: Held while pieces are written.
+        busy: Held while it is restored, let run or cleared away.
+    """
+
+    row: JobRow
+    source: str
+    images: Path
+    landing: Landing
+    checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    job: Job | None = None
+    heard_at_s: float = field(default_factory=time.monotonic)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it stands at the barrier."""
+        return self.job is not None and self.job.stage == "ready"
+
+
+async def end_shim(job: Job) -> None:
+    """The shim of an arrival ends, also one that is at work or does not answer."""
+    if job.link is None:
+        return
+    try:
+        await job.link.ask(Release(), Ok, 10.0)
+    except ShimGone:
+        pass  # as wanted
+    except SsiError:
+        # It is the first process of the job's namespace, so all that it restored ends with it.
+        with suppress(ProcessLookupError):
+            signals.send(job.shim_pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(5.0):
+            await job.link.gone.wait()
+    job.link.close()
