@@ -46,6 +46,7 @@ class Command:
         self.pid = 0
         self.kill_at_s = float("inf")
         self.descriptors: list[int] = []
+        self.body = b""
         self._buffer = bytearray()
 
     def __repr__(self) -> str:
@@ -77,9 +78,9 @@ class Command:
         length = wire.body_length(self._buffer)
         if length is None or len(self._buffer) < wire.LENGTH_BYTES + length:
             return None
-        body = bytes(self._buffer[wire.LENGTH_BYTES :])
+        self.body = bytes(self._buffer[wire.LENGTH_BYTES :])
         self._buffer.clear()
-        return wire.parse_body(body)
+        return wire.parse_body(self.body)
 
     def accept(self) -> None:
         """Tells the stub that the command can run, and nothing more.

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import selectors
 import signal
 import socket
 import time
-from contextlib import redirect_stdout, suppress
-from io import StringIO
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from ssi.cli.warm import NEVER_WARM
 from ssi.cli.warm import request as wire
 from ssi.cli.warm.code import LoadedCode
 from ssi.cli.warm.command import Command, Stage
 from ssi.cli.warm.request import BadRequest, Request
+from ssi.cli.warm.spare import Spare
 from ssi.cli.warm.standing import Standing, shortfall, standing_of
 
 IDLE_S: Final = 600.0
@@ -70,13 +70,12 @@ def preload() -> LoadedCode:
     """Imports and builds every command that may be asked for; what is there is kept for good."""
     from ssi.cli.main import COMMANDS, tree
     from ssi.cli.warm import child  # noqa: F401 - for the fork
+    from ssi.cli.warm.rehearsal import rehearse
 
     for name in COMMANDS:
         if name not in NEVER_WARM:
             tree().get_command(None, name)
-    with redirect_stdout(StringIO()):  # what is made at the first use is made now
-        tree()(["ps", "--help"], prog_name="ssi", standalone_mode=False)
-    asyncio.run(asyncio.sleep(0))
+    rehearse()
     gc.collect()
     gc.freeze()  # the collector would write to every page that the children share
     return LoadedCode.of_this_process()
@@ -92,10 +91,11 @@ class Server:
         self._code = code
         self._standing = standing_of(os.getpid())
         self._commands: set[Command] = set()
-        self._requests: dict[Command, tuple[Request, Standing]] = {}
+        self._requests: dict[Command, Request] = {}
         self._selector = selectors.DefaultSelector()
         self._used_at_s = time.monotonic()
         self._retired = False
+        self._spare: Spare | None = None
         self._children, children = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(children, warn_on_full_buffer=False)
@@ -117,6 +117,9 @@ class Server:
         idle = not self._commands and now_s - self._used_at_s > IDLE_S
         if not self._retired and (idle or not self._owns_path() or not self._code.is_current()):
             self._retire()
+        # A fork while a command runs would take the processor from it.
+        if not self._retired and not self._commands and self._spare is None:
+            self._spare = fork_spare(self._standing)
 
     def _owns_path(self) -> bool:
         return _mark(self._path) == self._own_mark
@@ -124,6 +127,7 @@ class Server:
     def _retire(self) -> None:
         """Whoever connects from now on finds nobody, and starts a successor."""
         self._retired = True
+        self._drop_spare()
         if self._owns_path():
             self._path.unlink(missing_ok=True)
             with suppress(OSError):  # others may live beside it
@@ -157,9 +161,8 @@ class Server:
             request = command.receive()
             if request is None:
                 return
-            theirs = standing_of(command.peer.pid)
-            if self._may_serve(command, theirs):
-                self._requests[command] = request, theirs
+            if self._may_serve(command, standing_of(command.peer.pid)):
+                self._requests[command] = request
                 command.accept()
                 return
         except (BadRequest, OSError, KeyError):  # the stub does without us, or is gone
@@ -176,16 +179,31 @@ class Server:
         return fits
 
     def _start(self, command: Command) -> None:
-        request, theirs = self._requests.pop(command)
-        peer = command.peer
+        request = self._requests.pop(command)
         self._used_at_s = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            from ssi.cli.warm.child import become
-
-            become(request, command.descriptors[:-1], self._standing, theirs, peer.pid)
+        pid = self._given_to_spare(command)
+        if not pid:
+            pid = os.fork()
+            if pid == 0:
+                become(self._standing, request, command.descriptors[:-1], command.peer.pid)
         command.started(pid)
         self._selector.register(command.signals, selectors.EVENT_READ, lambda: self._relay(command))
+
+    def _given_to_spare(self, command: Command) -> int:
+        """The pid of the spare child that has the command now; 0 where there is none for it."""
+        spare = self._spare
+        if spare is None or not spare.give(
+            command.body, command.descriptors[:-1], command.peer.pid
+        ):
+            return 0
+        self._spare = None
+        spare.close()
+        return spare.pid
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
 
     def _relay(self, command: Command) -> None:
         if not command.relay_signals():
@@ -194,6 +212,8 @@ class Server:
     def _reap(self) -> None:
         """Tells each stub whose command was stopped or has ended."""
         os.read(self._children, 4096)
+        if self._spare is not None and os.waitpid(self._spare.pid, os.WNOHANG)[0]:
+            self._drop_spare()  # somebody killed it
         running = {command.pid: command for command in self._commands if command.pid}
         for pid, command in running.items():
             found, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
@@ -215,6 +235,20 @@ class Server:
             self._selector.unregister(command.signals)
         command.close()
         self._used_at_s = time.monotonic()
+
+
+def fork_spare(mine: Standing) -> Spare:
+    """A child for the next command."""
+    from ssi.cli.warm.rehearsal import rehearse
+
+    return Spare.fork(rehearse, lambda *command: become(mine, *command))
+
+
+def become(mine: Standing, request: Request, descriptors: Sequence[int], stub_pid: int) -> NoReturn:
+    """Turns this child into the command of a stub."""
+    from ssi.cli.warm import child
+
+    child.become(request, descriptors, mine, standing_of(stub_pid), stub_pid)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,92 @@
+"""A command that is carried out for nobody, so that all it needs has been touched once.
+
+What is made at the first use is then made, and in a fork every page that a command writes to is its
+own already: Python writes to whatever it looks at, since it counts references there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Final
+
+from ssi.cli.main import tree
+from ssi.client.connection import Connection
+from ssi.client.system import System
+from ssi.model.process import ProcessRow
+from ssi.protocol.codec import (
+    decode_envelope,
+    decode_request_body,
+    encode_envelope,
+    encode_reply_body,
+)
+from ssi.protocol.envelope import Reply, Request
+from ssi.protocol.system import ListProcesses, ProcessList
+from ssi.transport.frames import read_frame, write_frame
+from ssi.view.columns import DEFAULT_COLUMNS, Moment, Placed, parse_columns
+from ssi.view.processes import render_processes, sort_processes
+
+ROWS: Final = 256
+"""Enough that memory for the rows of a small system is there."""
+
+FRAME_BYTES: Final = 1024 * 1024
+
+
+def rehearse() -> None:
+    """Reads a command line, asks over a connection, and renders the answer; nobody sees it."""
+    with redirect_stdout(StringIO()) as unseen:
+        tree()(["ps", "--help"], prog_name="ssi", standalone_mode=False)
+        unseen.write(asyncio.run(_ask_and_render()))
+
+
+async def _ask_and_render() -> str:
+    here, there = socket.socketpair()
+    reader, writer = await asyncio.open_unix_connection(sock=there)
+    try:
+        async with (
+            asyncio.TaskGroup() as answering,
+            Connection(*await asyncio.open_unix_connection(sock=here)) as connection,
+        ):
+            answering.create_task(_answer(reader, writer))
+            reply = await System(connection).ask(ListProcesses(), ProcessList)
+    finally:
+        writer.close()
+    placed = sort_processes([Placed("node", row, 1) for row in reply.rows], "")
+    moment = Moment(now_s=time.time())
+    return render_processes(placed, parse_columns(DEFAULT_COLUMNS), moment, width_cells=80)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Stands in for an agent: the one question gets rows of the kind that agents send."""
+    frame = await read_frame(reader, FRAME_BYTES)
+    request = decode_envelope(frame) if frame is not None else None
+    assert isinstance(request, Request)
+    decode_request_body(request.body)
+    rows = tuple(_row(number) for number in range(ROWS))
+    reply = ProcessList(node="node", taken_at_s=0.0, rows=rows)
+    write_frame(writer, encode_envelope(Reply(request.id, encode_reply_body(reply))))
+    await writer.drain()
+
+
+def _row(number: int) -> ProcessRow:
+    return ProcessRow(
+        gpid=number,
+        pid=number,
+        parent_gpid=0,
+        start_ms=number,
+        started_at_s=60.0 * number,
+        user="nobody",
+        state="S",
+        nice=0,
+        threads=1,
+        tty="?",
+        cpu_s=0.0,
+        cpu_percent=0.0,
+        rss_bytes=0,
+        vsize_bytes=0,
+        name="rehearsal",
+        command=("rehearsal", str(number)),
+    )
