@@ -195,7 +195,7 @@ def test_nothing_is_remembered_of_processes_that_are_gone(proc: FakeProc) -> Non
     assert proc.table.namespace_pids(5, 500) == (5,)
     proc.remove(5)
     assert proc.table.scan() == []
-    assert proc.table._titles == {}
+    assert proc.table._known == {}
     assert proc.table._namespace_pids == {}
 
 
