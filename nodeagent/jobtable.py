@@ -186,9 +186,11 @@ class JobTable:
                 self.at_barrier.append(job)
             else:
                 self.add(job)
+        known = {*self.jobs, *(job.row.gpid for job in self.at_barrier)}
         for directory in _numbered(self._places.job_sockets):
-            if int(directory.name) not in {*self.jobs, *(j.row.gpid for j in self.at_barrier)}:
+            if int(directory.name) not in known:
                 remove_tree(directory)
+        cgroup.remove_all_but({job.row.gpid for job in (*self.living(), *self.at_barrier)})
 
     async def _adopt_shim(self, job: Job) -> None:
         link = await ShimLink.connect(job.sockets / "shim.sock", self._tasks, timeout_s=2.0)

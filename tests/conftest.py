@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 
 def pytest_configure() -> None:
     """Signals act as in a terminal: a shell without job control starts its jobs with ^C ignored.
@@ -12,3 +14,18 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--whole-table`` for every step and fault of a move; it takes a quarter of an hour."""
+    parser.addoption("--whole-table", action="store_true", help="All steps and faults of moves.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only the whole table has, unless it is asked for."""
+    if config.getoption("--whole-table"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("whole_table")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("whole_table")]

@@ -7,6 +7,7 @@ Version 2 where it is mounted, else the freezer of version 1. Source: cgroups(7)
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -30,11 +31,27 @@ def make_for_job(gpid: int) -> str:
     return ""
 
 
-def remove_of_job(gpid: int) -> None:
-    """Removes a job's cgroup once nothing is in it any more."""
+def remove_of_job(gpid: int) -> bool:
+    """Removes a job's cgroup if nothing is in it any more; whether it is gone."""
+    gone = True
     for root in _roots():
-        with suppress(OSError):
+        try:
             (root / PARENT / f"job-{gpid}").rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            gone = False
+    return gone
+
+
+def remove_all_but(gpids: Set[int]) -> None:
+    """Removes the empty cgroups of all other jobs: an agent died before it could."""
+    for root in _roots():
+        for directory in (root / PARENT).glob("job-*"):
+            number = directory.name.removeprefix("job-")
+            if number.isdigit() and int(number) not in gpids:
+                with suppress(OSError):
+                    directory.rmdir()
 
 
 def freeze(directory: str) -> None:

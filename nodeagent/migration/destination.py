@@ -58,6 +58,10 @@ RESTORE_TIMEOUT_S: Final = 600.0
 JOURNAL: Final = ".landing"
 """Name of a landing's journal, beside the images; no image may have such a name."""
 
+CGROUP_TRY_S: Final = 0.02
+CGROUP_TRIES: Final = 250
+"""For the processes of an arrival that is given up to be gone."""
+
 IDLE_LIMIT_S: Final = 60.0
 """Mere bytes of a job, whose source has been silent for so long, are given up."""
 
@@ -338,7 +342,7 @@ class Destination:
                 await end_shim(arrival.job)
                 remove_tree(arrival.job.sockets)
                 remove_tree(arrival.job.record)
-                cgroup.remove_of_job(gpid)
+                await _remove_cgroup(gpid)
             async with arrival.writing:
                 arrival.landing.undo()
                 remove_tree(arrival.images)
@@ -363,3 +367,11 @@ class Destination:
         if caller.node != arrival.source:
             deed = f"speak for the move of job {arrival.row.gpid}"
             raise NotPermitted(node=self._node, user=caller.node, deed=deed)
+
+
+async def _remove_cgroup(gpid: int) -> None:
+    """What was killed with its shim takes a moment to leave it."""
+    for _try in range(CGROUP_TRIES):
+        if cgroup.remove_of_job(gpid):
+            return
+        await asyncio.sleep(CGROUP_TRY_S)

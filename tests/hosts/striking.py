@@ -1,0 +1,291 @@
+"""Moves that are held at a named point, and what then befalls a host of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nodeagent.migration.hold import Point
+from ssi.lab import Host
+from tests.hosts.oracle import DIRECTORY, Oracle
+from tests.hosts.system import Ssi, eventually, pid_of
+
+HOLDS = "var/hold"
+
+HELD_WITHIN_S = 40.0
+SETTLED_WITHIN_S = 60.0
+
+CUT_S = 8.0
+"""Longer than any connection takes to notice."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """One job that is held at one point of its move."""
+
+    ssi: Ssi
+    source: str
+    destination: str
+    point: Point
+    oracle: Oracle
+    gpid: str = ""
+    client: subprocess.Popen[bytes] | None = None
+    outcome: int | None = None
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.destination} at {self.point}"
+
+    @property
+    def side(self) -> str:
+        """The node on which it is held."""
+        return self.source if self.point.startswith("source") else self.destination
+
+    def has_told(self) -> bool:
+        """Whether the command that asked for the move has ended."""
+        assert self.client is not None
+        return self.client.poll() is not None
+
+    def ask_for_hold(self, point: Point) -> None:
+        """The move will stop there."""
+        node = self.source if point.startswith("source") else self.destination
+        Path(self.ssi.host(node).root, HOLDS, f"{self.gpid}.{point}").touch()
+
+    def is_held(self, point: Point) -> bool:
+        """Whether it stands there."""
+        node = self.source if point.startswith("source") else self.destination
+        return Path(self.ssi.host(node).root, HOLDS, f"{self.gpid}.{point}.held").exists()
+
+    def let_go(self) -> None:
+        """It goes on, where it still can."""
+        for node in (self.source, self.destination):
+            host = self.ssi.host(node)
+            if host.alive:
+                for file in Path(host.root, HOLDS).glob(f"{self.gpid}.*"):
+                    file.unlink(missing_ok=True)
+
+    def copies(self) -> list[str]:
+        """The nodes on which a process of it is."""
+        token = f"\0{self.oracle.name}\0".encode()
+        return [
+            host.name
+            for host in self.ssi.lab.hosts
+            if host.alive
+            for pid in pids_of(host)
+            if token in command_of(pid)
+        ]
+
+
+def pids_of(host: Host) -> list[int]:
+    """All its processes, as this machine calls them."""
+    found: list[int] = []
+    for directory, _below, files in os.walk(host.cgroup.path):
+        if "cgroup.procs" in files:
+            with contextlib.suppress(OSError):
+                found += [int(pid) for pid in Path(directory, "cgroup.procs").read_text().split()]
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    """Its arguments, each ended by a zero; empty where it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def kill_criu(host: Host, verb: bytes = b"") -> int:
+    """Kills each CRIU there; how many there were."""
+    killed = 0
+    for pid in pids_of(host):
+        words = command_of(pid).split(b"\0")
+        if words[0].endswith(b"criu") and verb in words:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def arm(ssi: Ssi, node: str) -> None:
+    """Starts keeper and agent of a node again, so that moves can be held there."""
+    host = ssi.host(node)
+    keeper = str(pid_of(host, "keeper"))
+    words = Path(host.root, "proc", keeper, "cmdline").read_bytes().decode().split("\0")[:-1]
+    environment = Path(host.root, "proc", keeper, "environ").read_bytes().decode().split("\0")[:-1]
+    Path(host.root, HOLDS).mkdir(exist_ok=True)
+    old = pid_of(host, "agent")
+    host.enter("kill", "-KILL", keeper, str(old))
+    setting = f"SSI_HOLD_DIR=/{HOLDS}"
+    started = host.enter(
+        *("sh", "-c", 'setsid "$@" </dev/null >/dev/null 2>&1 &', "sh"),
+        *("env", "-i", *environment, setting, *words),
+    )
+    assert started.returncode == 0, started
+    eventually(lambda: answers(ssi, node, old), within_s=20, what=f"{node} is armed")
+
+
+def answers(ssi: Ssi, node: str, not_pid: int) -> bool:
+    """Whether another agent than that answers there."""
+    try:
+        if pid_of(ssi.host(node), "agent") == not_pid:
+            return False
+    except (FileNotFoundError, IndexError):
+        return False
+    return ssi("ps", "-n", node, "--timeout", "2").status == 0
+
+
+@dataclass(slots=True)
+class Round:
+    """Several moves, each held at its own point, and one blow that strikes them all."""
+
+    ssi: Ssi
+    cells: list[Cell] = field(default_factory=list)
+
+    def begin(self, ways: list[tuple[str, str]], points: list[Point]) -> None:
+        """Starts a job for each way and point, and holds its move there."""
+        for source, destination in ways:
+            for point in points:
+                name = f"o{os.getpid()}-{len(self.cells)}-{time.monotonic_ns()}"
+                oracle = Oracle(self.ssi, name)
+                self.cells.append(Cell(self.ssi, source, destination, point, oracle))
+        started = [
+            self.ssi.start("run", "-n", cell.source, "--detach", "--", *cell.oracle.argv)
+            for cell in self.cells
+        ]
+        for cell, run in zip(self.cells, started, strict=True):
+            out, err = run.communicate(timeout=60)
+            assert run.returncode == 0, err
+            cell.gpid = out.decode().strip()
+        for cell in self.cells:
+            eventually(cell.oracle.traces, within_s=20, what=f"{cell} runs")
+            needs_failure = cell.point in {Point.SOURCE_ABANDON, Point.DESTINATION_DROP}
+            if needs_failure:
+                cell.ask_for_hold(Point.SOURCE_TRANSFER)
+            cell.ask_for_hold(cell.point)
+            cell.client = self.ssi.start("migrate", cell.gpid, cell.destination)
+        for cell in self.cells:
+            if cell.point in {Point.SOURCE_ABANDON, Point.DESTINATION_DROP}:
+                self._await(cell, Point.SOURCE_TRANSFER)
+                self._spoil(cell)
+        for cell in self.cells:
+            self._await(cell, cell.point)
+
+    def _await(self, cell: Cell, point: Point) -> None:
+        eventually(
+            lambda: cell.is_held(point) or _told(cell),
+            within_s=HELD_WITHIN_S,
+            what=f"{cell} is held",
+        )
+        assert cell.is_held(point), (str(cell), _told(cell))
+
+    def _spoil(self, cell: Cell) -> None:
+        """The destination loses what it was sent, so that the move is abandoned."""
+        images = Path(self.ssi.host(cell.destination).root, "run/ssi/images")
+        for directory in images.glob(f"{cell.gpid}-*"):
+            for file in directory.iterdir():
+                file.unlink()
+            directory.rmdir()
+        held = f"{cell.gpid}.{Point.SOURCE_TRANSFER}.held"
+        Path(self.ssi.host(cell.source).root, HOLDS, held).unlink()
+
+    def let_go(self) -> None:
+        """All that are held go on."""
+        for cell in self.cells:
+            cell.let_go()
+
+    def finish(self, lost: Callable[[Cell], bool]) -> list[str]:
+        """Waits for all to settle; what did not hold, a line each.
+
+        Args:
+            lost: Whether who had the job died, so that none may be left of it.
+        """
+        for cell in self.cells:
+            assert cell.client is not None
+            out, err = cell.client.communicate(timeout=120)
+            cell.outcome, cell.words = cell.client.returncode, (out + err).decode().strip()
+        wrong: list[str] = [""]
+        give_up_at_s = time.monotonic() + SETTLED_WITHIN_S
+        while wrong and time.monotonic() < give_up_at_s:
+            wrong = self._wrong(lost)
+            time.sleep(0.3 if wrong else 0)
+        return wrong + [fault for cell in self.cells for fault in cell.oracle.faults()]
+
+    def _wrong(self, lost: Callable[[Cell], bool]) -> list[str]:
+        rows = self.ssi.json("jobs")
+        found = []
+        for cell in self.cells:
+            mine = [row for row in rows if str(row["gpid"]) == cell.gpid]
+            told = [f"{row['state']} on {row['node']}" for row in mine]
+            copies = cell.copies()
+            alive = [row["node"] for row in mine if row["state"] == "running"]
+            is_lost = not copies and told and all(each.startswith("lost") for each in told)
+            if is_lost and lost(cell):
+                continue
+            if len(copies) != 1 or alive != copies or len(mine) != 1:
+                found.append(f"{cell}: copies on {copies}, told as {told}; {cell.words}")
+            elif cell.outcome == 0 and alive != [cell.destination]:
+                found.append(f"{cell}: said to have moved and is on {alive}")
+            elif cell.outcome in {26, 27} and alive != [cell.source]:
+                found.append(f"{cell}: said to be at its source and is on {alive}; {cell.words}")
+            else:
+                before = cell.oracle.steps_on(alive[0])
+                time.sleep(0.12)
+                if cell.oracle.steps_on(alive[0]) == before:
+                    found.append(f"{cell}: does not go on on {alive}")
+        return found + self._left_over()
+
+    def _left_over(self) -> list[str]:
+        """Images, shims, CRIUs, sockets, records and cgroups of which no job is."""
+        found = []
+        for host in self.ssi.lab.hosts:
+            living = {cell.gpid for cell in self.cells if host.name in cell.copies()}
+            ours = {cell.gpid for cell in self.cells}
+            commands = [command_of(pid) for pid in pids_of(host)]
+            criu = sum(each.split(b"\0")[0].endswith(b"criu") for each in commands)
+            if criu:
+                found.append(f"{host.name}: {criu} criu")
+            images = [path.name for path in Path(host.root, "run/ssi/images").iterdir()]
+            found += [f"{host.name}: images {each}" for each in images]
+            sockets = {path.name for path in Path(host.root, "run/ssi/jobs").iterdir()}
+            found += [f"{host.name}: socket of {each}" for each in sockets & ours - living]
+            groups = {path.name[4:] for path in Path(host.cgroup.path).rglob("job-*")}
+            found += [f"{host.name}: cgroup of {each}" for each in groups & ours - living]
+        return found
+
+    def clear(self) -> None:
+        """Ends all the jobs, and removes their traces."""
+        self.let_go()
+        for cell in self.cells:
+            if cell.client is not None and cell.client.poll() is None:
+                cell.client.kill()
+                cell.client.communicate()
+        self.ssi("kill", "-s", "KILL", *(cell.gpid for cell in self.cells))
+        for host in self.ssi.lab.hosts:
+            host.enter("rm", "-rf", f"/{DIRECTORY}")
+
+
+def _told(cell: Cell) -> str:
+    """What its command said, where it has ended already."""
+    assert cell.client is not None
+    if cell.client.poll() is None:
+        return ""
+    out, err = cell.client.communicate()
+    return (out + err).decode() or "it has ended"
+
+
+@contextlib.contextmanager
+def full(host: Host, path: str) -> Iterator[None]:
+    """The memory file system there takes no further byte."""
+    sizes = host.enter("sh", "-c", f"df -k --output=size,used {path} | tail -1").stdout.split()
+    size, used = int(sizes[0]), int(sizes[1])
+    mounted = host.enter("mount", "-o", f"remount,size={max(used, 4)}k", path)
+    assert mounted.returncode == 0, mounted
+    try:
+        yield
+    finally:
+        host.enter("mount", "-o", f"remount,size={size}k", path)

@@ -1,0 +1,161 @@
+"""Step by fault: whatever is struck at whatever step of a move, one copy runs and nothing is left.
+
+One blow strikes many moves at once, each held at another step, and both those that leave the host
+and those that come to it. By default a dense part of the table; ``--whole-table`` does all of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from nodeagent.migration.hold import Point
+from tests.hosts.striking import CUT_S, Cell, Round, answers, arm, full, kill_criu
+from tests.hosts.system import Ssi, eventually, pid_of
+
+WAYS = [("n1", "n2"), ("n2", "n1")]
+"""The blow strikes n1: the source of the first, the destination of the second."""
+
+DENSE = [
+    Point.SOURCE_TRANSFER,
+    Point.SOURCE_COMMIT,
+    Point.SOURCE_RESUME,
+    Point.SOURCE_LET_GO,
+    Point.DESTINATION_RESTORE,
+    Point.DESTINATION_READY,
+    Point.DESTINATION_RUNS,
+]
+
+PLEDGED = {
+    Point.SOURCE_COMMIT,
+    Point.SOURCE_RESUME,
+    Point.SOURCE_LET_GO,
+    Point.DESTINATION_RESUME,
+    Point.DESTINATION_RUNS,
+}
+"""Where the source has noted that the job is the destination's."""
+
+OWNED = {Point.SOURCE_LET_GO, Point.DESTINATION_RUNS}
+"""Where the job has run at the destination."""
+
+
+@pytest.fixture(scope="module")
+def armed(ssi: Ssi) -> Iterator[Ssi]:
+    for node in ("n1", "n2"):
+        arm(ssi, node)
+    yield ssi
+
+
+def nobody_had_it(_cell: Cell) -> bool:
+    return False
+
+
+def had_by_n1(cell: Cell) -> bool:
+    """Whether the machine of n1 was what held the job when it died."""
+    if cell.source == "n1":
+        return cell.point not in PLEDGED
+    return cell.point in OWNED
+
+
+def agent(ssi: Ssi, cells: Round) -> None:
+    old = pid_of(ssi.host("n1"), "agent")
+    ssi.host("n1").enter("kill", "-KILL", str(old))
+    cells.let_go()
+    eventually(lambda: answers(ssi, "n1", old), within_s=20, what="the agent is back")
+
+
+def keeper(ssi: Ssi, cells: Round) -> None:
+    old = pid_of(ssi.host("n1"), "keeper")
+    ssi.host("n1").enter("kill", "-KILL", str(old))
+    cells.let_go()
+    eventually(lambda: pid_of(ssi.host("n1"), "keeper") != old, within_s=20, what="a keeper")
+
+
+def criu(ssi: Ssi, cells: Round) -> None:
+    """Kills every CRIU of n1: those that hold a job at its barrier there."""
+    kill_criu(ssi.host("n1"))
+    cells.let_go()
+
+
+def link(ssi: Ssi, cells: Round) -> None:
+    ssi.host("n1").cut()
+    time.sleep(1.0)
+    cells.let_go()
+    time.sleep(CUT_S)
+    ssi.host("n1").heal()
+    eventually(lambda: ssi.states()["n1"] == "alive", within_s=20, what="n1 is back")
+
+
+def node(ssi: Ssi, cells: Round) -> None:
+    ssi.host("n1").kill()
+    cells.let_go()
+    ssi.host("n1").boot()
+    ssi.ok("up", "n1")
+    eventually(lambda: ssi.states()["n1"] == "alive", within_s=20, what="n1 is back")
+    arm(ssi, "n1")
+
+
+def memory(ssi: Ssi, cells: Round) -> None:
+    """The file system with images and sockets is full on n1."""
+    with full(ssi.host("n1"), "/run"):
+        cells.let_go()
+        for cell in cells.cells:
+            eventually(cell.has_told, within_s=60, what=f"{cell} is told of")
+
+
+def disk(ssi: Ssi, cells: Round) -> None:
+    """The file system with the records of jobs is full on n1."""
+    with full(ssi.host("n1"), "/var/lib/ssi/jobs"):
+        cells.let_go()
+        for cell in cells.cells:
+            eventually(cell.has_told, within_s=60, what=f"{cell} is told of")
+
+
+def client(_ssi: Ssi, cells: Round) -> None:
+    for cell in cells.cells:
+        assert cell.client is not None
+        cell.client.kill()
+    cells.let_go()
+
+
+Blow = Callable[[Ssi, Round], None]
+
+
+def strike(ssi: Ssi, blow: Blow, points: list[Point], ways: list[tuple[str, str]]) -> None:
+    cells = Round(ssi)
+    try:
+        cells.begin(ways, points)
+        blow(ssi, cells)
+        wrong = cells.finish(had_by_n1 if blow is node else nobody_had_it)
+        assert not wrong, "\n".join(wrong)
+    finally:
+        cells.clear()
+        eventually(lambda: no_job_left(ssi), within_s=30, what="all jobs have ended")
+
+
+def no_job_left(ssi: Ssi) -> bool:
+    rows = ssi.json("jobs")
+    return all(row["state"] in {"exited", "lost"} for row in rows)
+
+
+@pytest.mark.parametrize("blow", [agent, link, node])
+def test_one_copy_runs_after_a_blow_at_any_of_the_main_steps(armed: Ssi, blow: Blow) -> None:
+    strike(armed, blow, DENSE, WAYS)
+
+
+@pytest.mark.whole_table
+@pytest.mark.parametrize("way", WAYS, ids=["at the source", "at the destination"])
+@pytest.mark.parametrize("blow", [agent, keeper, criu, link, node, memory, disk, client])
+def test_one_copy_runs_after_any_blow_at_any_step(
+    armed: Ssi, blow: Blow, way: tuple[str, str]
+) -> None:
+    host = armed.host("n1")
+    if blow is disk:
+        assert host.enter("mount", "-t", "tmpfs", "x", "/var/lib/ssi/jobs").returncode == 0
+    try:
+        strike(armed, blow, list(Point), [way])
+    finally:
+        if blow is disk:
+            host.enter("umount", "/var/lib/ssi/jobs")
