@@ -112,6 +112,11 @@ class Places:
         return self.state / "checkpoints"
 
     @property
+    def adoptions(self) -> Path:
+        """Adoptions of processes that are under way, by the gpid of the job to be."""
+        return self.state / "adoptions"
+
+    @property
     def departed(self) -> Path:
         """Jobs that left this node, or ended on it after a move."""
         return self.state / "departed"

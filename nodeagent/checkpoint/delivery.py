@@ -196,7 +196,21 @@ class Delivery:
             return reply.stage if reply.epoch == epoch else "none"
         return ""
 
+    async def obstacles(self, parcel: Parcel) -> list[str]:
+        """What stands in the way at the destination; nothing is made ready there.
+
+        Raises:
+            SsiError: It does not answer.
+        """
+        return list((await self._ask(parcel, dry_run=True)).blockers)
+
     async def _prepare(self, parcel: Parcel) -> None:
+        reply = await self._ask(parcel, dry_run=False)
+        parcel.unpacks = reply.unpacks and parcel.row.node != self._node
+        if reply.blockers:
+            raise self._refused(parcel, list(reply.blockers))
+
+    async def _ask(self, parcel: Parcel, *, dry_run: bool) -> MigrationPrepared:
         body = PrepareMigration(
             job=parcel.row,
             source=self._node,
@@ -206,15 +220,15 @@ class Delivery:
             cpu=parcel.cpu,
             programs=parcel.programs,
             image_bytes=parcel.memory_bytes,
-            files=parcel.files,
+            # Here they stand already, and may be written to until the job is held.
+            files=() if parcel.row.node == self._node else parcel.files,
             shared=parcel.shared,
             listening=parcel.listening,
+            dry_run=dry_run,
         )
         reply = await self._peers.ask(parcel.row.node, body, timeout_s=LOOK_TIMEOUT_S)
         assert isinstance(reply, MigrationPrepared), reply
-        parcel.unpacks = reply.unpacks and parcel.row.node != self._node
-        if reply.blockers:
-            raise self._refused(parcel, list(reply.blockers))
+        return reply
 
     def _refused(self, parcel: Parcel, blockers: list[str]) -> CannotRestore:
         return CannotRestore(name=parcel.name, destination=parcel.row.node, blockers=blockers)

@@ -151,12 +151,14 @@ class Dumper:
         """
         try:
             status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
-            if stage_of(status.stage) == "stopped":
+            stage = stage_of(status.stage)
+            if stage == "stopped":
                 await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
+                stage = "running"
         except SsiError:
             _log.exception("event=not-released gpid=%d", job.row.gpid)
         else:
-            job.stage = "running"
+            job.stage = stage
         if not job.row.frozen:
             thaw_job(job)
         return time.monotonic()

@@ -166,8 +166,7 @@ class Reviver:
             state=manifest.state,
             members=members,
             programs=manifest.programs,
-            # Here they stand already, and are judged by the rule for changed files.
-            files=() if body.destination == self._node else manifest.files,
+            files=manifest.files,
             directories=manifest.directories,
             shared=manifest.shared,
             listening=manifest.listening,

@@ -63,6 +63,8 @@ class Taker:
             finally:
                 if job.stage == "stopped":
                     await self._dumper.release(job)
+                if job.stage == "running":
+                    job.destination = ""
                 remove_tree(held.images)
         return CheckpointMade(
             row=manifest.as_row(),

@@ -35,7 +35,9 @@ class Kin:
     session: int
 
 
-def settle_sessions(tree: list[Kin], dead: frozenset[int] = frozenset()) -> list[Kin]:
+def settle_sessions(
+    tree: list[Kin], dead: frozenset[int] = frozenset(), *, alone: bool = False
+) -> list[Kin]:
     """Processes whose session leader has ended lead a session of their own.
 
     For a session without leader CRIU makes a helper that ends after it has forked the session's
@@ -46,10 +48,11 @@ def settle_sessions(tree: list[Kin], dead: frozenset[int] = frozenset()) -> list
     Args:
         tree: All processes that are dumped.
         dead: Those of them that have ended and were not reaped: they lead nobody.
+        alone: A session that is led from outside of the tree stays behind.
     """
     here = {kin.pid: kin for kin in tree}
     # A job with a terminal is in the session of its shim, outside of the tree, here and there.
-    outside = {kin.session for kin in tree if kin.parent not in here}
+    outside = set() if alone else {kin.session for kin in tree if kin.parent not in here}
 
     def led(kin: Kin) -> bool:
         leads = kin.session in here and kin.session not in dead
@@ -74,7 +77,7 @@ def settle_sessions(tree: list[Kin], dead: frozenset[int] = frozenset()) -> list
     return [settled(kin) for kin in tree]
 
 
-def mend_pstree(image: bytes, dead: frozenset[int] = frozenset()) -> bytes:
+def mend_pstree(image: bytes, dead: frozenset[int] = frozenset(), *, alone: bool = False) -> bytes:
     """``pstree.img`` with :func:`settle_sessions` done; the very same where there is nothing to do.
 
     Raises:
@@ -86,7 +89,7 @@ def mend_pstree(image: bytes, dead: frozenset[int] = frozenset()) -> bytes:
         Kin(*(number_of(fields, number) for number in (_PID, _PARENT, _GROUP, _SESSION)))
         for fields in decoded
     ]
-    settled = settle_sessions(tree, dead)
+    settled = settle_sessions(tree, dead, alone=alone)
     if settled == tree:
         return image
     mended = (

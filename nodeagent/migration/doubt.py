@@ -52,6 +52,8 @@ class Doubt:
         self.destination: Destination | None = None
         self.leading: dict[int, tuple[int, str]] = {}
         """Jobs that are led from images here to a node: epoch there and its name, by gpid."""
+        self.committed: set[int] = set()
+        """Those of them whose first copy is dead: the other may run."""
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Answers how this node stands to a job."""
@@ -224,9 +226,10 @@ class Doubt:
         assert self.destination is not None
         job = self._table.jobs.get(body.gpid)
         leading = self.leading.get(body.gpid)
-        if leading is not None:
+        if leading is not None and (job is None or job.row.epoch < leading[0]):
             epoch, destination = leading
-            return Ownership(stage="stopped", epoch=epoch, destination=destination)
+            stage = "committed" if body.gpid in self.committed else "stopped"
+            return Ownership(stage=stage, epoch=epoch, destination=destination)
         if job is not None:
             # A job that has ended here was this node's to the end, which is what is asked.
             stage = "running" if job.is_over else job.stage

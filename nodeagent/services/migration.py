@@ -47,22 +47,21 @@ class MigrationService:
         self._peers = peers
         self._images = images
         self._capability = Capability()
-        self._doubt = Doubt(node, table, peers)
-        self.leading = self._doubt.leading
+        self.doubt = Doubt(node, table, peers)
         self._source = Source(
-            node, table, peers, self._capability, processes.job_rows, images, self._doubt.settle
+            node, table, peers, self._capability, processes.job_rows, images, self.doubt.settle
         )
         self._destination = Destination(
             node, table, self._capability, images, jobs.open_shim, processes.observe
         )
-        self._doubt.source, self._doubt.destination = self._source, self._destination
+        self.doubt.source, self.doubt.destination = self._source, self._destination
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to moves."""
         dispatcher.serve(MigrateJob, self._migrate)
         dispatcher.serve(CheckMigration, self._check)
         self._destination.register_handlers(dispatcher)
-        self._doubt.register_handlers(dispatcher)
+        self.doubt.register_handlers(dispatcher)
 
     def adopt(self, tasks: asyncio.TaskGroup) -> None:
         """Takes over what an earlier agent left open, and looks after it in ``tasks``."""
@@ -75,7 +74,7 @@ class MigrationService:
         for images in self._images.iterdir():
             if images.name not in open_moves:
                 self._destination.clear(images)
-        tasks.create_task(self._doubt.run())
+        tasks.create_task(self.doubt.run())
 
     def _arrivals(self) -> list[Arrival]:
         return list(self._destination.arrivals.values())

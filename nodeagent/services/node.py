@@ -16,6 +16,7 @@ from nodeagent.mechanism.hostmetrics import HostMetrics
 from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.register import Register
+from nodeagent.services.adoption import AdoptionService
 from nodeagent.services.checkpoints import CheckpointService
 from nodeagent.services.cordon import CordonService
 from nodeagent.services.examination import ExaminationService
@@ -80,7 +81,10 @@ class NodeServices:
             self._table,
             places.images,
             Store(node, places.checkpoints, seal_key(secret)),
-            self._migration.leading,
+            self._migration.doubt.leading,
+        )
+        self._adoption = AdoptionService(
+            node, self.jobs, peers, self._table, places, self._migration.doubt
         )
         self._peers = peers
 
@@ -95,6 +99,7 @@ class NodeServices:
         self._freezer.register_handlers(dispatcher)
         self._examination.register_handlers(dispatcher)
         self._checkpoints.register_handlers(dispatcher)
+        self._adoption.register_handlers(dispatcher)
         itself = Caller(user="root", node=self._node)
         self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
 
@@ -103,6 +108,7 @@ class NodeServices:
         await self.jobs.adopt()
         self._migration.adopt(self._tasks)
         self._checkpoints.adopt(self._tasks)
+        self._adoption.adopt(self._tasks)
         self._tasks.create_task(self._keeper.watch())
 
     def metrics(self) -> NodeMetrics:

@@ -193,14 +193,19 @@ class Dumping:
                     os.kill(member.pid, signal.SIGCONT)
 
 
-def mend_images(images: Path, dead: frozenset[int]) -> None:
-    """Puts right in fresh images what CRIU would restore wrongly; ``dead`` are the zombies.
+def mend_images(images: Path, dead: frozenset[int], *, alone: bool = False) -> None:
+    """Puts right in fresh images what CRIU would restore wrongly.
+
+    Args:
+        images: Their directory.
+        dead: As :func:`~nodeagent.mechanism.mending.settle_sessions`, and ``alone``.
+        alone: Likewise.
 
     Raises:
         BadImage: They are not as we know them.
         OSError: They cannot be read or written.
     """
-    _mend(images / mending.PSTREE, lambda image: mending.mend_pstree(image, dead))
+    _mend(images / mending.PSTREE, lambda image: mending.mend_pstree(image, dead, alone=alone))
     _mend(images / mending.FILES, mending.mend_files)
 
 

@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "checkpoints": "ssi.cli.checkpoints:app",
     "restore": "ssi.cli.checkpoints:restore",
     "clone": "ssi.cli.checkpoints:clone",
+    "adopt": "ssi.cli.adopt:adopt",
     "why": "ssi.cli.why:why",
     "cordon": "ssi.cli.cordon:cordon",
     "uncordon": "ssi.cli.cordon:uncordon",

@@ -15,6 +15,8 @@ from ssi.client.moves import Mover
 from ssi.client.system import System
 from ssi.model.errors import SsiError, UsageError
 from ssi.model.migration import CannotMigrate
+from ssi.protocol.migration import MigrationChecked
+from ssi.protocol.refusals import NotAJob
 from ssi.view import moves as view
 from ssi.view.jsonview import JsonObject, render_json
 
@@ -97,7 +99,17 @@ async def _run(system: System, request: Request) -> int:
 async def _move(
     mover: Mover, gpid: int, destination: str, *, silent: bool
 ) -> tuple[int, JsonObject]:
-    job = await mover.locate(gpid)
+    try:
+        job = await mover.locate(gpid)
+    except NotAJob as exc:
+        # It becomes a job on its way, or names why it cannot.
+        process = await mover.find(exc.gpid)
+        adopted = await mover.adopt(process, "" if destination == AUTO else destination)
+        if not silent:
+            print(view.adopted_line(gpid, adopted.source, adopted.report), flush=True)
+        if destination != AUTO:
+            return 0, view.moved_object(adopted.source, adopted.destination, adopted.report)
+        job = await mover.locate(adopted.report.row.gpid)
     moved = await (
         mover.move_anywhere(job) if destination == AUTO else mover.move(job, destination)
     )
@@ -109,10 +121,19 @@ async def _move(
 async def _check(
     mover: Mover, gpid: int, destination: str, *, silent: bool
 ) -> tuple[int, JsonObject]:
-    job = await mover.locate(gpid)
+    try:
+        job = await mover.locate(gpid)
+    except NotAJob as exc:
+        process = await mover.find(exc.gpid)
+        checked = await mover.check_adoption(process, "" if destination == AUTO else destination)
+        return _told(checked, silent=silent)
     checked = await (
         mover.check_anywhere(job) if destination == AUTO else mover.check(job, destination)
     )
+    return _told(checked, silent=silent)
+
+
+def _told(checked: MigrationChecked, *, silent: bool) -> tuple[int, JsonObject]:
     if not silent:
         sys.stdout.write(view.checked_lines(checked))
         sys.stdout.flush()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WARM = frozenset(
     (  # noqa: SIM905
         "ps nodes free uptime run jobs wait logs disown stop cont kill"
-        " freeze thaw migrate checkpoint checkpoints restore clone why cordon uncordon"
+        " freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon"
     ).split()
 )
 """Commands that a warm process carries out. The others draw on the terminal itself, leave processes

@@ -13,6 +13,7 @@ from ssi.model.errors import SsiError
 from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.policy.arrivals import Arrivals
 from ssi.policy.placement import Placement, Wish, place
+from ssi.protocol.checkpoints import AdoptProcess, CheckAdoption, JobRevived
 from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import LinkDown, NodeDown, NotAJob
 from ssi.protocol.system import ListProcesses, ProcessList
@@ -56,6 +57,50 @@ class Mover:
         if location.job != gpid:
             location = await self._system.locate(location.job)
         return location
+
+    async def find(self, gpid: int) -> Location:
+        """Where a process is, be it of a job or not.
+
+        Raises:
+            SsiError: It is nowhere, or a node that may have it does not answer.
+        """
+        return await self._system.locate(gpid)
+
+    async def adopt(self, process: Location, destination: str, *, force: bool = False) -> Moved:
+        """Makes a job of a process that ssi did not start, on a node; empty: where it is.
+
+        Raises:
+            SsiError: It cannot be done, by name; or it came to nothing.
+        """
+        request = AdoptProcess(
+            gpid=process.gpid, start_ms=process.start_ms, destination=destination, force=force
+        )
+        revived = await self._system.ask(
+            request, JobRevived, node=process.node, timeout_s=MIGRATION_TIMEOUT_S
+        )
+        report = JobMigrated(
+            row=revived.row,
+            total_ms=revived.total_ms,
+            freeze_ms=revived.freeze_ms,
+            image_bytes=0,
+            carried_bytes=0,
+        )
+        return Moved(source=process.node, destination=revived.row.node, report=report)
+
+    async def check_adoption(
+        self, process: Location, destination: str, *, force: bool = False
+    ) -> MigrationChecked:
+        """What stands in the way of that; nothing is touched.
+
+        Raises:
+            SsiError: The node does not answer, or the process is gone.
+        """
+        request = CheckAdoption(
+            gpid=process.gpid, start_ms=process.start_ms, destination=destination, force=force
+        )
+        return await self._system.ask(
+            request, MigrationChecked, node=process.node, timeout_s=LOOK_TIMEOUT_S
+        )
 
     async def check(self, job: Location, destination: str) -> MigrationChecked:
         """What stands in the way of a move; nothing is touched.

@@ -1,4 +1,4 @@
-"""What is asked about checkpoints by hand, and about copies of running jobs."""
+"""What is asked about checkpoints by hand, copies of running jobs, and processes to be adopted."""
 
 from __future__ import annotations
 
@@ -102,3 +102,27 @@ class LeaveJob(RequestMessage, frozen=True, tag="leave-job"):
     gpid: int
     epoch: int
     node: str
+
+
+class AdoptProcess(RequestMessage, frozen=True, tag="adopt-process"):
+    """Makes a job of a process that ssi did not start: :class:`JobRevived`.
+
+    Attributes:
+        destination: Where the job is to run; empty: where the process is.
+        force: Its parent may see it end.
+    """
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    start_ms: int
+    destination: str = ""
+    force: bool = False
+
+
+class CheckAdoption(RequestMessage, frozen=True, tag="check-adoption"):
+    """As AdoptProcess, but it is only looked and nothing is touched: :class:`MigrationChecked`."""
+
+    gpid: int
+    start_ms: int
+    destination: str = ""
+    force: bool = False

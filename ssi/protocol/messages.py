@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ssi.protocol.checkpoints import (
+    AdoptProcess,
+    CheckAdoption,
     CheckpointJob,
     CheckpointList,
     CheckpointMade,
@@ -102,6 +104,8 @@ RequestBody: TypeAlias = (
     | RestoreCheckpoint
     | CloneJob
     | LeaveJob
+    | AdoptProcess
+    | CheckAdoption
 )
 
 ReplyBody: TypeAlias = (

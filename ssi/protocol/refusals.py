@@ -173,7 +173,7 @@ class NotAJob(SsiError):
         return f"{self.gpid} on {self.node} is no job of ssi"
 
     def advice(self) -> str:
-        return "only what `ssi run` started can be waited for, attached to or moved"
+        return f"`ssi adopt {self.gpid}` makes a job of it, or tells by name why that cannot be"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -68,6 +68,24 @@ def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObjec
     }
 
 
+def adopted_line(gpid: int, node: str, moved: JobMigrated) -> str:
+    """A process that became a job, in one line."""
+    return (
+        f"{moved.row.gpid} on {moved.row.node} was {gpid} on {node}: "
+        f"{moved.total_ms:.0f} ms in all, stopped for {moved.freeze_ms:.0f} ms"
+    )
+
+
+def adoptable_lines(checked: MigrationChecked) -> str:
+    """Whether a process can become a job: one line, and one for each blocker."""
+    blockers = _blockers(checked)
+    if not blockers:
+        return f"{checked.gpid} on {checked.source}: can become a job\n"
+    lines = [f"{checked.gpid} on {checked.source}: cannot become a job"]
+    lines += [f"  {node}: {plain(reason)}" for node, reason in blockers]
+    return "\n".join(lines) + "\n"
+
+
 def failed_object(gpid: int, error: SsiError) -> JsonObject:
     """A move or check that failed."""
     return {"gpid": gpid, "moved": False, "error": error.word, "reason": error.what()}

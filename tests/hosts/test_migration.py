@@ -199,7 +199,7 @@ def test_an_agent_that_dies_during_a_move_leaves_one_copy(ssi: Ssi) -> None:
 def test_what_ssi_did_not_start_and_where_it_is_already_are_refused(ssi: Ssi) -> None:
     agent = str(10_000_000 + pid_of(ssi.host("n1"), "agent"))
     result = ssi("migrate", agent, "n2")
-    assert result.status == 8 and "no job of ssi" in result.err
+    assert result.status == 35 and "a part of ssi itself" in result.err
     gpid = ssi.detached("n1", "sleep", "100")
     result = ssi("migrate", gpid, "n1")
     assert result.status == 26 and "on n1 already" in result.err

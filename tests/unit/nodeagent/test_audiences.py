@@ -17,6 +17,8 @@ from nodeagent.register import Register
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
 from ssi.protocol.checkpoints import (
+    AdoptProcess,
+    CheckAdoption,
     CheckpointJob,
     CloneJob,
     LeaveJob,
@@ -99,6 +101,8 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     RestoreCheckpoint: Audience.ANYONE,
     CloneJob: Audience.ANYONE,
     LeaveJob: Audience.NODE,
+    AdoptProcess: Audience.ANYONE,  # the owner of the process, or root
+    CheckAdoption: Audience.ANYONE,
 }
 
 NO_KEY = KeyPair(public="", secret="")

@@ -101,3 +101,14 @@ def test_timers_that_run_or_were_never_set_stay_as_they_are() -> None:
     ):
         image = join_image(HEAD, [file])
         assert mend_files(image) is image
+
+
+def test_a_tree_that_leaves_its_session_behind_leads_one_of_its_own() -> None:
+    """A shell of an ssh session (pid 50) has started ``nohup job &`` and has ended."""
+    tree = [Kin(100, 1, 100, 50), Kin(101, 100, 100, 50), Kin(102, 100, 102, 102)]
+    assert settle_sessions(tree) == tree, "a job with a terminal is in the session of its shim"
+    assert settle_sessions(tree, alone=True) == [
+        Kin(100, 1, 100, 100),
+        Kin(101, 100, 100, 100),
+        Kin(102, 100, 102, 102),
+    ]

@@ -296,3 +296,15 @@ def test_node_tells_how_it_stands_to_a_job(tmp_path: Path) -> None:
             assert await node.ownership() == Ownership(stage="ready", epoch=7)
 
     run(test())
+
+
+def test_a_job_that_is_led_from_images_is_said_to_wait_until_it_runs_here(tmp_path: Path) -> None:
+    node = departure(tmp_path, "running", None)
+    before = asyncio.run(node.ownership())
+    node.doubt.leading[GPID] = (before.epoch + 1, "n2")
+    waits = asyncio.run(node.ownership())
+    assert (waits.stage, waits.epoch, waits.destination) == ("stopped", before.epoch + 1, "n2")
+    node.doubt.committed.add(GPID)
+    assert asyncio.run(node.ownership()).stage == "committed"
+    node.doubt.leading[GPID] = (before.epoch, "n1")
+    assert asyncio.run(node.ownership()) == before, "it has come to that epoch here"

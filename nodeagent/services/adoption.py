@@ -1,0 +1,139 @@
+"""Processes that ssi did not start: adopted as jobs, by their owner or root."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+from pathlib import Path
+from typing import Final
+
+from nodeagent.adoption.adopter import Adopter, first_row, kill_all
+from nodeagent.adoption.journal import Adoption, Journal, wake
+from nodeagent.checkpoint.delivery import Delivery
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.jobtable import JobTable
+from nodeagent.migration.capability import Capability
+from nodeagent.migration.doubt import Doubt
+from nodeagent.peers import Peers
+from nodeagent.places import Places
+from nodeagent.services.table import TableService
+from ssi.model.errors import SsiError
+from ssi.model.process import ProcessRow
+from ssi.protocol.checkpoints import AdoptProcess, CheckAdoption, JobRevived
+from ssi.protocol.migration import GetOwnership, MigrationChecked, Ownership
+from ssi.protocol.refusals import NodeUnknown, NoSuchProcess, NotPermitted
+
+_log = logging.getLogger(__name__)
+
+ROUND_S: Final = 1.0
+
+
+class AdoptionService:
+    """Handlers for adoptions.
+
+    Args:
+        node: Name of this node.
+        table: Its jobs.
+        peers: Links to the nodes, this one among them.
+        processes: Its process table.
+        places: Its files.
+        doubt: Settles what an agent's death cut in two.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        table: JobTable,
+        peers: Peers,
+        processes: TableService,
+        places: Places,
+        doubt: Doubt,
+    ) -> None:
+        self._node = node
+        self._peers = peers
+        self._processes = processes
+        self._doubt = doubt
+        self._journal = Journal(places.adoptions)
+        self._adopter = Adopter(
+            node,
+            table,
+            Capability(),
+            processes.rows,
+            places.images,
+            places.jobs,
+            Delivery(node, peers, doubt.leading),
+            self._journal,
+            doubt.committed,
+        )
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to adoptions."""
+        dispatcher.serve(AdoptProcess, self._adopt)
+        dispatcher.serve(CheckAdoption, self._check)
+
+    def adopt(self, tasks: asyncio.TaskGroup) -> None:
+        """Settles what an agent before this one left: who was only stopped runs on."""
+        for adoption in self._journal.read():
+            if adoption.committed:
+                self._doubt.leading[adoption.gpid] = (1, adoption.destination)
+                tasks.create_task(self._finish(adoption))
+            else:
+                wake(adoption)
+                self._journal.remove(adoption.gpid)
+
+    async def _adopt(self, caller: Caller, body: AdoptProcess) -> JobRevived:
+        row = self._asked(caller, body)
+        return await self._adopter.adopt(row, body.destination or self._node, force=body.force)
+
+    async def _check(self, caller: Caller, body: CheckAdoption) -> MigrationChecked:
+        row = self._asked(caller, body)
+        return await self._adopter.check(row, body.destination or self._node, force=body.force)
+
+    def _asked(self, caller: Caller, body: AdoptProcess | CheckAdoption) -> ProcessRow:
+        row = first_row(self._processes.rows(), body.gpid)
+        if row is None or row.start_ms != body.start_ms or row.job:
+            raise NoSuchProcess(gpid=body.gpid, detail=f"not on {self._node}, or a job's by now")
+        if not caller.is_root and self._uid_of(caller.user) != _owner(row.pid):
+            deed = f"adopt {body.gpid} ({row.name} of {row.user})"
+            raise NotPermitted(node=self._node, user=caller.user, deed=deed)
+        if body.destination not in {"", self._node, *self._peers.names()}:
+            raise NodeUnknown(node=body.destination, known=", ".join(self._peers.names()))
+        return row
+
+    def _uid_of(self, user: str) -> int | None:
+        try:
+            return pwd.getpwnam(user).pw_uid
+        except KeyError:
+            return None
+
+    async def _finish(self, adoption: Adoption) -> None:
+        """The first copy is to be dead; then whoever has the other lets it run, once it asks."""
+        try:
+            await kill_all(adoption)
+        except TimeoutError:
+            _log.error("event=adopted-not-dead gpid=%d", adoption.gpid)
+            return
+        self._doubt.committed.add(adoption.gpid)
+        while True:
+            try:
+                body = GetOwnership(gpid=adoption.gpid)
+                reply = await self._peers.ask(adoption.destination, body, timeout_s=5.0)
+                assert isinstance(reply, Ownership), reply
+                if reply.stage == "running":
+                    break
+            except SsiError as exc:
+                _log.info("event=adoption-open gpid=%d reason=%s", adoption.gpid, exc)
+            await asyncio.sleep(ROUND_S)
+        self._doubt.leading.pop(adoption.gpid, None)
+        self._doubt.committed.discard(adoption.gpid)
+        self._journal.remove(adoption.gpid)
+
+
+def _owner(pid: int) -> int | None:
+    """Whose a process is, as its directory in /proc has it: root's where it cannot be dumped."""
+    try:
+        return os.stat(Path(f"/proc/{pid}")).st_uid  # noqa: PTH116
+    except OSError:
+        return None
