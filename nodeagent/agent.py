@@ -22,6 +22,7 @@ from nodeagent.register import Register
 from nodeagent.router import Router
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
+from nodeagent.wardenlink import free_port, keep_warden
 from ssi.transport.door import Door
 from ssi.transport.gate import Gate
 from ssi.transport.keys import load_or_make_key
@@ -115,7 +116,7 @@ class Agent:
         door = Door(router.from_door)
         gate, listeners = None, []
         try:
-            ports = [0, 0, 0]
+            ports = [0, 0, 0, 0]
             if not self._settings.is_client:
                 gate = Gate(self._context, self._register.knows)
                 answer = router.from_mesh
@@ -124,6 +125,11 @@ class Agent:
             # Others may come in by a client's door only where they are the same user.
             mode = 0o666 if os.geteuid() == 0 and not self._settings.is_client else 0o600
             await door.open(self._settings.places.door, mode)
+            if not self._settings.is_client:
+                settings = self._settings
+                tasks.create_task(
+                    keep_warden(settings.node, settings.places, settings.address, ports[3])
+                )
             self._write_ready(ports)
             await (_until_idle(router, mesh) if self._settings.is_client else mesh.run())
         finally:
@@ -138,14 +144,18 @@ class Agent:
             self._context.destroy(linger=0)
 
     def _bind(self, listeners: Sequence[Listener | Heart]) -> list[int]:
-        """Listens on the ports that were asked for, or else on those of the last time."""
+        """Listens on the ports that were asked for, or else on those of the last time.
+
+        The last is that of the file server, which is another process and listens by itself.
+        """
         path = self._settings.places.state / "ports"
         kept = _kept_ports(path)
         asked = [self._settings.control_port, self._settings.bulk_port, 0]
         ports = [
             listener.bind(self._settings.address, wanted or before)
-            for listener, wanted, before in zip(listeners, asked, kept, strict=True)
+            for listener, wanted, before in zip(listeners, asked, kept[:3], strict=True)
         ]
+        ports.append(free_port(self._settings.address, kept[3]))
         if ports != kept:
             replace_file(path, msgspec.json.encode(ports))
         return ports
@@ -156,12 +166,15 @@ class Agent:
             "control_port": ports[0],
             "bulk_port": ports[1],
             "pulse_port": ports[2],
+            "files_port": ports[3],
             "pid": os.getpid(),
             "version": VERSION,
             "bundle": _bundle(),
         }
         replace_file(self._settings.places.ready, msgspec.json.encode(ready), durable=False)
-        _log.info("event=ready node=%s control=%d bulk=%d pulse=%d", self._settings.node, *ports)
+        _log.info(
+            "event=ready node=%s control=%d bulk=%d pulse=%d files=%d", self._settings.node, *ports
+        )
 
 
 async def _until_idle(router: Router, mesh: MeshService) -> None:
@@ -195,7 +208,7 @@ def _kept_ports(path: Path) -> list[int]:
         kept = msgspec.json.decode(path.read_bytes(), type=list[int])
     except (FileNotFoundError, msgspec.DecodeError):
         kept = []
-    return [*kept, 0, 0, 0][:3]
+    return [*kept, 0, 0, 0, 0][:4]
 
 
 def _bundle() -> str:

@@ -74,6 +74,16 @@ class Places:
         """One directory per job that moves, named by its gpid; in memory (tmpfs)."""
         return self.runtime / "images"
 
+    @property
+    def files_socket(self) -> Path:
+        """Socket on which the warden of mounts takes orders, 0600."""
+        return self.runtime / "files.sock"
+
+    @property
+    def files_pid(self) -> Path:
+        """Pid and start time of the warden."""
+        return self.runtime / "files.pid"
+
     # Kept
 
     @property
@@ -130,6 +140,11 @@ class Places:
     def keeper_log(self) -> Path:
         """Log of the keeper."""
         return self.state / "keeper.log"
+
+    @property
+    def files_log(self) -> Path:
+        """Log of the warden, the file server and the worker."""
+        return self.state / "files.log"
 
     @property
     def bundles(self) -> Path:

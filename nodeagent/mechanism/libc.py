@@ -20,6 +20,7 @@ MS_NOEXEC: Final = 0x8
 MS_REC: Final = 0x4000
 MS_SLAVE: Final = 0x80000
 
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_SET_SECCOMP: Final = 22
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -116,6 +117,11 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 def set_process_name(name: str) -> None:
     """The ``comm`` of this process is ``name``, cut to 15 bytes."""
     _check(_libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0), "PR_SET_NAME")
+
+
+def end_with_parent() -> None:
+    """This process gets SIGTERM when the one that forked it ends."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0), "PR_SET_PDEATHSIG")
 
 
 def become_subreaper() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.filesystem.control import Control, Refused, ask_warden
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.hostmetrics import CriuProbe
 from nodeagent.mechanism.mounts import Mounts
@@ -47,6 +48,7 @@ class ExaminationService:
 def examine(places: Places, *, cordoned: bool) -> NodeFacts:
     """Looks at this machine. Blocks for the 10 ms that ``criu --version`` takes."""
     system = os.uname()
+    mounts, files_problem = mounted(places)
     return NodeFacts(
         python=platform.python_version(),
         version=VERSION,
@@ -64,7 +66,18 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         state_free_bytes=shutil.disk_usage(places.state).free,
         open_keys=open_files((places.secret_key, places.clients)),
         cordoned=cordoned,
+        fusermount=shutil.which("fusermount3") or "",
+        mounts=mounts,
+        files_problem=files_problem,
     )
+
+
+def mounted(places: Places) -> tuple[int, str]:
+    """How many nodes' files are mounted here, and why they are not."""
+    try:
+        return len(ask_warden(places.files_socket, Control(deed="list"))), ""
+    except (OSError, Refused) as exc:
+        return 0, f"the warden of the files does not answer: {exc}"
 
 
 def open_files(paths: Iterable[Path]) -> tuple[str, ...]:

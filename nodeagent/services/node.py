@@ -23,6 +23,7 @@ from nodeagent.services.examination import ExaminationService
 from nodeagent.services.freezer import FreezerService
 from nodeagent.services.jobs import JobService
 from nodeagent.services.migration import MigrationService
+from nodeagent.services.mounts import MountService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from ssi.model.node import NodeMetrics
@@ -71,6 +72,7 @@ class NodeServices:
         self._cordon = CordonService(places.cordon, self._forget_metrics)
         self._freezer = FreezerService(node, self.jobs)
         self._examination = ExaminationService(node, places, self._cordon)
+        self._mounts = MountService(node, places)
         self._migration = MigrationService(
             node, self.jobs, peers, self._table, self._job_service, places.images
         )
@@ -102,6 +104,7 @@ class NodeServices:
         self._adoption.register_handlers(dispatcher)
         itself = Caller(user="root", node=self._node)
         self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
+        self._mounts.register_handlers(dispatcher)
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""

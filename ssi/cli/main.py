@@ -45,6 +45,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "cordon": "ssi.cli.cordon:cordon",
     "uncordon": "ssi.cli.cordon:uncordon",
     "drain": "ssi.cli.drain:drain",
+    "mount": "ssi.cli.mount:mount",
+    "umount": "ssi.cli.mount:umount",
     "doctor": "ssi.cli.doctor:doctor",
     "lab": "ssi.cli.lab:app",
     "tour": "ssi.cli.tour:tour",

@@ -22,6 +22,7 @@ WARM = frozenset(
     (  # noqa: SIM905
         "ps nodes free uptime run jobs wait logs disown stop cont kill"
         " freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon"
+        " mount umount"
     ).split()
 )
 """Commands that a warm process carries out. The others draw on the terminal itself, leave processes

@@ -219,6 +219,7 @@ def _candidate(target: Target, address: str, probe: Probe, ready: Ready) -> Cand
         control_port=ready.control_port,
         bulk_port=ready.bulk_port,
         pulse_port=ready.pulse_port,
+        files_port=ready.files_port,
         python=".".join(map(str, probe.python)),
         ssh_target=target.spelled,
         user="root" if probe.is_root else target.user,

@@ -22,6 +22,7 @@ class Candidate:
     python: str
     ssh_target: str
     pulse_port: int = 0
+    files_port: int = 0
     user: str = "root"
 
 
@@ -44,6 +45,7 @@ def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
             control_port=candidate.control_port,
             bulk_port=candidate.bulk_port,
             pulse_port=candidate.pulse_port,
+            files_port=candidate.files_port,
             python=candidate.python,
             ssh_target=candidate.ssh_target,
             user=candidate.user,

@@ -76,6 +76,7 @@ class Ready(msgspec.Struct, frozen=True):
     version: str
     bundle: str
     started: bool
+    files_port: int = 0
 
 
 class Sight(msgspec.Struct, frozen=True):

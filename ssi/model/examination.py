@@ -27,6 +27,9 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         state_free_bytes: Room there.
         open_keys: Files with secrets that others may read, each with its mode: ``PATH 0644``.
         cordoned: Placement passes the node over.
+        fusermount: Path of fusermount3, which an agent without root mounts with; maybe empty.
+        mounts: How many nodes' files are mounted there.
+        files_problem: Why none are; empty where nothing is wrong.
     """
 
     python: str
@@ -45,6 +48,9 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     state_free_bytes: int = 0
     open_keys: tuple[str, ...] = ()
     cordoned: bool = False
+    fusermount: str = ""
+    mounts: int = 0
+    files_problem: str = ""
 
 
 class Verdict(StrEnum):

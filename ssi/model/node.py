@@ -40,6 +40,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         ssh_target: What ``ssh`` calls it, so that ``ssi down`` finds the way back.
         user: As whom its agent runs. Only root's is believed when it names another user.
         pulse_port: TCP port of its socket for heartbeats; 0 in rosters of older versions.
+        files_port: TCP port of its file server; 0 where it has none.
     """
 
     name: str
@@ -52,6 +53,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     ssh_target: str = ""
     user: str = "root"
     pulse_port: int = 0
+    files_port: int = 0
 
     def fault(self) -> str:
         """What is wrong with it; empty where nothing is."""
@@ -62,6 +64,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         if not is_public_key(self.public_key):
             return "its public key is none"
         ports = [self.control_port, self.bulk_port, self.pulse_port or self.control_port]
+        ports.append(self.files_port or self.control_port)
         return "" if all(0 < port < 65536 for port in ports) else f"ports {ports}"
 
 

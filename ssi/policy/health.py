@@ -34,6 +34,7 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         "freezer": _freezer(facts.freezer),
         "pid namespaces": _present("pid namespaces", facts.has_pid_namespaces, FAIL, ""),
         "fuse": _present("/dev/fuse", facts.has_fuse, WARN, f"ssh {name} modprobe fuse"),
+        "files": _files(name, facts),
         "images": _images(name, facts),
         "disk": _disk(facts),
         "keys": _keys(name, facts.open_keys),
@@ -132,6 +133,15 @@ def _freezer(version: str) -> _Outcome:
 
 def _present(what: str, there: bool, otherwise: Verdict, remedy: str) -> _Outcome:
     return (OK, what, "") if there else (otherwise, f"no {what}", remedy)
+
+
+def _files(name: str, facts: NodeFacts) -> _Outcome:
+    if facts.files_problem:
+        return WARN, facts.files_problem, f"ssi up {name}"
+    if facts.has_fuse and not facts.is_root and not facts.fusermount:
+        text = "no fusermount3: without root, no other node's files are mounted"
+        return WARN, text, f"ssh {name} apt-get install fuse3"
+    return OK, f"files of {facts.mounts} other nodes are mounted", ""
 
 
 def _images(name: str, facts: NodeFacts) -> _Outcome:

@@ -49,6 +49,7 @@ from ssi.protocol.migration import (
     RestoreJob,
     ResumeJob,
 )
+from ssi.protocol.mounts import ListMounts, MountFiles, MountList, UnmountFiles
 from ssi.protocol.system import (
     AllowClient,
     CordonNode,
@@ -106,6 +107,9 @@ RequestBody: TypeAlias = (
     | LeaveJob
     | AdoptProcess
     | CheckAdoption
+    | MountFiles
+    | UnmountFiles
+    | ListMounts
 )
 
 ReplyBody: TypeAlias = (
@@ -129,4 +133,5 @@ ReplyBody: TypeAlias = (
     | CheckpointMade
     | CheckpointList
     | JobRevived
+    | MountList
 )

@@ -276,3 +276,19 @@ class AnswerTooLarge(SsiError):
 
     def advice(self) -> str:
         return "ask for less at a time: name the gpids or the jobs that matter"
+
+
+@dataclass(eq=False, kw_only=True)
+class MountRefused(SsiError):
+    """A node's files are not mounted, or not unmounted."""
+
+    word = "mount-refused"
+    exit_code = 31
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} does not do that: {self.reason}"
+
+    def advice(self) -> str:
+        return f"`ssi mount` shows what is mounted, `ssi doctor {self.node}` what is missing"

@@ -99,7 +99,13 @@ def _import_once(layout: Layout, agent: str) -> None:
     An agent that compiled it itself would keep 5 MB for it as long as it lives (measured).
     """
     environment = service.environment_of(layout, agent)
-    command = [sys.executable, "-s", "-P", "-c", "import nodeagent.agent, nodeagent.keeper.forge"]
+    command = [
+        sys.executable,
+        "-s",
+        "-P",
+        "-c",
+        "import nodeagent.agent, nodeagent.keeper.forge, nodeagent.filesystem.warden",
+    ]
     with contextlib.suppress(subprocess.TimeoutExpired):  # what is wrong, the agent itself tells
         subprocess.run(
             command,

@@ -50,6 +50,7 @@ from ssi.protocol.migration import (
     RestoreJob,
     ResumeJob,
 )
+from ssi.protocol.mounts import ListMounts, MountFiles, UnmountFiles
 from ssi.protocol.refusals import NotPermitted
 from ssi.protocol.system import (
     AllowClient,
@@ -103,6 +104,9 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     LeaveJob: Audience.NODE,
     AdoptProcess: Audience.ANYONE,  # the owner of the process, or root
     CheckAdoption: Audience.ANYONE,
+    MountFiles: Audience.ROOT,
+    UnmountFiles: Audience.ROOT,
+    ListMounts: Audience.ANYONE,
 }
 
 NO_KEY = KeyPair(public="", secret="")

@@ -25,6 +25,7 @@ WELL = NodeFacts(
     images_free_bytes=1 << 32,
     state_path="/var/lib/ssi",
     state_free_bytes=1 << 32,
+    fusermount="/usr/bin/fusermount3",
 )
 
 
@@ -49,6 +50,7 @@ def test_a_node_that_has_all_gets_no_word_of_blame() -> None:
         ({"has_pid_namespaces": False}, "pid namespaces", Verdict.FAIL, ""),
         ({"images_in_memory": False}, "images", Verdict.WARN, ""),
         ({"open_keys": ("/k 0644",)}, "keys", Verdict.FAIL, "ssh n1 chmod 600 /k"),
+        ({"files_problem": "gone"}, "files", Verdict.WARN, "ssi up n1"),
         ({"cordoned": True}, "cordon", Verdict.WARN, "ssi uncordon n1"),
     ],
 )

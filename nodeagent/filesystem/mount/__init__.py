@@ -1,0 +1,1 @@
+"""Answers the kernel for the mounts of this machine, by asking the servers of other nodes."""

@@ -1,0 +1,108 @@
+"""Names that are made, removed and renamed, as the kernel asks for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nodeagent.filesystem.fuse import requests
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.nodes import Node
+from ssi.protocol import files
+from ssi.protocol.files import Entry, FileReply, FileRequest
+
+_RENAME_EXCHANGE: Final = 2
+
+
+def make_node(mount: Mount, header: Header, body: Body) -> None:
+    """MKNOD."""
+    assert isinstance(body, requests.MakeNode)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    _make(mount, header, folder, body.name, files.MakeNode(path, body.mode, body.device))
+
+
+def make_directory(mount: Mount, header: Header, body: Body) -> None:
+    """MKDIR."""
+    assert isinstance(body, requests.MakeNode)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    _make(mount, header, folder, body.name, files.MakeDirectory(path, body.mode))
+
+
+def make_symlink(mount: Mount, header: Header, body: Body) -> None:
+    """SYMLINK."""
+    assert isinstance(body, requests.Symlink)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    _make(mount, header, folder, body.name, files.MakeSymlink(path, body.target))
+
+
+def make_link(mount: Mount, header: Header, body: Body) -> None:
+    """LINK."""
+    assert isinstance(body, requests.Link)
+    node = mount.nodes.get(body.node)
+    folder = mount.nodes.get(header.node)
+    asked = files.MakeLink(mount.nodes.path(node), mount.nodes.child_path(folder, body.name))
+    mount.changed(node)
+    _make(mount, header, folder, body.name, asked)
+
+
+def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
+    mount.name_changed(folder, name)
+
+    def made(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        mount.name_changed(folder, name, reply)
+        mount.tell_entry(header, folder, name, reply)
+
+    mount.ask(header, asked, made)
+
+
+def unlink(mount: Mount, header: Header, body: Body) -> None:
+    """UNLINK."""
+    assert isinstance(body, requests.Name)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    _remove(mount, header, folder, body.name, files.Unlink(path))
+
+
+def remove_directory(mount: Mount, header: Header, body: Body) -> None:
+    """RMDIR."""
+    assert isinstance(body, requests.Name)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    _remove(mount, header, folder, body.name, files.RemoveDirectory(path))
+
+
+def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
+    mount.name_changed(folder, name)
+
+    def removed(_reply: FileReply, _payload: memoryview) -> None:
+        mount.name_removed(folder, name)
+        mount.nodes.removed(folder, name)
+        mount.reply(header)
+
+    mount.ask(header, asked, removed)
+
+
+def rename(mount: Mount, header: Header, body: Body) -> None:
+    """RENAME, RENAME2."""
+    assert isinstance(body, requests.Rename)
+    folder, new_folder = mount.nodes.get(header.node), mount.nodes.get(body.folder)
+    path = mount.nodes.child_path(folder, body.name)
+    new = mount.nodes.child_path(new_folder, body.new)
+    places = ((folder, body.name), (new_folder, body.new))
+    for place, name in places:
+        mount.name_changed(place, name)
+
+    def renamed(_reply: FileReply, _payload: memoryview) -> None:
+        for place, name in places:
+            mount.name_changed(place, name)
+        if body.flags & _RENAME_EXCHANGE:
+            mount.nodes.exchanged(folder, body.name, new_folder, body.new)
+        else:
+            mount.nodes.renamed(folder, body.name, new_folder, body.new)
+        mount.reply(header)
+
+    mount.ask(header, files.Rename(path, new, body.flags), renamed)

@@ -1,0 +1,129 @@
+"""Listings, as the kernel asks for them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+
+from nodeagent.filesystem.fuse import replies, requests
+from nodeagent.filesystem.fuse.abi import Opcode
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount.handles import Directory
+from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.nodes import Listed, Node
+from ssi.protocol import files
+from ssi.protocol.files import ATTRIBUTES, Entry, FileReply
+
+_DOTS = (b".", b"..")
+
+
+def open_directory(mount: Mount, header: Header, _body: Body) -> None:
+    """OPENDIR, which brings the beginning of the listing along."""
+    node = mount.nodes.get(header.node)
+
+    def opened(listing: files.Listing) -> None:
+        user, group = mount.asker(header)
+        number = mount.handles.next()
+        directory = Directory(number, node, user, group, listing.entries, listing.handle)
+        mount.handles.directories[number] = directory
+        mount.memory.opened_directory(directory)
+        mount.reply(header, replies.opened(number, 0))
+
+    _list(mount, header, node, opened)
+
+
+def _list(mount: Mount, header: Header, node: Node, then: Callable[[files.Listing], None]) -> None:
+    changes, asked_s = node.changes, time.monotonic()
+
+    def listed(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Listing)
+        if not reply.handle and node.changes == changes and mount.options.attributes_s > 0:
+            node.listed = Listed(asked_s, dict(reply.entries))
+        then(reply)
+
+    mount.ask(header, files.OpenDirectory(mount.nodes.path(node)), listed)
+
+
+def read_directory(mount: Mount, header: Header, body: Body) -> None:
+    """READDIR, READDIRPLUS."""
+    assert isinstance(body, requests.Read)
+    directory = mount.handles.directories.get(body.handle)
+    if directory is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    if body.offset == 0 and directory.begun:  # rewinddir(3) wants to see what is there now
+
+        def anew(listing: files.Listing) -> None:
+            directory.entries, directory.rest = listing.entries, listing.handle
+            directory.begun = False
+            read_directory(mount, header, body)
+
+        if directory.rest:
+            mount.tell(files.Release(directory.rest))
+        _list(mount, header, directory.node, anew)
+        return
+    directory.begun = directory.begun or body.offset == 0
+    if body.offset >= len(directory.entries) + len(_DOTS) and directory.rest:
+        _read_more(mount, header, body, directory)
+        return
+    plus = header.opcode == Opcode.READDIRPLUS
+    mount.reply(header, *_rendered(mount, directory, body, plus=plus))
+
+
+def _read_more(mount: Mount, header: Header, body: requests.Read, directory: Directory) -> None:
+    def more(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Listing)
+        directory.entries.extend(reply.entries)
+        directory.rest = reply.handle
+        read_directory(mount, header, body)
+
+    mount.ask(header, files.ListMore(directory.rest), more)
+
+
+def _rendered(
+    mount: Mount, directory: Directory, body: requests.Read, *, plus: bool
+) -> list[bytes]:
+    """As much of the listing as fits; an entry counts as a lookup that the kernel will forget."""
+    parts: list[bytes] = []
+    left = body.size
+    before = replies.ENTRY_BYTES if plus else 0
+    for index in range(body.offset, len(directory.entries) + len(_DOTS)):
+        name, entry = _named(directory, index)
+        left -= before + replies.name_bytes(name)
+        if left < 0:
+            break
+        if entry is None:
+            if plus:
+                parts.append(b"\0" * before)
+            parts.append(replies.name(directory.node.number, index + 1, name, stat.S_IFDIR))
+            continue
+        values = ATTRIBUTES.unpack(entry.attributes)
+        if plus:
+            parts.append(mount.entry(directory.node, name, entry)[1])
+        parts.append(replies.name(values[0], index + 1, name, values[9]))
+    return parts
+
+
+def _named(directory: Directory, index: int) -> tuple[bytes, Entry | None]:
+    if index < len(_DOTS):
+        return _DOTS[index], None
+    return directory.entries[index - len(_DOTS)]
+
+
+def release_directory(mount: Mount, header: Header, body: Body) -> None:
+    """RELEASEDIR."""
+    assert isinstance(body, requests.Release)
+    directory = mount.handles.directories.pop(body.handle, None)
+    mount.reply(header)
+    if directory is not None:
+        mount.memory.closed(directory.number)
+        if directory.rest:
+            mount.tell(files.Release(directory.rest))
+
+
+def sync_directory(mount: Mount, header: Header, _body: Body) -> None:
+    """FSYNCDIR."""
+    path = mount.nodes.path(mount.nodes.get(header.node))
+    mount.ask(header, files.SyncDirectory(path), lambda _reply, _payload: mount.reply(header))

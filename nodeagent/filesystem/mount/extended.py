@@ -1,0 +1,67 @@
+"""Extended attributes. Most files have none, which their entry tells: then nobody is asked."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+from nodeagent.filesystem.fuse import replies, requests
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount.mount import Mount
+from ssi.protocol import files
+from ssi.protocol.files import FileReply
+
+
+def get(mount: Mount, header: Header, body: Body) -> None:
+    """GETXATTR."""
+    assert isinstance(body, requests.GetXattr)
+    node = mount.nodes.get(header.node)
+    if time.monotonic() < node.plain_until_s:
+        mount.fail(header, errno.ENODATA)
+        return
+    _ask(mount, header, files.GetExtended(mount.nodes.path(node), body.name), body.size)
+
+
+def list_names(mount: Mount, header: Header, body: Body) -> None:
+    """LISTXATTR."""
+    assert isinstance(body, requests.ListXattr)
+    node = mount.nodes.get(header.node)
+    if time.monotonic() < node.plain_until_s:
+        mount.reply(header, b"" if body.size else replies.written(0))
+        return
+    _ask(mount, header, files.ListExtended(mount.nodes.path(node)), body.size)
+
+
+def _ask(
+    mount: Mount, header: Header, asked: files.GetExtended | files.ListExtended, size: int
+) -> None:
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Text)
+        if not size:
+            mount.reply(header, replies.written(len(reply.value)))
+        elif len(reply.value) > size:
+            mount.fail(header, errno.ERANGE)
+        else:
+            mount.reply(header, reply.value)
+
+    mount.ask(header, asked, found)
+
+
+def put(mount: Mount, header: Header, body: Body) -> None:
+    """SETXATTR."""
+    assert isinstance(body, requests.SetXattr)
+    node = mount.nodes.get(header.node)
+    path = mount.nodes.path(node)
+    asked = files.SetExtended(path, body.name, body.value, body.flags)
+    node.plain_until_s = 0.0
+    mount.changed(node)
+    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))
+
+
+def remove(mount: Mount, header: Header, body: Body) -> None:
+    """REMOVEXATTR."""
+    assert isinstance(body, requests.Name)
+    node = mount.nodes.get(header.node)
+    asked = files.RemoveExtended(mount.nodes.path(node), body.name)
+    mount.changed(node)
+    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))

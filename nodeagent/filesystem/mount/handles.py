@@ -1,0 +1,82 @@
+"""Files and directories that programs of this machine hold open on a mount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nodeagent.filesystem.mount.nodes import Node
+from ssi.protocol.files import Entry
+
+
+@dataclass(eq=False, slots=True)
+class File:
+    """An open file.
+
+    Attributes:
+        number: By which the kernel names it.
+        handle: By which the server does; another one once it was opened again.
+        flags: With which it was opened.
+        user: Who opened it.
+        group: Likewise.
+        unsynced: Whether something was written since it was last on the server's disk.
+        lock_owners: Owners of fcntl(2) locks that were taken through it.
+        has_flock: Whether a flock(2) lock was taken.
+        error: An errno that the next close or fsync tells; 0 for none.
+        waiting: What goes on once it has been opened again.
+        is_lost: The server has forgotten the handle.
+    """
+
+    number: int
+    handle: int
+    node: Node
+    flags: int
+    user: str
+    group: str
+    unsynced: bool = False
+    lock_owners: set[int] = field(default_factory=set)
+    has_flock: bool = False
+    error: int = 0
+    is_lost: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Directory:
+    """An open directory.
+
+    Attributes:
+        entries: What was read so far, in the server's order.
+        rest: The server's handle of what is left; 0 where that was all.
+        read_from: The first offset that was asked for, for a second look from the start.
+    """
+
+    number: int
+    node: Node
+    user: str
+    group: str
+    entries: list[tuple[bytes, Entry]]
+    rest: int
+    begun: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Handles:
+    """All that is open on one mount."""
+
+    files: dict[int, File] = field(default_factory=dict)
+    directories: dict[int, Directory] = field(default_factory=dict)
+    last: int = 0
+
+    def next(self) -> int:
+        """A number that was never given before."""
+        self.last += 1
+        return self.last
+
+    def of_node(self, node: Node, *, writable: bool = False) -> File | None:
+        """Some open file of an inode."""
+        for file in self.files.values():
+            if file.node is node and (not writable or file.flags & 3):
+                return file
+        return None
+
+    def __len__(self) -> int:
+        return len(self.files) + len(self.directories)

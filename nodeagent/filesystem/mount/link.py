@@ -1,0 +1,328 @@
+"""A mount's connection to the server of its node: what was asked, until when, and again.
+
+What has no answer when a connection breaks is sent again over the next one; the server remembers
+the answers of what must not be done twice. The connection is made when something is asked, and
+closed when nothing was for a while.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from nodeagent.mechanism.loop import Loop
+from ssi.model.errors import SsiError
+from ssi.protocol import files
+from ssi.protocol.fileframes import decode_answered, encode
+from ssi.protocol.files import Asked, FileReply, FileRequest, Hello, Welcome
+from ssi.transport.keys import KeyPair
+from ssi.transport.link import Endpoint
+
+LOST: Final = -1
+"""As an error: the server has forgotten the handle that was named."""
+
+FIRST_WINDOW: Final = 64
+COPY_BELOW_BYTES: Final = 65536
+TICK_S: Final = 0.25
+PING_S: Final = 8.0
+PROBE_S: Final = 2.0
+"""A server that does not answer is asked so often whether it is back."""
+
+READ_BUDGET: Final = 64
+
+_EVENTS: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+_log: Final = logging.getLogger(__name__)
+
+Then = Callable[[int, FileReply | None, memoryview], None]
+"""Takes the outcome: 0 or an errno, the reply, and the bytes behind it."""
+
+
+@dataclass(eq=False, slots=True)
+class Pending:
+    """One request.
+
+    Attributes:
+        due_s: When it is given up; infinite for one that may wait.
+        cost_bytes: What it takes of the window.
+        sent: Over the connection that stands.
+    """
+
+    asked: Asked
+    data: bytes
+    then: Then
+    due_s: float
+    cost_bytes: int
+    sent: bool = False
+
+
+class FileLink:
+    """See the module.
+
+    Args:
+        context: Of this process.
+        loop: On which all of it runs.
+        key: Of this machine.
+        endpoint: Where the server listens.
+        session: 16 random bytes; those of an earlier worker, whose session then goes on.
+        welcome: Called each time that a session stands.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        loop: Loop,
+        key: KeyPair,
+        endpoint: Endpoint,
+        session: bytes,
+        welcome: Callable[[Welcome], None],
+    ) -> None:
+        self.session = session or secrets.token_bytes(16)
+        self.stands = False
+        """Whether the server has welcomed us over the connection that there is."""
+        self.is_mute = False
+        """Whether it has said nothing since something was not answered in time."""
+        self._context, self._loop, self._key = context, loop, key
+        self._endpoint = endpoint
+        self._welcome = welcome
+        self._pending: dict[int, Pending] = {}
+        self._unsent: deque[Pending] = deque()
+        # A later worker goes on with the session, and must not use a number again.
+        self._last_id = time.time_ns()
+        self._window_requests, self._window_bytes = FIRST_WINDOW, files.MAX_DATA_BYTES * 8
+        self._under_way = self._under_way_bytes = 0
+        self._asked_s = time.monotonic()
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._connected = False
+        self._hello_id = 0
+
+    # Asking
+
+    def ask(
+        self,
+        user: str,
+        group: str,
+        body: FileRequest,
+        then: Then,
+        *,
+        data: bytes = b"",
+        within_s: float,
+    ) -> int:
+        """Sends a request, now or once that is possible; its number."""
+        self._last_id += 1
+        asked = Asked(self._last_id, self.session, user, group, body)
+        cost_bytes = len(data) or (body.size if isinstance(body, files.Read) else 0)
+        pending = Pending(asked, data, then, time.monotonic() + within_s, cost_bytes)
+        self._pending[asked.id] = pending
+        self._unsent.append(pending)
+        if self._socket is None:
+            self._open()
+        self._flush()
+        return asked.id
+
+    def give_up(self, number: int) -> Pending | None:
+        """Forgets a request; its answer, if one comes, is dropped."""
+        pending = self._pending.pop(number, None)
+        if pending is not None:
+            self._settle(pending)
+        return pending
+
+    def tick(self, *, holds: bool) -> None:
+        """Gives up what is late, and keeps the session alive where files are open (``holds``)."""
+        now_s = time.monotonic()
+        for pending in [each for each in self._pending.values() if each.due_s <= now_s]:
+            self.is_mute = True
+            self.give_up(pending.asked.id)
+            pending.then(errno.ETIMEDOUT, None, memoryview(b""))
+        if self.is_mute and not self._pending:  # how else would it be heard again
+            self.ask("", "", files.Ping(), _nothing, within_s=PROBE_S)
+        if holds and now_s - self._asked_s > PING_S and self._socket is not None:
+            self._asked_s = now_s
+            self.ask("", "", files.Ping(), _nothing, within_s=PING_S)
+
+    def idle_s(self) -> float:
+        """For how long nothing was asked."""
+        return 0.0 if self._pending else time.monotonic() - self._asked_s
+
+    def move(self, endpoint: Endpoint) -> None:
+        """The server listens elsewhere."""
+        self.close()
+        self._endpoint = endpoint
+        if self._pending:
+            self._open()
+
+    def close(self) -> None:
+        """Closes the connection; the session goes on until its lease ends."""
+        if self._socket is None:
+            return
+        for socket in (self._socket, self._monitor):
+            assert socket is not None
+            self._loop.watch(_descriptor(socket))
+        with suppress(zmq.ZMQError):
+            self._socket.disable_monitor()
+        assert self._monitor is not None
+        self._monitor.close(linger=0)
+        self._socket.close(linger=0)
+        self._socket = self._monitor = None
+        self._disconnected()
+
+    # The connection
+
+    def _open(self) -> None:
+        socket = self._context.socket(zmq.DEALER)
+        socket.linger = 0
+        for option, value in (
+            (zmq.IMMEDIATE, 1), (zmq.IPV6, 1), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0),
+            (zmq.HEARTBEAT_IVL, 2000), (zmq.HEARTBEAT_TIMEOUT, 4000),
+            (zmq.CONNECT_TIMEOUT, 1000), (zmq.TCP_MAXRT, 5000),
+            (zmq.RECONNECT_IVL, 100), (zmq.RECONNECT_IVL_MAX, 1000),
+        ):  # fmt: skip
+            socket.setsockopt(option, value)
+        socket.curve_publickey = self._key.public.encode()
+        socket.curve_secretkey = self._key.secret.encode()
+        socket.curve_serverkey = self._endpoint.public_key.encode()
+        self._monitor = socket.get_monitor_socket(_EVENTS)
+        self._socket = socket
+        self._loop.watch(_descriptor(self._monitor), readable=self._watch_connection)
+        self._loop.watch(_descriptor(socket), readable=self.drain)
+        socket.connect(self._endpoint.url)
+        self._watch_connection()
+
+    def _watch_connection(self) -> None:
+        while self._monitor is not None:
+            try:
+                message = self._monitor.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            event = parse_monitor_message(message)["event"]
+            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._connected = True
+                self._say_hello()
+            elif event == zmq.EVENT_DISCONNECTED:
+                self._disconnected()
+
+    def _disconnected(self) -> None:
+        self._connected = self.stands = False
+        self._send_again()
+
+    def _send_again(self) -> None:
+        """All that has no answer is to be sent over the next connection, in its order."""
+        self._under_way = self._under_way_bytes = 0
+        for pending in self._pending.values():
+            pending.sent = False
+        self._unsent = deque(self._pending.values())
+
+    def _say_hello(self) -> None:
+        self.stands = False
+        self._last_id += 1
+        self._hello_id = self._last_id
+        self._transmit(Asked(self._hello_id, self.session, "", "", Hello()), b"")
+
+    # Messages
+
+    def _flush(self) -> None:
+        while self._unsent and self.stands:
+            pending = self._unsent[0]
+            if pending.asked.id not in self._pending:
+                self._unsent.popleft()
+                continue
+            full = self._under_way_bytes + pending.cost_bytes > self._window_bytes
+            if self._under_way and (self._under_way >= self._window_requests or full):
+                return
+            self._unsent.popleft()
+            self._transmit(pending.asked, pending.data)
+            pending.sent = True
+            self._under_way += 1
+            self._under_way_bytes += pending.cost_bytes
+
+    def _transmit(self, asked: Asked, data: bytes) -> None:
+        assert self._socket is not None
+        frames = [encode(asked), data] if data else [encode(asked)]
+        self._asked_s = time.monotonic()
+        with suppress(zmq.Again):  # the connection broke just now: it is sent over the next
+            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=len(data) < COPY_BELOW_BYTES)
+        # To send may take in the event that an answer came, which is then not told again.
+        if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._loop.call_after(0.0, self.drain)
+
+    def drain(self) -> None:
+        """Takes what came."""
+        for _ in range(READ_BUDGET):
+            if self._socket is None:
+                return
+            try:
+                frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                return
+            self._take(frames)
+        self._loop.call_after(0.0, self.drain)
+
+    def _take(self, frames: list[zmq.Frame]) -> None:
+        try:
+            answered = decode_answered(frames[0].bytes)
+        except SsiError as exc:
+            _log.warning("event=bad-file-reply node=%s reason=%s", self._endpoint.node, exc.what())
+            return
+        self.is_mute = False
+        if answered.id == self._hello_id:
+            self._begin(answered.body, answered.error)
+            return
+        if answered.no_session:
+            if self.stands:
+                self._send_again()
+                self._say_hello()
+            return
+        pending = self.give_up(answered.id)
+        if pending is not None:
+            data = frames[1].buffer if len(frames) > 1 else memoryview(b"")
+            pending.then(answered.error, answered.body, data)
+        elif isinstance(answered.body, files.Opened | files.Listing) and answered.body.handle:
+            # Nobody waited any more for what was opened.
+            release = files.Release(answered.body.handle)
+            self.ask("", "", release, _nothing, within_s=PING_S)
+        self._flush()
+
+    def _begin(self, body: FileReply | None, error: int) -> None:
+        if not isinstance(body, Welcome):
+            _log.warning("event=files-refused node=%s error=%d", self._endpoint.node, error)
+            for pending in list(self._pending.values()):
+                self.give_up(pending.asked.id)
+                pending.then(errno.EACCES, None, memoryview(b""))
+            return
+        self.stands = True
+        self._window_requests, self._window_bytes = body.window_requests, body.window_bytes
+        self._welcome(body)
+        if not body.kept:
+            self._lose_handles()
+        self._flush()
+
+    def _lose_handles(self) -> None:
+        for pending in list(self._pending.values()):
+            if getattr(pending.asked.body, "handle", 0):
+                self.give_up(pending.asked.id)
+                pending.then(LOST, None, memoryview(b""))
+
+    def _settle(self, pending: Pending) -> None:
+        if pending.sent:
+            pending.sent = False
+            self._under_way -= 1
+            self._under_way_bytes -= pending.cost_bytes
+
+
+def _descriptor(socket: zmq.Socket[bytes]) -> int:
+    return int(socket.getsockopt(zmq.FD))
+
+
+def _nothing(_error: int, _body: FileReply | None, _data: memoryview) -> None:
+    """An answer that tells only that the server lives."""

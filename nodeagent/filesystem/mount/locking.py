@@ -1,0 +1,70 @@
+"""Locks, which are the server's."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from typing import Final
+
+from nodeagent.filesystem.fuse import abi, replies, requests
+from nodeagent.filesystem.fuse.abi import Opcode
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount.handles import File
+from nodeagent.filesystem.mount.mount import Mount
+from ssi.protocol import files
+from ssi.protocol.files import FileReply
+
+_LAST: Final = (1 << 63) - 1
+
+
+def lock(mount: Mount, header: Header, body: Body) -> None:
+    """SETLK, SETLKW."""
+    assert isinstance(body, requests.Lock)
+    file = _file(mount, body.handle)
+    whole = bool(body.flags & abi.LK_FLOCK)
+    waits = header.opcode == Opcode.SETLKW and body.kind != fcntl.F_UNLCK
+    asked = files.Lock(
+        file.handle, body.owner, body.kind, body.start, min(body.end, _LAST), whole, waits
+    )
+    if body.kind != fcntl.F_UNLCK:
+        if whole:
+            file.has_flock = True
+        else:
+            file.lock_owners.add(body.owner)
+        mount.memory.opened(file)
+
+    def done(_reply: FileReply, _payload: memoryview) -> None:
+        mount.reply(header)
+
+    mount.ask(header, asked, done, as_opener=file, waits=waits)
+
+
+def test(mount: Mount, header: Header, body: Body) -> None:
+    """GETLK."""
+    assert isinstance(body, requests.Lock)
+    file = _file(mount, body.handle)
+
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Held)
+        mount.reply(header, replies.lock(reply.start, reply.end, reply.kind, reply.pid))
+
+    end = min(body.end, _LAST)
+    asked = files.TestLock(file.handle, body.owner, body.kind, body.start, end)
+    mount.ask(header, asked, found, as_opener=file)
+
+
+def release_all(mount: Mount, header: Header, file: File, owner: int) -> None:
+    """Gives back all fcntl(2) locks of a process that closes a descriptor."""
+    file.lock_owners.discard(owner)
+    asked = files.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
+    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header), as_opener=file)
+
+
+def _file(mount: Mount, number: int) -> File:
+    file = mount.handles.files.get(number)
+    if file is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    if file.error:
+        raise OSError(file.error, os.strerror(file.error))
+    return file

@@ -1,0 +1,281 @@
+"""Names and attributes, as the kernel asks for them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import Final
+
+from nodeagent.filesystem.fuse import abi, replies, requests
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.nodes import Listed, Node, Stale
+from ssi.protocol import files
+from ssi.protocol.files import Entry, FileReply
+
+BURST: Final = 3
+BURST_WITHIN_S: Final = 0.1
+"""So many lookups in one directory, each so soon after the last, fetch all of it."""
+
+FETCHED_AT_MOST: Final = 10_000
+"""Names of a larger directory are asked for one by one."""
+
+FETCH_AGAIN_S: Final = 3.0
+"""A directory that changed while it was fetched, or was too large, is left alone for so long."""
+
+QUIET_S: Final = 0.3
+"""A directory in which something was made or removed so shortly ago is not fetched."""
+
+
+def lookup(mount: Mount, header: Header, body: Body) -> None:
+    """LOOKUP."""
+    assert isinstance(body, requests.Name)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    listed = _listed(mount, folder)
+    if listed is not None and listed.entries.get(body.name, _ABSENT) is not None:
+        entry = listed.entries.get(body.name)
+        if entry is None:
+            mount.fail(header, errno.ENOENT)
+        else:
+            mount.tell_entry(header, folder, body.name, entry)
+        return
+    _note_burst(mount, header, folder)
+    if folder.fetch is not None:
+        # What is being read whole just now will hold this name too, most likely.
+        mount.wait(header)
+        folder.fetch.append(lambda error: _after_fetch(mount, header, body, error))
+        return
+
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        mount.tell_entry(header, folder, body.name, reply)
+
+    mount.ask(header, files.Lookup(path), found)
+
+
+def _after_fetch(mount: Mount, header: Header, body: Body, error: int) -> None:
+    if not mount.waits(header):
+        return
+    if error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
+        mount.fail(header, error)  # a second time would be waited for beyond the deadline
+        return
+    try:
+        lookup(mount, header, body)
+    except OSError as exc:
+        mount.fail(header, exc.errno or errno.EIO)
+
+
+_ABSENT: Final = Entry(b"", 0)
+"""Tells a name that a whole listing does not have from one that has changed since."""
+
+
+def _listed(mount: Mount, folder: Node) -> Listed | None:
+    listed = folder.listed
+    if listed is None:
+        return None
+    if time.monotonic() - listed.at_s > min(mount.options.attributes_s, mount.options.names_s):
+        folder.listed = None
+        return None
+    return listed
+
+
+def _note_burst(mount: Mount, header: Header, folder: Node) -> None:
+    """Fetches a directory beforehand where a program goes through it name by name."""
+    now_s = time.monotonic()
+    folder.burst = folder.burst + 1 if now_s - folder.burst_at_s < BURST_WITHIN_S else 1
+    folder.burst_at_s = now_s
+    if (
+        folder.burst >= BURST
+        and now_s >= folder.fetch_after_s
+        and now_s - folder.changed_at_s > QUIET_S
+        and mount.options.prefetch
+    ):
+        folder.fetch_after_s = now_s + FETCH_AGAIN_S
+        Fetch(mount, folder, *mount.asker(header)).begin()
+
+
+class Fetch:
+    """Reads a whole directory, as one user."""
+
+    def __init__(self, mount: Mount, folder: Node, user: str, group: str) -> None:
+        self._mount, self._folder = mount, folder
+        self._user, self._group = user, group
+        self._changes = folder.changes
+        self._at_s = time.monotonic()
+        self._entries: dict[bytes, Entry | None] = {}
+
+    def begin(self) -> None:
+        """Asks for the beginning; lookups in the directory wait for the outcome."""
+        self._folder.fetch = []
+        self._ask(files.OpenDirectory(self._mount.nodes.path(self._folder)))
+
+    def _ask(self, body: files.OpenDirectory | files.ListMore) -> None:
+        within_s = self._mount.options.deadline_s
+        self._mount.link.ask(self._user, self._group, body, self._take, within_s=within_s)
+
+    def _take(self, error: int, reply: FileReply | None, _payload: memoryview) -> None:
+        if error or not isinstance(reply, files.Listing):
+            self._end(error)
+            return
+        self._entries.update(reply.entries)
+        useful = self._folder.changes == self._changes and len(self._entries) <= FETCHED_AT_MOST
+        if reply.handle and useful:
+            self._ask(files.ListMore(reply.handle))
+            return
+        if reply.handle:
+            self._mount.tell(files.Release(reply.handle))
+        elif useful:
+            self._folder.listed = Listed(self._at_s, self._entries)
+            if time.monotonic() - self._at_s < self._mount.options.attributes_s / 2:
+                self._folder.fetch_after_s = 0.0
+        self._end(0)
+
+    def _end(self, error: int) -> None:
+        waiting, self._folder.fetch = self._folder.fetch, None
+        for again in waiting or ():
+            again(error)
+
+
+def forget(mount: Mount, header: Header, body: Body) -> None:
+    """FORGET, BATCH_FORGET, to which there is no answer."""
+    assert isinstance(body, requests.Forget)
+    for number, times in body.counts:
+        mount.nodes.forget(number or header.node, times)
+
+
+def get_attributes(mount: Mount, header: Header, body: Body) -> None:
+    """GETATTR, of a path or of an open file."""
+    assert isinstance(body, requests.GetAttr)
+    node = mount.nodes.get(header.node)
+
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        _check_same(mount, node, reply)
+        attributes = mount.told(node, reply)
+        mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
+
+    file = mount.handles.files.get(body.handle) if body.flags & abi.GETATTR_FH else None
+    if file is None:
+        listed = _from_listing(mount, node)
+        if listed is not None:
+            found(listed, memoryview(b""))
+            return
+        try:
+            path = mount.nodes.path(node)
+        except Stale:
+            file = mount.handles.of_node(node)
+            if file is None:
+                raise
+    if file is not None:
+        mount.ask(header, files.GetAttributes(file.handle), found, as_opener=file)
+        return
+
+    def failed(error: int) -> None:
+        # The root is shown as it was, so that `ls -l` of all nodes works while one is away.
+        if node is mount.nodes.root and error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
+            attributes = node.told or _some_directory()
+            mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
+        else:
+            mount.fail(header, error)
+
+    mount.ask(header, files.Lookup(path), found, failed=failed)
+
+
+def _from_listing(mount: Mount, node: Node) -> Entry | None:
+    if node.parent is None:
+        return None
+    listed = _listed(mount, node.parent)
+    return listed.entries.get(node.name) if listed is not None else None
+
+
+def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
+    """Refuses an entry of another file, which the path leads to now.
+
+    Raises:
+        Stale: The kernel then looks it up again.
+    """
+    key = (entry.device, int.from_bytes(entry.attributes[:8], "little"))
+    if node is not mount.nodes.root and key != node.key:
+        raise Stale
+
+
+def _some_directory() -> bytes:
+    return files.ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
+
+
+def set_attributes(mount: Mount, header: Header, body: Body) -> None:
+    """SETATTR."""
+    assert isinstance(body, requests.SetAttr)
+    node = mount.nodes.get(header.node)
+    valid = body.valid
+    file = mount.handles.files.get(body.handle) if valid & abi.Valid.FH else None
+    path = b""
+    if file is None:
+        try:
+            path = mount.nodes.path(node)
+        except Stale:
+            file = mount.handles.of_node(node, writable=bool(valid & abi.Valid.SIZE))
+            if file is None:
+                raise
+    asked = files.SetAttributes(
+        path,
+        file.handle if file is not None else 0,
+        body.mode if valid & abi.Valid.MODE else None,
+        _name(mount.accounts.user_name(body.uid)) if valid & abi.Valid.UID else None,
+        _name(mount.accounts.group_name(body.gid)) if valid & abi.Valid.GID else None,
+        body.size if valid & abi.Valid.SIZE else None,
+        _time(valid, abi.Valid.ATIME, abi.Valid.ATIME_NOW, body.atime_ns),
+        _time(valid, abi.Valid.MTIME, abi.Valid.MTIME_NOW, body.mtime_ns),
+    )
+
+    def done(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        mount.changed(node)
+        if file is not None and valid & abi.Valid.SIZE:
+            file.unsynced = True
+        attributes = mount.told(node, reply)
+        mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
+
+    # Of an open file only its size is set as whoever opened it: all else is the caller's deed.
+    opener = file if file is not None else None
+    mount.ask(header, asked, done, as_opener=opener)
+
+
+def _name(name: str | None) -> str:
+    if name is None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return name
+
+
+def _time(valid: int, given: int, now: int, value_ns: int) -> int | None:
+    if valid & now:
+        return -1
+    return value_ns if valid & given else None
+
+
+def read_link(mount: Mount, header: Header, _body: Body) -> None:
+    """READLINK."""
+    path = mount.nodes.path(mount.nodes.get(header.node))
+
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Text)
+        mount.reply(header, reply.value)
+
+    mount.ask(header, files.ReadLink(path), found)
+
+
+def space(mount: Mount, header: Header, _body: Body) -> None:
+    """STATFS."""
+    path = mount.nodes.path(mount.nodes.get(header.node))
+
+    def found(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Space)
+        packed = replies.space(
+            reply.blocks, reply.free, reply.available, reply.files, reply.files_free,
+            reply.block_bytes, reply.name_bytes, reply.fragment_bytes,
+        )  # fmt: skip
+        mount.reply(header, packed)
+
+    mount.ask(header, files.GetSpace(path), found)

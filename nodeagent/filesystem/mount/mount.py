@@ -1,0 +1,370 @@
+"""One mount: the kernel's requests on one side, the link to the server on the other."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from nodeagent.filesystem.fuse import replies
+from nodeagent.filesystem.fuse.abi import Opcode
+from nodeagent.filesystem.fuse.requests import BadRequest, Body, Header, Interrupt, decode
+from nodeagent.filesystem.mount.accounts import LocalAccounts
+from nodeagent.filesystem.mount.handles import File
+from nodeagent.filesystem.mount.identities import Identities
+from nodeagent.filesystem.mount.link import LOST, FileLink
+from nodeagent.filesystem.mount.memory import Memory
+from nodeagent.filesystem.mount.nodes import Node
+from nodeagent.filesystem.mount.options import MountOptions
+from nodeagent.mechanism.loop import Loop
+from ssi.protocol import files
+from ssi.protocol.files import Entry, FileReply, FileRequest, Welcome
+
+READ_BUDGET: Final = 32
+INTERRUPT_GRACE_S: Final = 0.3
+"""A signal that does not kill must not fail what ends in a moment anyway: stat(2) of a local file
+never fails with EINTR. What takes longer is given up, so that a program can be killed."""
+
+FOR_EVER_S: Final = 1e9
+
+_log: Final = logging.getLogger(__name__)
+
+Then: TypeAlias = Callable[[FileReply, memoryview], None]
+Handler: TypeAlias = Callable[["Mount", Header, Body], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request of the kernel that the server was asked about."""
+
+    request: int
+    interruptible: bool
+
+
+class Mount:
+    """See the module.
+
+    Args:
+        loop: On which all of it runs.
+        descriptor: Of /dev/fuse.
+        options: How it behaves.
+        link: To the server.
+        handlers: What answers each kind of request.
+        buffer: To read into; shared by all mounts, for each request is taken whole.
+        memory: What the next worker will need to know.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        descriptor: int,
+        options: MountOptions,
+        link: FileLink,
+        handlers: dict[int, Handler],
+        buffer: bytearray,
+        memory: Memory,
+    ) -> None:
+        self.options = options
+        self.link = link
+        self.nodes = memory.nodes
+        self.handles = memory.handles
+        self.memory = memory
+        self.accounts = LocalAccounts()
+        self.identities = Identities(
+            self.accounts.user_name,
+            self.accounts.user_id,
+            self.accounts.group_name,
+            self.accounts.group_id,
+        )
+        self.ended = False
+        """Whether the kernel has taken the mount away."""
+        self._loop = loop
+        self._descriptor = descriptor
+        self._handlers = handlers
+        self._buffer = memoryview(buffer)
+        self._waiting: dict[int, _Waiting] = {}
+        loop.watch(descriptor, readable=self._read)
+
+    # The kernel's side
+
+    def _read(self) -> None:
+        for _ in range(READ_BUDGET):
+            try:
+                count = os.readv(self._descriptor, [self._buffer])
+            except BlockingIOError:
+                return
+            except OSError as exc:
+                if exc.errno in {errno.ENOENT, errno.EINTR}:
+                    continue  # the request was taken back while it was read
+                if exc.errno != errno.ENODEV:
+                    _log.warning("event=mount-broke reason=%s", exc)
+                self.close()
+                return
+            self.dispatch(self._buffer[:count])
+
+    def dispatch(self, message: memoryview) -> None:
+        """Takes one request of the kernel."""
+        try:
+            header, body = decode(message)
+        except BadRequest as exc:
+            _log.error("event=bad-fuse-request reason=%s", exc)
+            return
+        handler = self._handlers.get(header.opcode)
+        if isinstance(body, Interrupt):
+            self._interrupt(body.unique)
+        elif handler is None or body is None:
+            self.fail(header, errno.ENOSYS)
+        else:
+            try:
+                handler(self, header, body)
+            except OSError as exc:
+                self.fail(header, exc.errno or errno.EIO)
+
+    def reply(self, header: Header, *parts: bytes | memoryview) -> None:
+        """Answers the kernel."""
+        self._waiting.pop(header.unique, None)
+        size = sum(len(part) for part in parts)
+        self._write([replies.header(header.unique, 0, size), *parts])
+
+    def fail(self, header: Header, error: int) -> None:
+        """Answers with an errno."""
+        self._waiting.pop(header.unique, None)
+        if header.opcode not in {Opcode.FORGET, Opcode.BATCH_FORGET}:  # which nobody waits for
+            self._write([replies.header(header.unique, error, 0)])
+
+    def notify(self, notice: bytes) -> None:
+        """Tells the kernel something unasked."""
+        self._write([notice])
+
+    def _write(self, parts: list[bytes | memoryview]) -> None:
+        self.memory.save()  # before the kernel knows
+        try:
+            os.writev(self._descriptor, parts)
+        except OSError as exc:
+            # The asker was killed meanwhile, or what the notice is about is not known.
+            if exc.errno not in {errno.ENOENT, errno.EINTR, errno.ENODEV, errno.ENOTCONN}:
+                _log.warning("event=fuse-write-failed reason=%s", exc)
+
+    def close(self) -> None:
+        """Answers nothing any more."""
+        if not self.ended:
+            self.ended = True
+            self._loop.watch(self._descriptor)
+            os.close(self._descriptor)
+            self.link.close()
+            self.memory.close()
+
+    # The server's side
+
+    def ask(
+        self,
+        header: Header,
+        body: FileRequest,
+        then: Then,
+        *,
+        data: bytes = b"",
+        as_opener: File | None = None,
+        waits: bool = False,
+        failed: Callable[[int], None] | None = None,
+    ) -> None:
+        """Asks the server, and goes on with ``then``; where it fails, the kernel is told.
+
+        Args:
+            header: Whose request it is.
+            body: What to ask.
+            then: Takes the answer.
+            data: To write.
+            as_opener: The open file that ``body`` names; it asks as whoever opened it, and is
+                opened again where the server has forgotten it.
+            waits: There is no deadline while the server is there.
+            failed: Instead of telling the kernel.
+        """
+        if self.link.is_mute:
+            (failed or (lambda error: self.fail(header, error)))(errno.EHOSTDOWN)
+            return
+        user, group = self._asker(header, as_opener)
+
+        def answered(error: int, reply: FileReply | None, payload: memoryview) -> None:
+            if error == LOST and as_opener is not None:
+                self._open_again(header, as_opener, body, then, data)
+            elif error or reply is None:
+                (failed or (lambda number: self.fail(header, number)))(
+                    errno.EIO if error == LOST else error or errno.EIO
+                )
+            else:
+                self._finish(header, then, reply, payload)
+
+        within_s = FOR_EVER_S if waits else self.options.deadline_s
+        number = self.link.ask(user, group, body, answered, data=data, within_s=within_s)
+        self._waiting[header.unique] = _Waiting(number, waits)
+
+    def wait(self, header: Header) -> None:
+        """A request waits for something that was asked already."""
+        self._waiting[header.unique] = _Waiting(0, interruptible=False)
+
+    def waits(self, header: Header) -> bool:
+        """Whether the kernel still wants an answer to what waits."""
+        return header.unique in self._waiting
+
+    def tell(self, body: FileRequest) -> None:
+        """Asks for something whose outcome nobody waits for."""
+        self.link.ask("", "", body, _ignored, within_s=self.options.deadline_s)
+
+    def _finish(self, header: Header, then: Then, reply: FileReply, payload: memoryview) -> None:
+        try:
+            then(reply, payload)
+        except OSError as exc:
+            self.fail(header, exc.errno or errno.EIO)
+
+    def _asker(self, header: Header, opener: File | None) -> tuple[str, str]:
+        if opener is not None:
+            return opener.user, opener.group
+        return self.asker(header)
+
+    def asker(self, header: Header) -> tuple[str, str]:
+        """Who asks, by name.
+
+        Raises:
+            OSError: ``EACCES``: the user has no name here, so the server cannot know them.
+        """
+        asker = self.accounts.asker(header.uid, header.gid)
+        if asker is None:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return asker
+
+    def welcome(self, welcome: Welcome) -> None:
+        """A session stands: the first, one that goes on, or a new one without our files."""
+        self.identities.install(welcome.users, welcome.groups)
+        rebooted = self.memory.note_boot(welcome.boot)
+        if welcome.kept:
+            return
+        for file in self.handles.files.values():
+            file.is_lost = True
+            if file.lock_owners or file.has_flock or (file.unsynced and rebooted):
+                file.error = errno.EIO  # somebody else may have had the lock, or bytes are gone
+        for directory in self.handles.directories.values():
+            directory.rest = 0
+
+    def _open_again(
+        self, header: Header, file: File, body: FileRequest, then: Then, data: bytes
+    ) -> None:
+        """Opens by its path a file whose handle was lost, and asks once more."""
+        from msgspec import structs
+
+        if file.error:
+            self.fail(header, file.error)
+            return
+        if not file.is_lost:  # somebody else has just done so
+            again = structs.replace(body, handle=file.handle)
+            self.ask(header, again, then, data=data, as_opener=file)
+            return
+        try:
+            path = self.nodes.path(file.node)
+        except OSError:
+            file.error = errno.EIO
+            self.fail(header, errno.EIO)
+            return
+        flags = file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC)
+
+        def opened(reply: FileReply, _payload: memoryview) -> None:
+            assert isinstance(reply, files.Opened)
+            if key_of(reply.entry) != file.node.key:
+                file.error = errno.EIO
+                self.tell(files.Release(reply.handle))
+                self.fail(header, errno.EIO)
+                return
+            if file.is_lost:
+                file.handle, file.is_lost = reply.handle, False
+            else:
+                self.tell(files.Release(reply.handle))
+            again = structs.replace(body, handle=file.handle)
+            self.ask(header, again, then, data=data, as_opener=file)
+
+        self.ask(header, files.Open(path, flags), opened, as_opener=file)
+
+    # Interruption and time
+
+    def _interrupt(self, unique: int) -> None:
+        waiting = self._waiting.get(unique)
+        if waiting is None:
+            return
+        if waiting.interruptible:
+            self._give_up(unique)
+        else:
+            self._loop.call_after(INTERRUPT_GRACE_S, lambda: self._give_up(unique))
+
+    def _give_up(self, unique: int) -> None:
+        waiting = self._waiting.pop(unique, None)
+        if waiting is None:
+            return
+        pending = self.link.give_up(waiting.request)
+        if pending is not None and isinstance(pending.asked.body, files.Lock):
+            self.tell(files.Cancel(waiting.request))
+        self._write([replies.header(unique, errno.EINTR, 0)])
+
+    def tick(self) -> None:
+        """Called a few times a second."""
+        self.link.tick(holds=bool(self.handles))
+
+    def take_over(self) -> None:
+        """Goes on where an earlier worker stopped: what it did not answer comes again."""
+        self.notify(replies.resend())
+
+    # What the kernel is told of files
+
+    def told(self, node: Node, entry: Entry) -> bytes:
+        """The attributes of an inode as they are here, which are noted as told."""
+        attributes = self.identities.translate(entry.attributes)
+        node.told = attributes
+        if entry.plain:
+            node.plain_until_s = time.monotonic() + self.options.attributes_s
+        else:
+            node.plain_until_s = 0.0
+        return attributes
+
+    def tell_entry(self, header: Header, folder: Node, name: bytes, entry: Entry) -> Node:
+        """Answers with what a name leads to."""
+        node, packed = self.entry(folder, name, entry)
+        self.reply(header, packed)
+        return node
+
+    def entry(self, folder: Node, name: bytes, entry: Entry) -> tuple[Node, bytes]:
+        """What a name leads to, which the kernel is about to be told."""
+        node = self.nodes.remember(folder, name, key_of(entry))
+        attributes = self.told(node, entry)
+        options = self.options
+        return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)
+
+    def changed(self, node: Node) -> None:
+        """What was listed of a file does not hold any more."""
+        folder = node.parent
+        if folder is not None and folder.listed is not None:
+            folder.listed.entries[node.name] = None
+
+    def name_changed(self, folder: Node, name: bytes, entry: Entry | None = None) -> None:
+        """What was listed of a name does not hold any more; ``entry`` does, where it is known."""
+        folder.changes += 1
+        folder.changed_at_s = time.monotonic()
+        if folder.listed is not None:
+            folder.listed.entries[name] = entry
+        self.changed(folder)
+
+    def name_removed(self, folder: Node, name: bytes) -> None:
+        """A name leads nowhere any more."""
+        folder.changes += 1
+        if folder.listed is not None:
+            folder.listed.entries.pop(name, None)
+        self.changed(folder)
+
+
+def key_of(entry: Entry) -> tuple[int, int]:
+    """What a file is, under whatever name."""
+    return entry.device, int.from_bytes(entry.attributes[:8], "little")
+
+
+def _ignored(_error: int, _reply: FileReply | None, _payload: memoryview) -> None:
+    """Nobody waits for it."""

@@ -1,0 +1,228 @@
+"""The inodes that the kernel knows of one mount, and where each was found. Pure."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from nodeagent.filesystem.fuse.abi import ROOT_ID
+from ssi.protocol.files import Entry
+
+Key = tuple[int, int]
+"""Device and number of an inode at the server: one file, under whatever name."""
+
+UNKNOWN: Final = (-1, -1)
+
+
+class Stale(OSError):
+    """An inode that is not known, or has no path any more."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ESTALE, os.strerror(errno.ESTALE))
+
+
+@dataclass(slots=True)
+class Listed:
+    """What a directory holds, as it was read at one time; None for a name that changed since."""
+
+    at_s: float
+    entries: dict[bytes, Entry | None]
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One inode.
+
+    Attributes:
+        number: By which the kernel names it; never used again.
+        parent: The directory in which it was found last; None for the root, and for a file whose
+            name was removed.
+        lookups: How often the kernel was told of it and has not forgotten.
+        children: Nodes whose parent it is.
+        told: Its attributes as the kernel was told last; empty before.
+        plain_until_s: Until then it is believed to have no extended attribute.
+        listed: Its content, where it is a directory that was read just now.
+        changes: Counts changes of its content, so that a listing that was under way meanwhile is
+            not believed.
+        burst: Lookups in it in a row.
+        burst_at_s: When the last of them came.
+        fetch_after_s: Before that it is not fetched as a whole.
+        fetch: While it is, what waits for that.
+        changed_at_s: When something in it was changed by this machine.
+    """
+
+    number: int
+    key: Key
+    parent: Node | None
+    name: bytes
+    lookups: int = 0
+    children: int = 0
+    told: bytes = b""
+    plain_until_s: float = 0.0
+    listed: Listed | None = None
+    changes: int = 0
+    burst: int = 0
+    burst_at_s: float = 0.0
+    fetch_after_s: float = 0.0
+    fetch: list[Callable[[int], None]] | None = None
+    changed_at_s: float = 0.0
+
+
+@dataclass(eq=False, slots=True)
+class Nodes:
+    """All inodes of one mount."""
+
+    root: Node = field(default_factory=lambda: Node(ROOT_ID, UNKNOWN, None, b"", lookups=1))
+    _by_number: dict[int, Node] = field(default_factory=dict)
+    _by_key: dict[Key, Node] = field(default_factory=dict)
+    _by_name: dict[tuple[int, bytes], Node] = field(default_factory=dict)
+    last: int = ROOT_ID
+    touched: set[Node] = field(default_factory=set)
+    """Those that changed since somebody emptied it."""
+
+    def __post_init__(self) -> None:
+        self._by_number[ROOT_ID] = self.root
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._by_number.values())
+
+    def get(self, number: int) -> Node:
+        """The inode of that number.
+
+        Raises:
+            Stale: There is none.
+        """
+        node = self._by_number.get(number)
+        if node is None:
+            raise Stale
+        return node
+
+    def path(self, node: Node) -> bytes:
+        """Where it is, relative to the root.
+
+        Raises:
+            Stale: Its name, or one above, was removed.
+        """
+        parts = []
+        while node is not self.root:
+            parts.append(node.name)
+            if node.parent is None:
+                raise Stale
+            node = node.parent
+        return b"/".join(reversed(parts))
+
+    def child_path(self, folder: Node, name: bytes) -> bytes:
+        """Where a name in a directory is.
+
+        Raises:
+            Stale: The directory was removed.
+        """
+        above = self.path(folder)
+        return above + b"/" + name if above else name
+
+    def find(self, folder: Node, name: bytes) -> Node | None:
+        """The inode that a name is known to lead to."""
+        return self._by_name.get((folder.number, name))
+
+    def remember(self, folder: Node, name: bytes, key: Key) -> Node:
+        """The inode that a name leads to; the kernel is about to be told of it once more."""
+        node = self._by_key.get(key)
+        if node is None:
+            self.last += 1
+            node = Node(self.last, key, None, b"")
+            self._by_key[key] = self._by_number[node.number] = node
+        node.lookups += 1
+        self.touched.add(node)
+        if node is not self.root and (node.parent is not folder or node.name != name):
+            self._place(node, folder, name)
+        return node
+
+    def forget(self, number: int, times: int) -> None:
+        """The kernel has forgotten so many of its lookups."""
+        node = self._by_number.get(number)
+        if node is not None and node is not self.root:
+            node.lookups = max(node.lookups - times, 0)
+            self.touched.add(node)
+            self._drop_if_unused(node)
+
+    def removed(self, folder: Node, name: bytes) -> None:
+        """A name leads nowhere any more. The file may have others, or still be open."""
+        folder.changes += 1
+        node = self._by_name.get((folder.number, name))
+        if node is not None:
+            self._unplace(node)
+            self._by_key.pop(node.key, None)  # its number may be given to another file
+            self._drop_if_unused(node)
+
+    def renamed(self, folder: Node, name: bytes, new_folder: Node, new_name: bytes) -> None:
+        """What a name led to is now found under another."""
+        new_folder.changes += 1
+        node = self._by_name.get((folder.number, name))
+        folder.changes += 1
+        replaced = self._by_name.get((new_folder.number, new_name))
+        if replaced is not None and replaced is not node:
+            self.removed(new_folder, new_name)
+        if node is not None:
+            self._place(node, new_folder, new_name)
+
+    def exchanged(self, folder: Node, name: bytes, new_folder: Node, new_name: bytes) -> None:
+        """Two names lead to each other's files."""
+        folder.changes += 1
+        new_folder.changes += 1
+        one = self._by_name.get((folder.number, name))
+        other = self._by_name.get((new_folder.number, new_name))
+        for node in (one, other):
+            if node is not None:
+                self._unplace(node)
+        if one is not None:
+            self._place(one, new_folder, new_name)
+        if other is not None:
+            self._place(other, folder, name)
+
+    def restore(self, number: int, key: Key, parent: int, name: bytes, lookups: int) -> None:
+        """Puts an inode back as an earlier worker knew it; those above must be there already."""
+        node = self._by_number.get(number)
+        if node is None:
+            node = Node(number, key, None, b"")
+            self._by_number[number] = self._by_key[key] = node
+        node.lookups = lookups
+        self.last = max(self.last, number)
+        folder = self._by_number.get(parent)
+        if folder is not None and node is not self.root:
+            self._place(node, folder, name)
+
+    def _place(self, node: Node, folder: Node, name: bytes) -> None:
+        self._unplace(node)
+        # Another file had this name: what had it is found under none, as far as is known.
+        before = self._by_name.get((folder.number, name))
+        if before is not None:
+            self._unplace(before)
+            self._drop_if_unused(before)
+        self.touched.add(node)
+        node.parent, node.name = folder, name
+        folder.children += 1
+        self._by_name[folder.number, name] = node
+
+    def _unplace(self, node: Node) -> None:
+        folder, node.parent = node.parent, None
+        if folder is None:
+            return
+        self.touched.add(node)
+        self._by_name.pop((folder.number, node.name), None)
+        folder.children -= 1
+        self._drop_if_unused(folder)
+
+    def _drop_if_unused(self, node: Node) -> None:
+        if node.lookups or node.children or node is self.root:
+            return
+        self._by_number.pop(node.number, None)
+        if self._by_key.get(node.key) is node:
+            del self._by_key[node.key]
+        if node.parent is not None:
+            self._unplace(node)

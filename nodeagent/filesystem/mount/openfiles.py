@@ -1,0 +1,191 @@
+"""Open files, as the kernel uses them."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from nodeagent.filesystem.fuse import abi, replies, requests
+from nodeagent.filesystem.fuse.abi import OpenFlag
+from nodeagent.filesystem.fuse.requests import Body, Header
+from nodeagent.filesystem.mount import locking
+from nodeagent.filesystem.mount.handles import File
+from nodeagent.filesystem.mount.mount import Mount, key_of
+from nodeagent.filesystem.mount.nodes import Node, Stale
+from ssi.protocol import files
+from ssi.protocol.files import FileReply
+
+
+def open_file(mount: Mount, header: Header, body: Body) -> None:
+    """OPEN. What was cached of the file is kept where it has not changed since."""
+    assert isinstance(body, requests.Open)
+    node = mount.nodes.get(header.node)
+    path = mount.nodes.path(node)
+
+    def opened(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Opened)
+        if key_of(reply.entry) != node.key:
+            mount.tell(files.Release(reply.handle))
+            raise Stale
+        before = node.told
+        same = _content(mount.told(node, reply.entry)) == _content(before)
+        if not same:
+            mount.notify(replies.forget_attributes(node.number))
+        file = _keep(mount, header, node, reply.handle, body.flags)
+        flags = OpenFlag.KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
+        mount.reply(header, replies.opened(file.number, flags))
+
+    if body.flags & os.O_TRUNC:
+        mount.changed(node)
+    mount.ask(header, files.Open(path, body.flags), opened)
+
+
+def _content(attributes: bytes) -> tuple[bytes, bytes]:
+    """Size, mtime and ctime: what tells that a file is as it was."""
+    return attributes[8:16] + attributes[32:48], attributes[52:60]
+
+
+def create(mount: Mount, header: Header, body: Body) -> None:
+    """CREATE."""
+    assert isinstance(body, requests.Create)
+    folder = mount.nodes.get(header.node)
+    path = mount.nodes.child_path(folder, body.name)
+    mount.name_changed(folder, body.name)
+
+    def created(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Opened)
+        mount.name_changed(folder, body.name, reply.entry)
+        node, entry = mount.entry(folder, body.name, reply.entry)
+        file = _keep(mount, header, node, reply.handle, body.flags)
+        mount.reply(header, entry, replies.opened(file.number, 0))
+
+    mount.ask(header, files.Create(path, body.flags, body.mode), created)
+
+
+def _keep(mount: Mount, header: Header, node: Node, handle: int, flags: int) -> File:
+    user, group = mount.asker(header)
+    file = File(mount.handles.next(), handle, node, flags, user, group)
+    mount.handles.files[file.number] = file
+    mount.memory.opened(file)
+    return file
+
+
+def _file(mount: Mount, number: int) -> File:
+    file = mount.handles.files.get(number)
+    if file is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return file
+
+
+def read(mount: Mount, header: Header, body: Body) -> None:
+    """READ."""
+    assert isinstance(body, requests.Read)
+    file = _file(mount, body.handle)
+    size = min(body.size, files.MAX_DATA_BYTES)
+
+    def done(_reply: FileReply, payload: memoryview) -> None:
+        mount.reply(header, payload)
+
+    mount.ask(header, files.Read(file.handle, body.offset, size), done, as_opener=file)
+
+
+def write(mount: Mount, header: Header, body: Body) -> None:
+    """WRITE, which is answered once the server's kernel has it."""
+    assert isinstance(body, requests.Write)
+    file = _file(mount, body.handle)
+    mount.changed(file.node)
+    if not file.unsynced:
+        file.unsynced = True
+        mount.memory.opened(file)
+    strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
+
+    def done(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Count)
+        mount.changed(file.node)
+        mount.reply(header, replies.written(reply.value))
+
+    asked = files.Write(file.handle, body.offset, strip)
+    mount.ask(header, asked, done, data=bytes(body.data), as_opener=file)
+
+
+def flush(mount: Mount, header: Header, body: Body) -> None:
+    """FLUSH: some descriptor was closed, and with it fcntl(2) locks of its process end."""
+    assert isinstance(body, requests.Flush)
+    file = _file(mount, body.handle)
+    error, file.error = file.error, 0
+    if error:
+        mount.fail(header, error)
+    elif body.owner in file.lock_owners:
+        locking.release_all(mount, header, file, body.owner)
+    else:
+        mount.reply(header)
+
+
+def release(mount: Mount, header: Header, body: Body) -> None:
+    """RELEASE: nobody holds the file open any more."""
+    assert isinstance(body, requests.Release)
+    file = mount.handles.files.pop(body.handle, None)
+    mount.reply(header)
+    if file is not None:
+        mount.memory.closed(file.number)
+        if not file.is_lost:
+            mount.tell(files.Release(file.handle))
+
+
+def sync(mount: Mount, header: Header, body: Body) -> None:
+    """FSYNC."""
+    assert isinstance(body, requests.Sync)
+    file = _file(mount, body.handle)
+    error, file.error = file.error, 0
+    if error:
+        mount.fail(header, error)
+        return
+
+    def done(_reply: FileReply, _payload: memoryview) -> None:
+        file.unsynced = False
+        mount.reply(header)
+
+    data_only = bool(body.flags & abi.FSYNC_DATA_ONLY)
+    mount.ask(header, files.Sync(file.handle, data_only), done, as_opener=file)
+
+
+def allocate(mount: Mount, header: Header, body: Body) -> None:
+    """FALLOCATE."""
+    assert isinstance(body, requests.Allocate)
+    file = _file(mount, body.handle)
+
+    def done(_reply: FileReply, _payload: memoryview) -> None:
+        mount.changed(file.node)
+        mount.reply(header)
+
+    asked = files.Allocate(file.handle, body.mode, body.offset, body.length)
+    mount.ask(header, asked, done, as_opener=file)
+
+
+def seek(mount: Mount, header: Header, body: Body) -> None:
+    """LSEEK, to data or to a hole."""
+    assert isinstance(body, requests.Seek)
+    file = _file(mount, body.handle)
+
+    def done(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Count)
+        mount.reply(header, replies.offset(reply.value))
+
+    mount.ask(header, files.Seek(file.handle, body.offset, body.whence), done, as_opener=file)
+
+
+def copy(mount: Mount, header: Header, body: Body) -> None:
+    """COPY_FILE_RANGE, within the server."""
+    assert isinstance(body, requests.Copy)
+    source, target = _file(mount, body.handle), _file(mount, body.target)
+    target.unsynced = True
+
+    def done(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, files.Count)
+        mount.changed(target.node)
+        mount.reply(header, replies.written(reply.value))
+
+    asked = files.CopyRange(
+        source.handle, body.offset, target.handle, body.target_offset, body.length
+    )
+    mount.ask(header, asked, done, as_opener=source)

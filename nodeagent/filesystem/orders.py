@@ -1,0 +1,47 @@
+"""What the warden tells the worker. A mount comes with its descriptor of /dev/fuse."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from nodeagent.filesystem.mount.options import MountOptions
+
+
+class MountOrder(msgspec.Struct, frozen=True, kw_only=True, tag="mount"):
+    """Answer the kernel for this mount.
+
+    Attributes:
+        number: Of the mount, for later orders.
+        journal: Path of what is to be remembered of it.
+        again: An earlier worker did so; what it has not answered is to come again.
+    """
+
+    number: int
+    node: str
+    address: str
+    port: int
+    public_key: str
+    journal: str
+    options: MountOptions
+    again: bool = False
+
+
+class MoveOrder(msgspec.Struct, frozen=True, kw_only=True, tag="move"):
+    """The server of a mount listens elsewhere now."""
+
+    number: int
+    node: str
+    address: str
+    port: int
+    public_key: str
+
+
+class UnmountOrder(msgspec.Struct, frozen=True, kw_only=True, tag="unmount"):
+    """The mount has ended."""
+
+    number: int
+
+
+Order: TypeAlias = MountOrder | MoveOrder | UnmountOrder

@@ -1,0 +1,96 @@
+"""Where mounts are: the directory of all nodes, and what it takes to leave nothing behind.
+
+As root that directory is a file system in memory of its own, so a mount point needs no directory
+on disk. This node's own entry is a view of its own root.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from nodeagent.filesystem.fuse import mounting
+from nodeagent.mechanism import libc
+
+_MS_BIND: Final = 0x1000
+_MS_SHARED: Final = 0x100000
+_MS_REMOUNT: Final = 0x20
+_MS_RDONLY: Final = 0x1
+
+
+class Points:
+    """See the module.
+
+    Args:
+        base: The directory, ``/ssi/n``.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._is_root = os.geteuid() == 0
+        self.is_prepared = False
+        self.problem = "" if Path("/dev/fuse").exists() else "there is no /dev/fuse"
+
+    def point_of(self, node: str) -> str:
+        """The mount point of a node, a directory that is there."""
+        point = self._base / node
+        point.mkdir(mode=0o755, exist_ok=True)
+        return str(point)
+
+    def prepare(self, node: str) -> None:
+        """Makes the directory, with this node's own entry in it; once.
+
+        Raises:
+            OSError: Not permitted.
+        """
+        if self.is_prepared:
+            return
+        self._base.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._base.chmod(0o755)
+        if self._base.parent.name == "ssi":
+            self._base.parent.chmod(0o755)
+        if self._is_root:
+            base = str(self._base)
+            libc.mount("ssi", base, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV, "mode=0755,size=1m")
+            own = self.point_of(node)
+            libc.mount("/", own, "none", _MS_BIND | libc.MS_REC)
+            # What is mounted on the host later appears there too, and nothing the other way.
+            libc.mount("none", own, "none", libc.MS_REC | libc.MS_SLAVE)
+            with suppress(OSError):  # else it would hold itself
+                mounting.unmount(f"{own}{base}")
+            libc.mount("none", base, "none", _MS_SHARED)
+        self.is_prepared = True
+
+    def mount(self, point: str, source: str) -> int:
+        """Mounts; the descriptor of /dev/fuse.
+
+        Raises:
+            OSError: Refused.
+        """
+        if self._is_root:
+            return mounting.mount_as_root(point, source)
+        return mounting.mount_as_user(point, source)
+
+    def unmount(self, point: str) -> None:
+        """Unmounts, and removes the directory where it is one of ours.
+
+        Raises:
+            OSError: It is not mounted.
+        """
+        mounting.unmount(point)
+        if Path(point).parent == self._base:
+            with suppress(OSError):
+                Path(point).rmdir()
+
+    def clear(self) -> None:
+        """Unmounts all that is at or below the directory, and removes it where it is empty."""
+        for point, _ in mounting.mounts_within(str(self._base), mounting.read_mountinfo()):
+            with suppress(OSError):  # with the one above it, it went already
+                mounting.unmount(point)
+        self.is_prepared = False
+        with suppress(OSError):
+            self._base.rmdir()
+            if self._base.parent.name == "ssi":
+                self._base.parent.rmdir()

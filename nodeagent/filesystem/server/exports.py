@@ -1,0 +1,133 @@
+"""What of a node is served: pure rules about paths.
+
+A file of exports has one path a line, maybe followed by ``ro``. Without one, all is served. What
+is ssi's own, and what the kernel makes up (/proc, /sys), appears as an empty directory: it has a
+place for a mount of somebody's own, and nothing in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ssi.protocol.files import MAX_PATH_BYTES
+
+UNSERVED_KINDS: Final = frozenset(
+    {
+        "proc", "sysfs", "cgroup", "cgroup2", "devpts", "debugfs", "tracefs", "securityfs",
+        "configfs", "bpf", "pstore", "efivarfs", "fusectl", "binfmt_misc", "autofs", "mqueue",
+        "fuse.ssi",
+    }
+)  # fmt: skip
+"""Kinds of file systems of which nothing is served. Ours are served by their own nodes."""
+
+_ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
+
+
+class Rule(Enum):
+    """What may be done at a path."""
+
+    WRITE = "write"
+    READ = "read"
+    EMPTY = "empty"
+    """An empty directory, whatever is there."""
+    ABOVE = "above"
+    """A directory on the way to an export: only what leads to one is seen."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A path, relative to the root, and whether it can be written to."""
+
+    path: bytes
+    writable: bool = True
+
+
+def parse_exports(text: str) -> tuple[Export, ...]:
+    """The exports of a file; lines that cannot be understood serve nothing.
+
+    Everything is read-only below a path that is ``ro``, unless a longer path says otherwise.
+    """
+    found = []
+    for line in text.splitlines():
+        words = line.split("#", maxsplit=1)[0].split()
+        if words and words[0].startswith("/") and words[1:] in ([], ["ro"], ["rw"]):
+            found.append(Export(words[0].strip("/").encode(), words[1:] != ["ro"]))
+    return tuple(found)
+
+
+def unserved_mounts(mountinfo: bytes) -> tuple[bytes, ...]:
+    """Mount points of kinds that are not served, relative. Source: proc_pid_mountinfo(5)."""
+    points = []
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(b" - ")
+        fields, kind = left.split(), right.split()[:1]
+        if len(fields) >= 5 and kind and kind[0].decode("utf-8", "replace") in UNSERVED_KINDS:
+            point = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 255]), fields[4])
+            points.append(point.strip(b"/"))
+    return tuple(points)
+
+
+class Exports:
+    """The rules of one server.
+
+    Args:
+        exports: What is served.
+        hidden: What of it is not, relative paths.
+    """
+
+    def __init__(self, exports: Iterable[Export], hidden: Iterable[bytes]) -> None:
+        self._exports = sorted(exports, key=lambda each: len(each.path), reverse=True)
+        self._hidden = frozenset(hidden) - {b""}
+        self._whole = self._exports == [Export(b"")]
+
+    def rule(self, path: bytes) -> Rule:
+        """What may be done at a path."""
+        rule = self._exported(path)
+        if self._hidden and rule is not Rule.NOTHING:
+            for above in _with_parents(path):
+                if above in self._hidden:
+                    return Rule.EMPTY if above == path else Rule.NOTHING
+        return rule
+
+    def _exported(self, path: bytes) -> Rule:
+        if self._whole:
+            return Rule.WRITE
+        for export in self._exports:
+            if is_within(path, export.path):
+                return Rule.WRITE if export.writable else Rule.READ
+        above_one = any(is_within(export.path, path) for export in self._exports)
+        return Rule.ABOVE if above_one else Rule.NOTHING
+
+    def shows(self, folder: bytes, name: bytes) -> bool:
+        """Whether a name is listed in a directory that is on the way to an export."""
+        return self.rule(join(folder, name)) is not Rule.NOTHING
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    """A path one deeper."""
+    return folder + b"/" + name if folder else name
+
+
+def is_within(path: bytes, folder: bytes) -> bool:
+    """Whether a path is a folder, or below it."""
+    return not folder or path == folder or path.startswith(folder + b"/")
+
+
+def is_sound(path: bytes) -> bool:
+    """Whether a path is relative, without empty parts, ``.`` and ``..``."""
+    if not path:
+        return True
+    if len(path) > MAX_PATH_BYTES or b"\0" in path:
+        return False
+    return not any(part in {b"", b".", b".."} for part in path.split(b"/"))
+
+
+def _with_parents(path: bytes) -> Iterable[bytes]:
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]

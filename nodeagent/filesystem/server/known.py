@@ -1,0 +1,58 @@
+"""Whom the file server lets in, and for whom they may speak: the roster and the clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodeagent.places import Places
+from nodeagent.register import Register
+
+
+class Known:
+    """Follows the files that the agent keeps.
+
+    Args:
+        node: Name of this node.
+        places: Where they are.
+    """
+
+    def __init__(self, node: str, places: Places) -> None:
+        self._node = node
+        self._places = places
+        self._stamps: tuple[object, ...] = ()
+        self._register = Register(node, places.roster, places.clients)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads again what has changed."""
+        stamps = (_stamp(self._places.roster), _stamp(self._places.clients))
+        if stamps != self._stamps:
+            self._stamps = stamps
+            self._register = Register(self._node, self._places.roster, self._places.clients)
+
+    def knows(self, public_key: str) -> bool:
+        """Whether a node or a client has that key; any thread."""
+        return self._register.knows(public_key)
+
+    def whom(self, public_key: str, user: str) -> str | None:
+        """Who asks with a key on behalf of a user; None where that key may not speak for them.
+
+        A node whose agent is root's is believed whomever it names, as everywhere in the mesh;
+        everybody else speaks for one user only.
+        """
+        roster = self._register.roster
+        entry = roster.node_by_key(public_key) if roster is not None else None
+        if entry is not None:
+            return entry.name if entry.user == "root" or user in {"", entry.user} else None
+        owner = self._register.clients.get(public_key)
+        if owner is None or user not in {"", owner}:
+            return None
+        return f"a client of {owner}"
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -1,0 +1,311 @@
+"""What is done at a path. Each function runs in a thread that is the user already."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import grp
+import os
+import pwd
+import stat
+import time
+from collections.abc import Callable
+from typing import Final
+
+from nodeagent.filesystem.server.entries import Entries, is_plain
+from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, join
+from nodeagent.filesystem.server.tree import Tree, reopened
+from ssi.protocol.files import (
+    Entry,
+    GetExtended,
+    GetSpace,
+    ListExtended,
+    Lookup,
+    MakeDirectory,
+    MakeLink,
+    MakeNode,
+    MakeSymlink,
+    Nothing,
+    ReadLink,
+    RemoveDirectory,
+    RemoveExtended,
+    Rename,
+    SetAttributes,
+    SetExtended,
+    Space,
+    SyncDirectory,
+    Text,
+    Unlink,
+)
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+NOW: Final = -1
+"""As a time: when the server does it."""
+
+
+def refusal(number: int) -> OSError:
+    """An error of that number."""
+    return OSError(number, os.strerror(number))
+
+
+class Paths:
+    """Everything that names a file by its path.
+
+    Args:
+        tree: What is served.
+        rules: What of it; asked anew each time, for they change with the mounts of the node.
+    """
+
+    def __init__(self, tree: Tree, rules: Callable[[], Exports]) -> None:
+        self.tree = tree
+        self._rules = rules
+        with tree.at(b"") as root:
+            self.entries = Entries(os.fstat(root).st_dev)
+
+    # What may be done
+
+    def seen(self, path: bytes) -> Rule:
+        """The rule of a path that is looked at.
+
+        Raises:
+            OSError: ``ENOENT`` where nothing is to be seen.
+        """
+        if not is_sound(path):
+            raise refusal(errno.EINVAL)
+        rule = self._rules().rule(path)
+        if rule is Rule.NOTHING:
+            raise refusal(errno.ENOENT)
+        return rule
+
+    def changed(self, path: bytes) -> None:
+        """Lets a path be changed.
+
+        Raises:
+            OSError: ``EROFS`` where it may not.
+        """
+        if self.seen(path) is not Rule.WRITE:
+            raise refusal(errno.EROFS)
+
+    # Looking
+
+    def lookup(self, body: Lookup) -> Entry:
+        return self.entry(body.path)
+
+    def entry(self, path: bytes) -> Entry:
+        """What is at a path."""
+        rule = self.seen(path)
+        with self.tree.at(path) as found:
+            if rule is Rule.EMPTY:
+                return self.entries.of(os.fstat(found), plain=True, empty=True)
+            return self.entries.at(found)
+
+    def names(self, path: bytes) -> list[bytes]:
+        """All names in a directory, without ``.`` and ``..``."""
+        rule = self.seen(path)
+        if rule is Rule.EMPTY:
+            return []
+        with self.tree.listing(path) as folder:
+            names = [os.fsencode(name) for name in os.listdir(folder)]  # noqa: PTH208 - by descriptor
+        if rule is Rule.ABOVE:
+            rules = self._rules()
+            names = [name for name in names if rules.shows(path, name)]
+        return names
+
+    def entries_in(self, path: bytes, names: list[bytes]) -> list[tuple[bytes, Entry]]:
+        """Those of the names that are still there, with what they are."""
+        rules, told = self._rules(), []
+        with self.tree.listing(path) as folder:
+            for name in names:
+                try:
+                    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except OSError:
+                    continue
+                empty = rules.rule(join(path, name)) is Rule.EMPTY
+                plain = empty or stat.S_ISLNK(found.st_mode) or self._is_plain(folder, name)
+                told.append((name, self.entries.of(found, plain=plain, empty=empty)))
+        return told
+
+    @staticmethod
+    def _is_plain(folder: int, name: bytes) -> bool:
+        return is_plain(f"{reopened(folder)}/{os.fsdecode(name)}")
+
+    def read_link(self, body: ReadLink) -> Text:
+        self.seen(body.path)
+        with self.tree.at(body.path) as link:
+            return Text(os.readlink(b"", dir_fd=link))
+
+    def space(self, body: GetSpace) -> Space:
+        self.seen(body.path)
+        with self.tree.at(body.path) as place:
+            told = os.fstatvfs(place)
+        return Space(
+            told.f_blocks, told.f_bfree, told.f_bavail, told.f_files, told.f_ffree,
+            told.f_bsize, told.f_namemax, told.f_frsize,
+        )  # fmt: skip
+
+    # Making and removing names
+
+    def make_node(self, body: MakeNode) -> Entry:
+        self.changed(body.path)
+        major = (body.device >> 8) & 0xFFF
+        minor = (body.device & 0xFF) | ((body.device >> 12) & 0xFFF00)
+        with self.tree.parent(body.path) as (folder, name):
+            os.mknod(name, body.mode, os.makedev(major, minor), dir_fd=folder)
+        return self.entry(body.path)
+
+    def make_directory(self, body: MakeDirectory) -> Entry:
+        self.changed(body.path)
+        with self.tree.parent(body.path) as (folder, name):
+            os.mkdir(name, body.mode & 0o7777, dir_fd=folder)
+        return self.entry(body.path)
+
+    def make_symlink(self, body: MakeSymlink) -> Entry:
+        self.changed(body.path)
+        with self.tree.parent(body.path) as (folder, name):
+            os.symlink(body.target, name, dir_fd=folder)
+        return self.entry(body.path)
+
+    def make_link(self, body: MakeLink) -> Entry:
+        self.changed(body.path)
+        self.changed(body.new)
+        with (
+            self.tree.parent(body.path) as (folder, name),
+            self.tree.parent(body.new) as (new_folder, new_name),
+        ):
+            os.link(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder, follow_symlinks=False)
+        return self.entry(body.new)
+
+    def unlink(self, body: Unlink) -> Nothing:
+        self.changed(body.path)
+        with self.tree.parent(body.path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+        return Nothing()
+
+    def remove_directory(self, body: RemoveDirectory) -> Nothing:
+        self.changed(body.path)
+        with self.tree.parent(body.path) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
+        return Nothing()
+
+    def rename(self, body: Rename) -> Nothing:
+        self.changed(body.path)
+        self.changed(body.new)
+        with (
+            self.tree.parent(body.path) as (folder, name),
+            self.tree.parent(body.new) as (new_folder, new_name),
+        ):
+            result = _libc.renameat2(
+                ctypes.c_int(folder),
+                ctypes.c_char_p(name),
+                ctypes.c_int(new_folder),
+                ctypes.c_char_p(new_name),
+                ctypes.c_uint(body.flags),
+            )
+            if result != 0:
+                raise refusal(ctypes.get_errno())
+        return Nothing()
+
+    def sync_directory(self, body: SyncDirectory) -> Nothing:
+        self.seen(body.path)
+        with self.tree.listing(body.path) as folder:
+            os.fsync(folder)
+        return Nothing()
+
+    # Attributes
+
+    def set_attributes(self, body: SetAttributes) -> Entry:
+        self.changed(body.path)
+        with self.tree.at(body.path) as place:
+            found = os.fstat(place)
+            if stat.S_ISLNK(found.st_mode):
+                self._change_link(body, found)
+            else:
+                change(reopened(place), found, body)
+            return self.entries.at(place)
+
+    def _change_link(self, body: SetAttributes, found: os.stat_result) -> None:
+        with self.tree.parent(body.path) as (folder, name):
+            uid, gid = owner_of(body)
+            if uid != -1 or gid != -1:
+                os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+            if body.atime_ns == body.mtime_ns == NOW:
+                os.utime(name, dir_fd=folder, follow_symlinks=False)
+            elif body.atime_ns is not None or body.mtime_ns is not None:
+                os.utime(name, ns=times_of(body, found), dir_fd=folder, follow_symlinks=False)
+
+    def get_extended(self, body: GetExtended) -> Text:
+        self.seen(body.path)
+        with self.tree.at(body.path) as place:
+            return Text(os.getxattr(self._with_extended(place, errno.ENODATA), body.name))
+
+    def list_extended(self, body: ListExtended) -> Text:
+        self.seen(body.path)
+        with self.tree.at(body.path) as place:
+            names = os.listxattr(self._with_extended(place, errno.ENODATA))
+        return Text(b"".join(os.fsencode(name) + b"\0" for name in names))
+
+    def set_extended(self, body: SetExtended) -> Nothing:
+        self.changed(body.path)
+        with self.tree.at(body.path) as place:
+            path = self._with_extended(place, errno.EPERM)
+            os.setxattr(path, body.name, body.value, body.flags)
+        return Nothing()
+
+    def remove_extended(self, body: RemoveExtended) -> Nothing:
+        self.changed(body.path)
+        with self.tree.at(body.path) as place:
+            os.removexattr(self._with_extended(place, errno.EPERM), body.name)
+        return Nothing()
+
+    @staticmethod
+    def _with_extended(place: int, otherwise: int) -> str:
+        """A path by which the attributes of a file are reached; not those of a symbolic link."""
+        if stat.S_ISLNK(os.fstat(place).st_mode):
+            raise refusal(otherwise)
+        return reopened(place)
+
+
+def change(target: int | str, found: os.stat_result, body: SetAttributes) -> None:
+    """Sets what is to be set, of a descriptor or of a path that leads to one.
+
+    Raises:
+        OSError: Not permitted; what came before it is done.
+    """
+    if body.size is not None:
+        if isinstance(target, str) and not stat.S_ISREG(found.st_mode):
+            raise refusal(errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL)
+        os.truncate(target, body.size)
+    uid, gid = owner_of(body)
+    if uid != -1 or gid != -1:
+        os.chown(target, uid, gid)
+    if body.mode is not None:
+        os.chmod(target, body.mode & 0o7777)  # noqa: PTH101 - maybe a descriptor
+    if body.atime_ns == body.mtime_ns == NOW:
+        os.utime(target)  # which whoever may write is allowed, as no other time is
+    elif body.atime_ns is not None or body.mtime_ns is not None:
+        os.utime(target, ns=times_of(body, found))
+
+
+def owner_of(body: SetAttributes) -> tuple[int, int]:
+    """The ids here of the owner and the group that are to be set; -1 for one that is not.
+
+    Raises:
+        OSError: ``EINVAL``: nobody has that name here.
+    """
+    uid = gid = -1
+    try:
+        if body.owner is not None:
+            uid = pwd.getpwnam(body.owner).pw_uid
+        if body.group is not None:
+            gid = grp.getgrnam(body.group).gr_gid
+    except KeyError as exc:
+        raise refusal(errno.EINVAL) from exc
+    return uid, gid
+
+
+def times_of(body: SetAttributes, found: os.stat_result) -> tuple[int, int]:
+    """Both times as they are to be."""
+    now_ns = time.time_ns()
+    atime_ns = found.st_atime_ns if body.atime_ns is None else body.atime_ns
+    mtime_ns = found.st_mtime_ns if body.mtime_ns is None else body.mtime_ns
+    return (now_ns if atime_ns == NOW else atime_ns, now_ns if mtime_ns == NOW else mtime_ns)

@@ -1,0 +1,86 @@
+"""The agent's part in the files: a warden runs, and is asked to mount and unmount."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import nodeagent
+from nodeagent.filesystem.control import Control, Refused, ask_warden
+from nodeagent.mechanism.pidfile import open_process
+from nodeagent.places import Places
+
+START_S: Final = 10.0
+"""How long a warden may take until it has written its pid."""
+
+AGAIN_S: Final = 1.0
+_BOOT: Final = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('nodeagent.filesystem', run_name='__main__', alter_sys=True)"
+)
+_log: Final = logging.getLogger(__name__)
+
+
+def free_port(address: str, wanted: int) -> int:
+    """The port for the file server: the wanted one, or a free one where none is."""
+    if wanted:
+        return wanted
+    family = socket.AF_INET6 if address == "*" or ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind(("::" if address == "*" else address, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+async def keep_warden(node: str, places: Places, address: str, port: int) -> None:
+    """Sees to it that a warden runs, until cancelled. It outlives this agent."""
+    loop = asyncio.get_running_loop()
+    while True:
+        running = open_process(places.files_pid)
+        if running is None:
+            await _start(node, places, address, port)
+            continue
+        pid, process = running
+        await asyncio.to_thread(_renew, pid, places)
+        ended = asyncio.Event()
+        loop.add_reader(process, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(process)
+            os.close(process)
+        _log.warning("event=warden-ended pid=%d", pid)
+
+
+def _renew(pid: int, places: Places) -> None:
+    """A warden that runs from other code than this agent goes on with ours; mounts stay."""
+    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    if os.fsencode(_library()) in arguments:
+        return
+    try:
+        ask_warden(places.files_socket, Control(deed="replace", library=str(_library())))
+    except (OSError, Refused) as exc:
+        _log.warning("event=warden-not-replaced reason=%s", exc)
+
+
+def _library() -> Path:
+    assert nodeagent.__file__ is not None
+    return Path(nodeagent.__file__).parent.parent
+
+
+async def _start(node: str, places: Places, address: str, port: int) -> None:
+    options = ["--name", node, "--address", address, "--port", str(port)]
+    command = [sys.executable, "-I", "-c", _BOOT, str(_library()), *options]
+    started = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: ASYNC220 - a fork of 1 ms
+    give_up_at_s = asyncio.get_running_loop().time() + START_S
+    while asyncio.get_running_loop().time() < give_up_at_s and started.poll() is None:
+        if open_process(places.files_pid) is not None:
+            return
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(AGAIN_S)

@@ -1,0 +1,57 @@
+"""Requests and answers of the file service as frames: four bytes, then MessagePack. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ssi.protocol.codec import BadMessage
+from ssi.protocol.files import Answered, Asked
+
+MAGIC: Final = b"SSF\x01"
+"""The last byte is the version of this protocol."""
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_asked: Final = msgspec.msgpack.Decoder(Asked)
+_answered: Final = msgspec.msgpack.Decoder(Answered)
+
+
+def encode(message: Asked | Answered) -> bytes:
+    """A frame."""
+    frame = bytearray(MAGIC)
+    _encoder.encode_into(message, frame, len(MAGIC))
+    return bytes(frame)
+
+
+def decode_asked(frame: bytes) -> Asked:
+    """The request in a frame.
+
+    Raises:
+        BadMessage: It holds none, or one of another version.
+    """
+    _check(frame)
+    try:
+        return _asked.decode(memoryview(frame)[4:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
+        raise BadMessage(reason=f"no request for files: {exc}") from exc
+
+
+def decode_answered(frame: bytes) -> Answered:
+    """The answer in a frame.
+
+    Raises:
+        BadMessage: It holds none, or one of another version.
+    """
+    _check(frame)
+    try:
+        return _answered.decode(memoryview(frame)[4:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
+        raise BadMessage(reason=f"no answer about files: {exc}") from exc
+
+
+def _check(frame: bytes) -> None:
+    if frame[:3] != MAGIC[:3]:
+        raise BadMessage(reason="no frame of the file service")
+    if frame[:4] != MAGIC:
+        raise BadMessage(reason=f"version {frame[3:4].hex() or 'none'} of the file service")

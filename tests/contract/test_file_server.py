@@ -1,0 +1,277 @@
+"""The file server's deeds on a real directory, without FUSE and without sockets."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from nodeagent.filesystem.server import credentials
+from nodeagent.filesystem.server.credentials import Identity
+from nodeagent.filesystem.server.exports import Export, Exports
+from nodeagent.filesystem.server.operations import Operations
+from nodeagent.filesystem.server.paths import Paths
+from nodeagent.filesystem.server.session import Session
+from nodeagent.filesystem.server.tree import Tree
+from ssi.protocol import files
+from ssi.protocol.files import ATTRIBUTES, Asked, FileReply, FileRequest
+
+T = TypeVar("T")
+ME = Identity(user="me", uid=os.geteuid(), gid=os.getegid(), groups=())
+NOBODY = Identity(user="nobody", uid=65534, gid=65534, groups=(65534,))
+
+
+class Served:
+    """A directory that is served."""
+
+    def __init__(self, root: Path, exports: Exports) -> None:
+        self.root = root
+        self.operations = Operations(Paths(Tree(str(root)), lambda: exports))
+        self.session = Session("n1", b"")
+
+    def ask(self, body: FileRequest, data: bytes = b"") -> FileReply:
+        asked = Asked(1, b"", "me", "", body)
+        return self.operations.perform(self.session, asked, memoryview(data), ME)[0]
+
+    def read(self, body: files.Read) -> bytes:
+        asked = Asked(1, b"", "me", "", body)
+        return self.operations.perform(self.session, asked, memoryview(b""), ME)[1]
+
+    def open(self, path: bytes, flags: int) -> int:
+        reply = self.ask(files.Open(path, flags))
+        assert isinstance(reply, files.Opened)
+        return reply.handle
+
+    def refused(self, body: FileRequest) -> int:
+        with pytest.raises(OSError, match=r"\[Errno \d+\]") as caught:
+            self.ask(body)
+        assert caught.value.errno is not None
+        return caught.value.errno
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Served:
+    root = tmp_path / "root"
+    for folder in ("secret", "ro", "rw"):
+        (root / folder).mkdir(parents=True)
+    (root / "secret/key").write_text("secret")
+    (root / "ro/file").write_text("fixed")
+    (tmp_path / "outside").write_text("outside")
+    exports = Exports((Export(b""), Export(b"ro", writable=False)), [b"secret"])
+    return Served(root, exports)
+
+
+def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
+    """What a deed gives in a thread that is somebody else."""
+    found: list[T | OSError] = []
+
+    def run() -> None:
+        credentials.become(identity)
+        try:
+            found.append(deed())
+        except OSError as exc:
+            found.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    return found[0]
+
+
+def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
+    opened = served.ask(files.Create(b"rw/f", os.O_RDWR, 0o640))
+    assert isinstance(opened, files.Opened)
+    values = ATTRIBUTES.unpack(opened.entry.attributes)
+    assert stat.S_ISREG(values[9])
+    assert served.ask(files.Write(opened.handle, 3), b"abc") == files.Count(3)
+    assert served.read(files.Read(opened.handle, 0, 100)) == b"\0\0\0abc"
+    served.ask(files.Rename(b"rw/f", b"rw/g"))
+    served.ask(files.SetAttributes(b"rw/g", mode=0o600, size=4, mtime_ns=5))
+    served.ask(files.Unlink(b"rw/g"))
+    entry = served.ask(files.GetAttributes(opened.handle))
+    assert isinstance(entry, files.Entry)
+    values = ATTRIBUTES.unpack(entry.attributes)
+    assert (values[1], values[7], values[10]) == (4, 5, 0), "size, mtime and nlink, without a name"
+    served.ask(files.Release(opened.handle))
+    assert served.refused(files.GetAttributes(opened.handle)) == errno.EBADF
+
+
+def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:
+    names = {f"{number:05}".encode() for number in range(2500)}
+    for name in names:
+        (served.root / "rw" / name.decode()).touch()
+    listing = served.ask(files.OpenDirectory(b"rw"))
+    found: list[bytes] = []
+    while isinstance(listing, files.Listing):
+        found += [name for name, _ in listing.entries]
+        if not listing.handle:
+            break
+        listing = served.ask(files.ListMore(listing.handle))
+    assert len(found) == 2500
+    assert set(found) == names
+    assert not served.session.rests
+
+
+@pytest.mark.parametrize(
+    "path", [b"../outside", b"rw/../../outside", b"/etc/passwd", b"rw/", b"", b"rw//x"]
+)
+def test_unsound_path_is_opened_nowhere(served: Served, path: bytes) -> None:
+    assert served.refused(files.Open(path, os.O_RDONLY)) in {errno.EINVAL, errno.EISDIR}
+
+
+def test_no_link_leads_anywhere_at_the_server(served: Served) -> None:
+    (served.root / "rw/up").symlink_to("../..")
+    (served.root / "rw/abs").symlink_to("/etc")
+    (served.root / "rw/last").symlink_to("../../outside")
+    assert served.refused(files.Open(b"rw/up/outside", os.O_RDONLY)) == errno.ELOOP
+    assert served.refused(files.Lookup(b"rw/abs/passwd")) == errno.ELOOP
+    assert served.refused(files.Open(b"rw/last", os.O_RDONLY)) == errno.ENXIO
+    assert served.refused(files.Create(b"rw/last", os.O_WRONLY, 0o600)) == errno.ELOOP
+    assert served.ask(files.ReadLink(b"rw/last")) == files.Text(b"../../outside")
+
+
+def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_path: Path) -> None:
+    """History: 1 the path is checked; 2 the folder becomes a link; 3 the path is opened."""
+    (tmp_path / "trap").mkdir()
+    (tmp_path / "trap/file").write_text("outside")
+    folder, aside, link = (served.root / "rw" / name for name in ("d", "aside", "link"))
+    folder.mkdir()
+    (folder / "file").write_text("inside")
+    link.symlink_to(tmp_path / "trap")
+    over = threading.Event()
+
+    def swap() -> None:
+        while not over.is_set():
+            folder.rename(aside)
+            link.rename(folder)
+            folder.rename(link)
+            aside.rename(folder)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(3000):
+            try:
+                handle = served.open(b"rw/d/file", os.O_RDONLY)
+            except OSError as exc:
+                assert exc.errno in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EAGAIN}
+                continue
+            assert served.read(files.Read(handle, 0, 100)) == b"inside"
+            served.ask(files.Release(handle))
+    finally:
+        over.set()
+        thread.join(10)
+
+
+def test_secrets_are_an_empty_directory(served: Served) -> None:
+    assert served.refused(files.Lookup(b"secret/key")) == errno.ENOENT
+    assert served.refused(files.Open(b"secret/key", os.O_RDONLY)) == errno.ENOENT
+    assert served.refused(files.Create(b"secret/new", os.O_WRONLY, 0o600)) == errno.ENOENT
+    assert served.refused(files.Rename(b"secret", b"rw/s")) == errno.EROFS
+    assert served.ask(files.OpenDirectory(b"secret")) == files.Listing(0, [])
+
+
+def test_read_only_export_is_read_and_not_changed(served: Served) -> None:
+    handle = served.open(b"ro/file", os.O_RDONLY)
+    assert served.read(files.Read(handle, 0, 9)) == b"fixed"
+    for body in (
+        files.Open(b"ro/file", os.O_WRONLY),
+        files.Open(b"ro/file", os.O_RDONLY | os.O_TRUNC),
+        files.Create(b"ro/new", os.O_RDWR, 0o600),
+        files.Unlink(b"ro/file"),
+        files.Rename(b"rw", b"ro/rw"),
+        files.MakeLink(b"ro/file", b"rw/file"),
+        files.SetAttributes(b"ro/file", mode=0o777),
+        files.SetExtended(b"ro/file", b"user.x", b"1"),
+    ):
+        assert served.refused(body) == errno.EROFS, body
+
+
+def test_devices_and_fifos_are_never_opened_at_the_server(served: Served) -> None:
+    os.mkfifo(served.root / "rw/fifo")
+    assert served.refused(files.Open(b"rw/fifo", os.O_RDONLY)) == errno.ENXIO
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
+def test_thread_that_became_somebody_has_their_rights_and_no_capability(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    told = as_identity(NOBODY, secret.read_text)
+    assert isinstance(told, PermissionError)
+    status = as_identity(NOBODY, Path("/proc/thread-self/status").read_text)
+    assert isinstance(status, str)
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert int(lines["CapEff"], 16) == 0
+    assert lines["Uid"].split()[1] == lines["Uid"].split()[3] == "65534"
+    assert lines["Groups"].split() == ["65534"]
+    assert secret.read_text() == "x", "this thread is still who it was"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
+def test_thread_can_become_another_and_root_again(tmp_path: Path) -> None:
+    def deed() -> list[int]:
+        seen: list[int] = []
+        for uid in (1, 65534, 0, 2):
+            credentials.become(Identity(user=str(uid), uid=uid, gid=uid, groups=(uid, 7)))
+            made = tmp_path / f"{uid}-{len(seen)}"
+            try:
+                made.touch()
+            except PermissionError:
+                seen.append(-1)
+            else:
+                seen.append(made.stat().st_uid)
+        return seen
+
+    tmp_path.chmod(0o1777)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    assert as_identity(NOBODY, deed) == [1, 65534, 0, 2]
+
+
+LOCKED = "import fcntl,sys; f=open(sys.argv[1],'r+'); fcntl.{}(f, fcntl.LOCK_EX|fcntl.LOCK_NB)"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_lock_is_met_by_programs_of_the_server_until_its_session_ends(
+    served: Served, whole: bool
+) -> None:
+    (served.root / "rw/l").touch()
+
+    def is_free() -> bool:
+        code = LOCKED.format("flock" if whole else "lockf")
+        command = [sys.executable, "-c", code, str(served.root / "rw/l")]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    handle = served.open(b"rw/l", os.O_RDWR)
+    served.ask(files.Lock(handle, 5, fcntl.F_WRLCK, 0, 9, whole=whole))
+    assert not is_free()
+    served.session.close()
+    assert is_free()
+
+
+def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(served: Served) -> None:
+    (served.root / "rw/l").touch()
+    one, two = (served.open(b"rw/l", os.O_RDWR) for _ in range(2))
+    served.ask(files.Lock(one, 5, fcntl.F_WRLCK, 0, 9))
+    served.ask(files.Lock(two, 5, fcntl.F_WRLCK, 0, 9))
+    with pytest.raises(BlockingIOError):
+        served.ask(files.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    held = served.ask(files.TestLock(one, 6, fcntl.F_RDLCK, 0, 99))
+    assert isinstance(held, files.Held)
+    assert (held.kind, held.start, held.end) == (fcntl.F_WRLCK, 0, 9)
+    served.ask(files.Lock(two, 5, fcntl.F_UNLCK, 0, (1 << 63) - 1))
+    served.ask(files.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    served.ask(files.Lock(one, 0, fcntl.F_WRLCK, whole=True))
+    with pytest.raises(BlockingIOError):
+        served.ask(files.Lock(two, 0, fcntl.F_WRLCK, whole=True))

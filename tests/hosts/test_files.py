@@ -1,0 +1,319 @@
+"""Other nodes' files below /ssi/n, used by unmodified programs on real mounts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hosts.system import Ssi, eventually
+
+PROGRAM = """
+import fcntl, json, mmap, os, shutil, sqlite3, stat, subprocess, sys
+os.makedirs(sys.argv[1]); os.chdir(sys.argv[1])
+def write(path, data, mode="wb"):
+    with open(path, mode) as file: file.write(data)
+def read(path):
+    with open(path, "rb") as file: return file.read()
+def other(code):
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return run.stdout.strip() or run.stderr
+told = {}
+write("excl", b"1")
+try: os.open("excl", os.O_CREAT | os.O_EXCL)
+except FileExistsError: told["O_EXCL"] = True
+with open("gone", "w+b") as file:
+    file.write(b"abc"); file.flush(); os.unlink("gone"); file.seek(0)
+    told["deleted but open"] = file.read() == b"abc" and os.fstat(file.fileno()).st_nlink == 0
+write("one", b"1"); write("two", b"2")
+with open("two", "rb") as file:
+    os.rename("one", "two")
+    told["rename over open"] = (file.read(), read("two")) == (b"2", b"1")
+os.link("two", "link")
+same = os.stat("two"), os.stat("link")
+told["hard link"] = same[0].st_ino == same[1].st_ino and same[1].st_nlink == 2
+os.symlink("two", "soft"); told["symbolic link"] = read("soft") == b"1"
+os.setxattr("two", "user.k", b"v")
+told["xattr"] = os.getxattr("two", "user.k") == b"v" and os.listxattr("two") == ["user.k"]
+write("two", b"23", "ab"); told["append"] = read("two") == b"123"
+os.truncate("two", 1); told["truncate"] = read("link") == b"1"
+write("map", bytes(8192))
+with open("map", "r+b") as file, mmap.mmap(file.fileno(), 8192) as area: area[4000:4005] = b"hello"
+told["mmap"] = read("map")[4000:4005] == b"hello"
+with open("sparse", "wb") as file: file.seek(5 << 30); file.write(b"end")
+with open("sparse", "rb") as file:
+    hole = os.lseek(file.fileno(), 0, os.SEEK_DATA) > 0
+    told["5 GB offset"] = hole and os.pread(file.fileno(), 9, 5 << 30) == b"end"
+told["sparse"] = os.stat("sparse").st_blocks < 1000
+os.mkfifo("fifo"); writer = subprocess.Popen(["sh", "-c", "echo hi > fifo"])
+told["fifo"] = read("fifo") == b"hi\\n" and writer.wait() == 0
+os.utime("two", ns=(1, 987654321)); told["times"] = os.stat("two").st_mtime_ns == 987654321
+locked = "import fcntl; f=open('excl','r+'); fcntl.%s(f, fcntl.LOCK_EX|fcntl.LOCK_NB)"
+for kind in ("flock", "lockf"):
+    with open("excl", "r+") as file:
+        getattr(fcntl, kind)(file, fcntl.LOCK_EX)
+        told[kind] = "BlockingIOError" in other(locked % kind)
+    told[kind + " free"] = other(locked % kind) == ""
+base = sqlite3.connect("base"); base.execute("create table t(a)")
+base.executemany("insert into t values(?)", [(n,) for n in range(1000)]); base.commit()
+told["sqlite3"] = base.execute("select sum(a) from t").fetchone() == (499500,); base.close()
+os.mkdir("many")
+for number in range(1500): open(f"many/{number}", "w").close()
+told["listing"] = {e.name for e in os.scandir("many") if e.is_file()} == {*map(str, range(1500))}
+shutil.copy2("/bin/true", "true"); told["execute"] = subprocess.run(["./true"]).returncode == 0
+write("script.py", b"import json; print(json.dumps([1]))")
+ran = subprocess.run([sys.executable, "script.py"], capture_output=True)
+told["script"] = ran.stdout == b"[1]\\n"
+file = os.open("synced", os.O_CREAT | os.O_WRONLY); os.write(file, b"x"); os.fsync(file)
+write("suid", b""); os.chmod("suid", 0o4755)
+told["mode"] = stat.S_IMODE(os.stat("suid").st_mode) == 0o4755
+for line in ("tar cf all.tar --sparse many two soft", "tar df all.tar", "ls -lR > list",
+             "grep -rq 499500 . ; test $? -lt 2", "find many -type f | wc -l | grep -qx 1500",
+             "cp -a many copy && diff -r many copy", "rm -r many copy", "test ! -e many"):
+    told[line] = subprocess.run(["sh", "-c", line], capture_output=True).returncode == 0
+print(json.dumps(told))
+"""
+
+LINES = """
+import os, sys
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+for number in range(300): os.write(file, f"{sys.argv[2]} {number}\\n".encode())
+"""
+
+WORK = """
+import fcntl, json, os, sys
+os.chdir(sys.argv[1])
+held = open("held", "w"); fcntl.flock(held, fcntl.LOCK_EX)
+for number in range(400):
+    with open(f"f{number}", "w") as file: file.write(str(number))
+told = all(open(f"f{number}").read() == str(number) for number in range(400))
+try: fcntl.flock(open("held", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB); told = False
+except BlockingIOError: pass
+held.write("still open"); held.flush(); os.fsync(held.fileno())
+print(json.dumps([told, open("held").read(), len(os.listdir("."))]))
+"""
+
+
+def sh(ssi: Ssi, node: str, line: str, *, user: str = "root", status: int = 0) -> str:
+    """What a line says on a host."""
+    run = ssi.host(node).run("sh", "-c", line, user=user, timeout_s=60)
+    assert run.returncode == status, (line, run)
+    return run.stdout.decode()
+
+
+def python(ssi: Ssi, node: str, code: str, *words: str, user: str = "root") -> str:
+    """What a program says on a host."""
+    run = ssi.host(node).run("python3", "-c", code, *words, user=user, timeout_s=100)
+    assert run.returncode == 0, run
+    return run.stdout.decode()
+
+
+@pytest.fixture
+def place(ssi: Ssi) -> Iterator[str]:
+    """A directory of n2 that anybody may use, as the others see it."""
+    sh(ssi, "n2", "rm -rf /srv/t && mkdir -m 1777 /srv/t")
+    eventually(
+        lambda: all("ssi:n2" in sh(ssi, node, "cat /proc/mounts") for node in ("n1", "n3")),
+        within_s=20,
+        what="n2 to be mounted",
+    )
+    yield "/ssi/n/n2/srv/t"
+    sh(ssi, "n2", "rm -rf /srv/t")
+
+
+def await_files(ssi: Ssi, count: int) -> None:
+    """Waits until more than so many files are in the directory."""
+    eventually(
+        lambda: len(sh(ssi, "n2", "ls /srv/t").split()) > count,
+        within_s=30,
+        what=f"{count} files to be there",
+    )
+
+
+def replace_worker(ssi: Ssi) -> None:
+    """Kills the worker of n1, and waits for the next."""
+    old = sh(ssi, "n1", "pgrep -x ssi-mounts").strip()
+    sh(ssi, "n1", f"kill -9 {old}")
+    eventually(
+        lambda: sh(ssi, "n1", "pgrep -x ssi-mounts || true").strip() not in {"", old},
+        within_s=20,
+        what="another worker",
+    )
+
+
+def test_unmodified_programs_find_a_file_system(ssi: Ssi, place: str) -> None:
+    told = json.loads(python(ssi, "n1", PROGRAM, f"{place}/work"))
+    assert [what for what, well in told.items() if not well] == []
+    assert sh(ssi, "n2", "tail -c 3 /srv/t/work/sparse; ls /srv/t/work/gone 2>&1 || true") != "end"
+    assert sorted(sh(ssi, "n1", "ls /ssi/n").split()) == ["n1", "n2", "n3"]
+    assert sh(ssi, "n1", "cat /ssi/n/n1/etc/hostname") == sh(ssi, "n1", "cat /etc/hostname")
+
+
+def test_each_request_is_its_users(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n2", "echo secret > /srv/t/secret && chmod 600 /srv/t/secret")
+    sh(ssi, "n2", "cp /usr/bin/id /srv/t/id && chmod 4755 /srv/t/id")
+    sh(ssi, "n2", "mknod -m 666 /srv/t/null c 1 3")
+    sh(ssi, "n1", f"cat {place}/secret /ssi/n/n2/etc/shadow > /dev/null")  # root's page cache
+    sh(ssi, "n1", f"touch {place}/mine && mkdir {place}/own", user="ada")
+    assert sh(ssi, "n2", "stat -c '%U %G %a' /srv/t/mine") == "ada ada 664\n"
+    for line in (
+        f"cat {place}/secret", "cat /ssi/n/n2/etc/shadow", "ls /ssi/n/n2/root",
+        f"rm -f {place}/secret", f"mv {place}/id {place}/own/", f"chown ada {place}/id",
+        "touch /ssi/n/n2/etc/new", f"echo > {place}/null", f"ln {place}/secret {place}/own/s",
+    ):  # fmt: skip
+        run = ssi.host("n1").run("sh", "-c", line, user="ada")
+        assert run.returncode != 0, line
+        assert b"denied" in run.stderr or b"not permitted" in run.stderr, (line, run)
+    assert "euid" not in sh(ssi, "n1", f"{place}/id", user="ada")
+    for path in ("var/lib/ssi", "run/ssi", "proc", "ssi/n"):
+        assert sh(ssi, "n1", f"ls -A /ssi/n/n2/{path}") == "", path
+
+
+def test_user_without_account_there_is_refused(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n1", "id eve > /dev/null 2>&1 || useradd -u 4242 eve")
+    try:
+        run = ssi.host("n1").run("su", "eve", "-c", f"ls {place}/x; echo > {place}/eve")
+        assert run.returncode != 0
+        assert run.stderr.count(b"ermission denied") == 2, run
+        assert "user-unknown user=eve" in sh(ssi, "n2", "cat /var/lib/ssi/files.log")
+    finally:
+        sh(ssi, "n1", "userdel eve")
+
+
+def test_nodes_see_each_others_changes_and_locks(ssi: Ssi, place: str) -> None:
+    for node, path in (("n1", place), ("n2", "/srv/t"), ("n3", place)):
+        sh(ssi, node, f"echo {node} > {path}/note")
+        for reader, seen in (("n1", place), ("n2", "/srv/t"), ("n3", place)):
+            assert sh(ssi, reader, f"cat {seen}/note") == f"{node}\n", (node, reader)
+    writers = [
+        subprocess.Popen(ssi.host(node).ssh_command("python3", "-c", LINES, f"{path}/log", node))
+        for node, path in (("n1", place), ("n2", "/srv/t"), ("n3", place))
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    lines = sh(ssi, "n2", "cat /srv/t/log").splitlines()
+    assert sorted(lines) == sorted(
+        f"n{node} {number}" for node in (1, 2, 3) for number in range(300)
+    )
+    sh(ssi, "n1", f"touch {place}/lock")
+    holder = ssi.host("n1").ssh_command("flock", f"{place}/lock", "sh", "-c", "echo held; cat")
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
+        assert held.stdout is not None
+        assert held.stdout.readline() == b"held\n"
+        for node, path in (("n2", "/srv/t"), ("n3", place)):
+            sh(ssi, node, f"flock -n {path}/lock true", status=1)
+        waiter = ssi.host("n3").ssh_command("flock", f"{place}/lock", "echo", "mine")
+        with subprocess.Popen(waiter, stdout=subprocess.PIPE) as waiting:
+            held.communicate(b"", timeout=20)
+            assert waiting.communicate(timeout=20)[0] == b"mine\n"
+
+
+def test_node_that_is_away_fails_quickly_and_heals_with_open_files(ssi: Ssi, place: str) -> None:
+    code = f"""
+import os, subprocess, sys, time
+file = open("{place}/f", "w+b"); file.write(b"before"); file.flush()
+print("ready", flush=True); sys.stdin.readline()
+def failed_s(deed):
+    began_s = time.monotonic()
+    try: deed()
+    except OSError: return time.monotonic() - began_s
+    return 99.0
+slow = [failed_s(lambda: os.stat("{place}/f")), failed_s(lambda: os.pwrite(file.fileno(), b"x", 0))]
+others = len(os.listdir("/ssi/n/n3/etc")) > 9 and subprocess.run(["ls", "-l", "/ssi/n"]).returncode
+waiting = subprocess.Popen(["cat", "{place}/f"], stderr=subprocess.DEVNULL)
+waiting.kill(); began_s = time.monotonic(); waiting.wait()
+print([max(slow), others, time.monotonic() - began_s], flush=True); sys.stdin.readline()
+while failed_s(lambda: os.stat("{place}/f")) < 99: pass
+os.pwrite(file.fileno(), b"after!", 0); os.fsync(file.fileno())
+print(os.pread(file.fileno(), 9, 0), flush=True)
+"""
+    n2 = ssi.host("n2")
+    command = ssi.host("n1").ssh_command("python3", "-c", code)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        assert program.stdout.readline() == b"ready\n"
+        n2.cut()
+        try:
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+            told: list[bytes] = []
+            while not told or not told[-1].startswith(b"["):
+                told.append(program.stdout.readline())
+                assert told[-1], told
+        finally:
+            n2.heal()
+        slowest_s, others, killed_s = json.loads(told[-1])
+        assert slowest_s < 6.0, "5 s, and a loaded machine"
+        assert (others, killed_s < 2.0) == (0, True)
+        assert program.communicate(b"\n", timeout=60)[0] == b"b'after!'\n"
+    assert sh(ssi, "n2", "cat /srv/t/f") == "after!"
+
+
+def test_killed_worker_is_replaced_and_nothing_is_lost(ssi: Ssi, place: str) -> None:
+    command = ssi.host("n1").ssh_command("python3", "-c", WORK, place)
+    before = sh(ssi, "n1", "cat /proc/mounts")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as work:
+        for count in (5, 60, 200):
+            await_files(ssi, count)
+            replace_worker(ssi)
+        told = json.loads(work.communicate(timeout=60)[0])
+    assert told == [True, "still open", 401]
+    assert sh(ssi, "n1", "cat /proc/mounts") == before
+
+
+def test_restarted_file_server_goes_on_with_open_files(ssi: Ssi, place: str) -> None:
+    code = f"""
+import os, sys
+file = open("{place}/f", "w+b"); file.write(b"before"); file.flush()
+print("ready", flush=True); sys.stdin.readline()
+os.pwrite(file.fileno(), b"after!", 0); os.fsync(file.fileno())
+print(os.pread(file.fileno(), 9, 0), os.fstat(file.fileno()).st_size, flush=True)
+"""
+    command = ssi.host("n1").ssh_command("python3", "-c", code)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"ready\n"
+        old = sh(ssi, "n2", "pgrep -x ssi-files").strip()
+        sh(ssi, "n2", f"kill -9 {old}")
+        assert program.communicate(b"\n", timeout=60)[0] == b"b'after!' 6\n"
+
+
+def test_mounts_are_made_listed_and_taken_away(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n1", "mkdir -p /mnt/two")
+    ssi.ok("mount", "n2", "/mnt/two", "--on", "n1", "--sync")
+    try:
+        sh(ssi, "n1", "touch /mnt/two/srv/t/x; test -e /mnt/two/srv/t/x")
+        for text in ("1", "2", "3"):  # at once, also by a descriptor that is open
+            sh(ssi, "n2", f"echo {text} > /srv/t/x")
+            assert sh(ssi, "n1", "cat /mnt/two/srv/t/x") == f"{text}\n"
+        rows = [row for row in ssi.json("mount") if row["on"] == "n1"]
+        assert {(row["node"], row["point"]) for row in rows} == {
+            ("n2", "/ssi/n/n2"), ("n3", "/ssi/n/n3"), ("n2", "/mnt/two"),
+        }  # fmt: skip
+    finally:
+        ssi.ok("umount", "/mnt/two", "--on", "n1")
+    assert sh(ssi, "n1", "ls /mnt/two; rmdir /mnt/two") == ""
+    assert ssi("umount", "/mnt/two", "--on", "n1").status == 31
+    assert ssi("mount", "n2", "--on", "n1").status == 31
+
+
+def test_exports_are_heeded(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n2", "mkdir -p /etc/ssi && printf '/srv\\n/srv/t ro\\n' > /etc/ssi/exports")
+    sh(ssi, "n2", "echo there > /srv/t/f")
+    try:
+        eventually(
+            lambda: sh(ssi, "n1", "ls /ssi/n/n2").split() == ["srv"],
+            within_s=20,
+            what="the exports to be read",
+        )
+        assert sh(ssi, "n1", f"cat {place}/f") == "there\n"
+        run = ssi.host("n1").run("sh", "-c", f"echo > {place}/f")
+        assert b"Read-only file system" in run.stderr
+        sh(ssi, "n1", "cat /ssi/n/n2/etc/passwd", status=1)
+    finally:
+        sh(ssi, "n2", "rm -r /etc/ssi")
+    eventually(
+        lambda: "etc" in sh(ssi, "n1", "ls /ssi/n/n2").split(), within_s=20, what="all again"
+    )
