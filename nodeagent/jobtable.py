@@ -198,6 +198,8 @@ class JobTable:
         status = await link.ask(GetStatus(), Status, 5.0)
         job.shim_pid, job.root_pid = status.shim_pid, status.root_pid
         job.stage = stage_of(status.stage)
+        if status.stage == "running" and status.doing:
+            job.stage = "stopped"  # or soon, by a dump that nobody waits for: doubt lets it run on
         with suppress(msgspec.DecodeError):
             job.recall(msgspec.msgpack.decode(status.note, type=Note))
         if job.row.node != self._node and status.stage == "empty":

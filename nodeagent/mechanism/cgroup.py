@@ -15,6 +15,7 @@ from typing import Final
 _log = logging.getLogger(__name__)
 
 PARENT: Final = "ssi"
+_MODE: Final = 0o755
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
@@ -24,6 +25,10 @@ def make_for_job(gpid: int) -> str:
         directory = root / PARENT / f"job-{gpid}"
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            # As all others are, whatever our umask: CRIU with the real ids of a job's owner looks
+            # for the freezer by access(2), which asks for these.
+            for made in (directory.parent, directory):
+                made.chmod(_MODE)
         except OSError as exc:
             _log.info("event=no-cgroup path=%s reason=%s", directory, exc)
             continue

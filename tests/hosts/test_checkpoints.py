@@ -189,3 +189,25 @@ def test_a_copy_is_a_job_of_its_own(ssi: Ssi, folder: str) -> None:
     assert told is not None
     ended(ssi, told["gpid"])
     ended(ssi, writer)
+
+
+def test_an_ordinary_user_keeps_and_copies_what_is_his_and_nothing_else(ssi: Ssi) -> None:
+    def as_ada(script: str) -> tuple[int, str, str]:
+        run = ssi.host("n1").run("runuser", "-u", "ada", "--", "sh", "-c", script)
+        return run.returncode, run.stdout.decode().strip(), run.stderr.decode()
+
+    roots = ssi.detached("n1", "sleep", "1000")
+    ssi.ok("checkpoint", roots, "-o", "roots")
+    status, mine, _ = as_ada("ssi run -n n1 -d -- sleep 1000")
+    assert status == 0
+    status, told, err = as_ada(f"ssi checkpoint {mine} --stop -o adas && ssi restore adas -n n2")
+    assert status == 0, err
+    assert (ssi.job(mine)["user"], ssi.job(mine)["node"]) == ("ada", "n2"), told
+    for command in (f"ssi checkpoint {roots}", f"ssi clone {roots}"):
+        status, _, err = as_ada(command)
+        assert status == 7 and "may not" in err
+    for command in ("ssi restore roots --new", "ssi checkpoints rm roots"):
+        assert as_ada(command)[0] == 8, "of others' checkpoints nothing is seen"
+    assert "roots" not in as_ada("ssi checkpoints")[1]
+    ssi.ok("checkpoints", "rm", "roots", "adas")
+    ssi.ok("kill", "-9", roots, mine)
