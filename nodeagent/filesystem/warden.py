@@ -277,6 +277,7 @@ class Warden:
         for child in (self._worker, self._server):
             if child.pid:
                 os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)  # whoever we become does not know of it
         kept = [
             Kept(
                 number=each.number,
