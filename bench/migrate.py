@@ -23,7 +23,7 @@ BAR = 0.7
 LINK_BAR = 1.1
 EMPTY_FREEZE_MS = 50.0
 POST_FREEZE_MS = 400.0
-POST_FROM_MIB = 51200
+POST_FROM_MIB = 512
 SETTLE_S = 0.5
 SHAPE = "tc qdisc replace dev eth0 root tbf rate {rate} burst 256kb latency 50ms"
 

@@ -56,10 +56,11 @@ class Pledge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shim leaves when its job has ended."""
+    """What a shim leaves when its job has ended; ``problem``: why it was lost, where it was."""
 
     exit_status: int
     ended_ms: int
+    problem: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Job:
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it: it writes them, or brought them.
+        arriving: Part of its memory is still where it came from.
         released: Its client has let go of it: only those who were there still hear of it.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
@@ -93,6 +95,7 @@ class Job:
     destination: str = ""
     source: str = ""
     carried: list[str] = field(default_factory=list)
+    arriving: bool = False
     released: bool = False
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -196,7 +199,7 @@ class Job:
                     _log.warning("event=shim-silent gpid=%d reason=%s", self.row.gpid, exc)
                     continue
                 if status.exit_status is not None:
-                    self._end(status.exit_status, int(time.time() * 1000))
+                    self._end(status.exit_status, int(time.time() * 1000), status.problem)
                     return
         except ShimGone:
             if self.stage != "moved":
@@ -218,10 +221,12 @@ class Job:
                 problem = "its shim ended without a word: killed, or its machine was restarted"
                 self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))
         else:
-            self._end(record.exit_status, record.ended_ms)
+            self._end(record.exit_status, record.ended_ms, record.problem)
         self.ended.set()
 
-    def _end(self, exit_status: int, ended_ms: int) -> None:
+    def _end(self, exit_status: int, ended_ms: int, problem: str) -> None:
+        if problem and not self.is_over:
+            self.become(JobState.LOST, problem=problem, ended_ms=ended_ms, processes=0)
         if not self.is_over:
             self.become(JobState.EXITED, exit_status=exit_status, ended_ms=ended_ms, processes=0)
         self.root_pid = 0

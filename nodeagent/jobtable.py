@@ -82,6 +82,8 @@ class JobTable:
             NoSuchProcess: There is none here.
         """
         job = self.jobs.get(gpid)
+        if job is not None and job.stage == "lent":
+            raise JobMoved(gpid=gpid, node=job.destination)  # only its memory is still here
         if job is not None:
             return job
         departure = self.departed.of(gpid)
@@ -98,6 +100,7 @@ class JobTable:
         return [
             HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
             for job in self.living()
+            if job.stage != "lent"
         ]
 
     def make(self, row: JobRow) -> Job:
@@ -261,9 +264,8 @@ def remove_tree(directory: Path) -> None:
 
 def stage_of(shim_stage: str) -> str:
     """How far a move has come, in the words of :class:`ssi.protocol.migration.Ownership`."""
-    return {"dumped": "stopped", "committed": "committed", "ready": "ready"}.get(
-        shim_stage, "running"
-    )
+    words = {"dumped": "stopped", "committed": "committed", "lent": "lent", "ready": "ready"}
+    return words.get(shim_stage, "running")
 
 
 def _numbered(parent: Path) -> Iterable[Path]:

@@ -16,7 +16,7 @@ from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import NodeUnknown
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint, Link
-from ssi.transport.linkrate import Tally
+from ssi.transport.linkrate import LinkReading
 
 
 @dataclass(slots=True)
@@ -60,10 +60,10 @@ class Peers:
         links = self._links.get(node)
         return links.control.problem if links is not None else ""
 
-    def bulk_tally(self, node: str) -> Tally | None:
-        """What the bulk link to a node has carried so far; None where there is none."""
+    def read_bulk_link(self, node: str) -> LinkReading | None:
+        """How fast the bulk link to a node is; None where there is none."""
         links = self._links.get(node)
-        return links.bulk.tally() if links is not None and links.bulk is not None else None
+        return links.bulk.reading() if links is not None and links.bulk is not None else None
 
     async def forward(self, request: Request, *, bulk: bool, timeout_s: float) -> Reply:
         """The answer of ``request.target``.

@@ -23,6 +23,9 @@ BARRIER_IN: Final = "barrier.in"
 BARRIER_LET_GO: Final = b"C\n"
 BARRIER_REFUSE: Final = b"X\n"
 
+LAZY_SOCKET: Final = "lazy-pages.socket"
+"""Where a restore hands over the memory of its processes (CRIU ``uffd.c``)."""
+
 _CAP_SYS_RESOURCE: Final = 24
 _HARMLESS: Final = ("Can't setup RLIMIT_NOFILE", "Can't get default rlimit", "Unable to create tun")
 
@@ -91,6 +94,7 @@ def dump_arguments(
     real_ids: bool,
     terminal: bool,
     freezer: str = "",
+    pages: int | None = None,
 ) -> list[str]:
     """Dumps the tree of ``root`` into ``images`` and leaves it stopped, or frozen as it was.
 
@@ -102,6 +106,9 @@ def dump_arguments(
         real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
         terminal: The job has one, controlled by a session leader outside of the tree.
         freezer: Directory of the cgroup that holds the tree frozen, and goes on to; empty: none.
+        pages: For a lazy dump, our descriptor of a socket whose other end is closed: CRIU leaves
+            private memory out of the images, offers it there, finds that nobody wants it, and
+            ends well. The memory is then read from the stopped processes themselves.
     """
     left = ("--leave-running", "--freeze-cgroup", freezer) if freezer else ("--leave-stopped",)
     return [
@@ -110,6 +117,7 @@ def dump_arguments(
         "--tree",
         str(root),
         *left,
+        *(() if pages is None else ("--lazy-pages", *_page_socket(pages))),
         *_common(images, work, "dump.log", real_ids=real_ids, terminal=terminal),
     ]
 
@@ -123,6 +131,7 @@ def restore_arguments(
     *,
     real_ids: bool,
     terminal: bool,
+    lazy: bool = False,
 ) -> list[str]:
     """Restores as a child of the caller, up to the barrier.
 
@@ -134,6 +143,7 @@ def restore_arguments(
         pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
         real_ids: As for the dump.
         terminal: The job had one; CRIU's standard input is the one that it gets.
+        lazy: Memory that is not in the images comes by :func:`lazy_pages_arguments`.
     """
     inherited = [f"fd[{fd}]:pipe:[{inode}]" for inode, fd in pipes.items()]
     return [
@@ -144,8 +154,28 @@ def restore_arguments(
         "--action-script",
         script,
         *(part for key in inherited for part in ("--inherit-fd", key)),
+        *(("--lazy-pages",) if lazy else ()),
         *_common(images, work, "restore.log", real_ids=real_ids, terminal=terminal),
     ]
+
+
+def lazy_pages_arguments(criu: str, images: str, work: str, pages: int) -> list[str]:
+    """Gives a restored tree its memory as it touches it, and the rest of it meanwhile.
+
+    Ends well once all of it has come. When it ends otherwise, untouched memory reads as zeros.
+
+    Args:
+        criu: Its path.
+        images: Of a lazy dump.
+        work: Where the restore finds its socket, :data:`LAZY_SOCKET`.
+        pages: Our descriptor of a socket that answers as CRIU's page server does.
+    """
+    common = _common(images, work, "lazy.log", real_ids=False, terminal=False)
+    return [criu, "lazy-pages", "--page-server", *_page_socket(pages), *common]
+
+
+def _page_socket(descriptor: int) -> tuple[str, ...]:
+    return ("--ps-socket", str(descriptor))
 
 
 def first_error(log: str) -> str:

@@ -32,6 +32,7 @@ _held: Final = ctypes.PyDLL(None, use_errno=True)
 """The same, called without letting go of the interpreter's lock: for calls that fork."""
 
 _SYS_CLONE3: Final = 435
+_SYS_PIDFD_GETFD: Final = 438
 _CLONE_INTO_CGROUP: Final = 0x200000000
 
 
@@ -42,6 +43,26 @@ def unshare(flags: int) -> None:
         OSError: Not permitted, or not known to this kernel.
     """
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def descriptor_of(pid: int, number: int) -> int:
+    """A descriptor of our own for what another process has open under that number.
+
+    Raises:
+        OSError: It is gone, or not ours to look into; or a kernel before 5.6.
+    """
+    process = os.pidfd_open(pid)
+    try:
+        got: int = _libc.syscall(
+            ctypes.c_long(_SYS_PIDFD_GETFD),
+            ctypes.c_int(process),
+            ctypes.c_int(number),
+            ctypes.c_uint(0),
+        )
+        _check(-1 if got < 0 else 0, "pidfd_getfd")
+        return got
+    finally:
+        os.close(process)
 
 
 class _CloneArguments(ctypes.Structure):

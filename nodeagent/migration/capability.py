@@ -6,10 +6,12 @@ import logging
 import os
 import subprocess
 
+from nodeagent.mechanism import livememory
 from nodeagent.mechanism.cpu import check_cpu, dump_cpu
 from nodeagent.mechanism.criu import find_criu
 from nodeagent.mechanism.hostmetrics import CriuProbe
 from ssi.model.examination import is_criu_too_old
+from ssi.model.migration import Live
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,18 @@ class Capability:
             return ["its agent does not run as root, which CRIU needs"]
         if not self.path:
             return ["criu is not installed (apt-get install criu)"]
+        return []
+
+    def live_blockers(self, live: Live) -> list[str]:
+        """Why memory cannot travel that way from here."""
+        if live is Live.PRE:
+            if not livememory.tracks_writes():
+                kernel = os.uname().release
+                return [
+                    f"--live pre cannot be: kernel {kernel} does not tell which pages are written "
+                    "to (CONFIG_MEM_SOFT_DIRTY); use --live stop, or post and its risk"
+                ]
+            return ["--live pre is not offered by this version; use --live stop"]
         return []
 
     def socket_blockers(self) -> list[str]:

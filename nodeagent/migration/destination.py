@@ -23,7 +23,9 @@ from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.landing import Landing, undo_journal
 from nodeagent.migration.packing import Packer
+from nodeagent.migration.pagerelay import borrow
 from nodeagent.migration.reception import obstacles
+from nodeagent.peers import Peers
 from nodeagent.services.freezer import refreeze
 from nodeagent.shim.messages import (
     GetStatus,
@@ -62,6 +64,9 @@ CGROUP_TRY_S: Final = 0.02
 CGROUP_TRIES: Final = 250
 """For the processes of an arrival that is given up to be gone."""
 
+PAGES_SOCKET: Final = "pages.sock"
+"""Beside the shim's own socket: where CRIU asks for memory that comes later."""
+
 IDLE_LIMIT_S: Final = 60.0
 """Mere bytes of a job, whose source has been silent for so long, are given up."""
 
@@ -72,6 +77,7 @@ class Destination:
     Args:
         node: Name of this node.
         table: Its jobs.
+        peers: Links to the others.
         capability: What CRIU here can do.
         images: Directory for images, in memory.
         open_shim: Gives a job a shim.
@@ -82,6 +88,7 @@ class Destination:
         self,
         node: str,
         table: JobTable,
+        peers: Peers,
         capability: Capability,
         images: Path,
         open_shim: Callable[[Job], Awaitable[None]],
@@ -92,6 +99,7 @@ class Destination:
         self._clearing: set[int] = set()
         self._node = node
         self._table = table
+        self._peers = peers
         self._capability = capability
         self._packer = Packer()
         self._open_shim = open_shim
@@ -239,6 +247,10 @@ class Destination:
             frozen=body.job.frozen,
             revived=body.revived,
         )
+        if body.lazy:
+            pages = job.sockets / PAGES_SOCKET
+            await borrow(self._peers, job, arrival.source, pages)
+            request = msgspec.structs.replace(request, pages=str(pages))
         ready = await job.shim().ask(request, Ready, RESTORE_TIMEOUT_S)
         job.stage, job.root_pid = "ready", ready.root_pid
         job.membership.adopt(body.members)

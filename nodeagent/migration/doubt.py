@@ -132,6 +132,10 @@ class Doubt:
             job.stage, job.root_pid = stage_of(status.stage), status.root_pid
         if job.stage == "running":
             self._runs_here(job)
+        elif job.stage == "lent":
+            # The agent that gave its memory away is gone, and so the destination has given it up.
+            assert self.source is not None
+            await self.source.lending.lose(job, "the agent here ended before it had all arrived")
         else:
             await self._settle_departure(job)
 

@@ -8,8 +8,10 @@ is worth a core at both ends. Random bytes pass at several GB/s and are sent as 
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +20,7 @@ import msgspec
 from ssi.model.checkpoint import RestoreFailed
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.migration import Piece
-from ssi.transport.linkrate import Tally
+from ssi.transport.linkrate import LinkReading
 
 if TYPE_CHECKING:
     import zstandard
@@ -32,6 +34,12 @@ of such a speed gains anything that is worth the work at both ends."""
 WORTH_WHILE: Final = 0.9
 """Packed if the link is slower than this part of the packer's rate: equal speeds gain nothing."""
 
+ENOUGH_BYTES: Final = 512 * 1024
+"""Before a connection has carried so much, it is still finding out what the link can do."""
+
+READINGS: Final = 5
+"""Of which the median counts: single ones are far off, most of all behind a token bucket."""
+
 SMALL_BYTES: Final = 256
 _FRESH: Final = 0.3
 """Weight of a new measurement."""
@@ -42,28 +50,31 @@ class PackingRule:
     """Decides again with every message, from how fast the link and the packer were of late.
 
     Attributes:
-        link_rate: Bytes per second; None until enough went over the link to tell.
         packer_rate: Bytes per second that go in.
     """
 
-    link_rate: float | None = None
     packer_rate: float = USUAL_PACKER_RATE
-    _before: Tally = field(default_factory=Tally)
+    _rates: deque[float] = field(default_factory=lambda: deque(maxlen=READINGS))
+
+    @property
+    def link_rate(self) -> float | None:
+        """Bytes per second, the median of the last readings; None before there were any."""
+        return statistics.median(self._rates) if self._rates else None
 
     @property
     def packs(self) -> bool:
         """Whether the next piece is to be packed."""
         return self.link_rate is not None and self.link_rate < self.packer_rate * WORTH_WHILE
 
-    def saw_link(self, tally: Tally | None) -> None:
-        """The connection has carried so much by now; a new connection starts from nothing."""
-        if tally is None:
+    def saw_link(self, reading: LinkReading | None) -> None:
+        """The connection says so; what it says of a few bytes, or while starved, is no measure.
+
+        A starved link is at least as fast as it looks, so what looks faster than before counts.
+        """
+        if reading is None or reading.acked_bytes < ENOUGH_BYTES:
             return
-        if tally.acked_bytes < self._before.acked_bytes:
-            self._before = Tally()
-        rate = tally.rate_since(self._before)
-        if rate is not None:
-            self.link_rate, self._before = rate, tally
+        if not reading.starved or reading.rate > (self.link_rate or 0.0):
+            self._rates.append(reading.rate)
 
     def saw_packing(self, size_bytes: int, elapsed_s: float) -> None:
         """So many bytes were packed within that time."""

@@ -15,12 +15,13 @@ import msgspec
 
 from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.plan import Plan
+from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, survey_job
 from nodeagent.migration.transfer import Sent
 from nodeagent.peers import Peers
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
+from ssi.model.migration import Live
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import FileMeta, MigrationChecked, MigrationPrepared, PrepareMigration
 
@@ -38,6 +39,7 @@ class Move:
         row: The job as it will be there.
         images: Directory of its images, in memory.
         files: Data files as they were last described, by path.
+        live: How much of its memory travels while it runs.
         unpacks: The destination takes packed pieces.
         carried: Of open files.
         sent: Of images.
@@ -52,6 +54,7 @@ class Move:
     images: Path
     plan: Plan = field(default_factory=Plan)
     files: dict[str, FileMeta] = field(default_factory=dict)
+    live: Live = Live.STOP
     unpacks: bool = False
     carried: Sent = field(default_factory=Sent)
     sent: Sent = field(default_factory=Sent)
@@ -63,6 +66,23 @@ class Move:
     def key(self) -> tuple[int, int]:
         """What names the move on both sides: first gpid and the epoch that it leads to."""
         return (self.row.gpid, self.row.epoch)
+
+    def changed(self) -> list[Item]:
+        """Files whose description may be out of date: written ones, and ones opened since.
+
+        Raises:
+            OSError: One cannot be looked at.
+        """
+        changed = []
+        for item in self.plan.files:
+            known = self.files.get(item.path)
+            status = Path(item.link).stat()
+            if known is None or (known.size_bytes, known.mtime_ns) != (
+                status.st_size,
+                status.st_mtime_ns,
+            ):
+                changed.append(item)
+        return changed
 
 
 class Preflight:
@@ -90,7 +110,7 @@ class Preflight:
         self._rows = rows
         self._images = images
 
-    def begin(self, job: Job, destination: str) -> Move:
+    def begin(self, job: Job, destination: str, live: Live = Live.STOP) -> Move:
         """A move of which nothing has been done."""
         row = job.row
         there = msgspec.structs.replace(
@@ -101,7 +121,7 @@ class Preflight:
             state=JobState.MIGRATING,
         )
         images = self._images / f"{row.gpid}-{there.epoch}"
-        return Move(job=job, destination=destination, row=there, images=images)
+        return Move(job=job, destination=destination, row=there, images=images, live=live)
 
     def _obstacles(self, move: Move, *, dry_run: bool) -> tuple[str, ...]:
         """What makes it idle to look further."""
@@ -112,9 +132,11 @@ class Preflight:
             return (f"another move of it is under way, to {job.destination}",)
         if job.is_over or not job.shim_pid:
             return ("it has ended",)
+        if job.arriving:
+            return ("its memory is still on its way from where it was before",)
         if job.is_unsettled:
             return (f"another move of it is not settled yet (it is {job.stage})",)
-        return tuple(self._capability.blockers())
+        return (*self._capability.blockers(), *self._capability.live_blockers(move.live))
 
     async def look(self, move: Move, *, dry_run: bool) -> MigrationChecked:
         """Both ends look. The destination makes itself ready if nothing is in the way on either.
@@ -175,6 +197,7 @@ class Preflight:
             shared=tuple(item.path for item in survey.plan.shared),
             listening=survey.listening,
             dry_run=dry_run,
+            live=move.live.value,
         )
 
     def _checked(

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from nodeagent.mechanism import livememory
 from nodeagent.mechanism.connections import why_unavailable
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import conflict_of, same_program
+from ssi.model.migration import Live
 from ssi.protocol.migration import FileMeta, PrepareMigration
 
 MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
@@ -31,6 +33,8 @@ def obstacles(body: PrepareMigration, capability: Capability, images: Path) -> l
     if found:
         return found
     found = capability.misfits(body.criu, body.cpu)
+    if body.live == Live.POST and not livememory.has_userfaultfd():
+        found.append("--live post cannot be: its kernel has no userfaultfd; use --live stop")
     found += account_obstacles(body)
     found += room_obstacles(body, images)
     found += [reason for meta in body.programs if (reason := same_program(meta))]

@@ -21,8 +21,9 @@ from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_parents
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.images import ImageManifest
-from nodeagent.migration.plan import Item
+from nodeagent.migration.lending import Lending
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight
+from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.sending import Sending
 from nodeagent.migration.survey import described, plan_of
 from nodeagent.migration.transfer import Courier, file_pieces
@@ -30,6 +31,7 @@ from nodeagent.peers import Peers
 from nodeagent.services.freezer import make_answer, refreeze
 from nodeagent.shim.messages import (
     Commit,
+    DropLent,
     Dump,
     Dumped,
     GetStatus,
@@ -41,7 +43,7 @@ from nodeagent.shim.messages import (
 from nodeagent.shimlink import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
-from ssi.model.migration import CannotMigrate, MigrationFailed
+from ssi.model.migration import CannotMigrate, Live, MigrationFailed, MigrationLost
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import (
     AbandonMigration,
@@ -94,32 +96,40 @@ class Source:
         self._rows = rows
         self._images = images
         self._settle = settle
+        self.lending = Lending(node, peers)
         self._preflight = Preflight(node, peers, capability, rows, images)
 
-    async def check(self, job: Job, destination: str) -> MigrationChecked:
+    async def check(self, job: Job, destination: str, live: Live = Live.STOP) -> MigrationChecked:
         """What stands in the way of a move, on both ends; nothing is touched."""
-        return await self._preflight.look(self._preflight.begin(job, destination), dry_run=True)
+        move = self._preflight.begin(job, destination, live)
+        return await self._preflight.look(move, dry_run=True)
 
-    async def move(self, job: Job, destination: str) -> JobMigrated:
-        """Moves a job; returns once it runs at the destination.
+    async def move(self, job: Job, destination: str, live: Live = Live.STOP) -> JobMigrated:
+        """Moves a job; returns once it runs at the destination, with all of its memory.
 
         Raises:
             CannotMigrate: Something stands in the way; the job was not touched.
             MigrationFailed: It was undone; the job runs on here.
             MigrationInDoubt: The destination fell silent after the commit.
+            MigrationLost: Not all of its memory came; it was killed.
         """
         async with job.moving:
             began_s = time.monotonic()
-            move = self._preflight.begin(job, destination)
+            move = self._preflight.begin(job, destination, live)
             if not job.is_unsettled:  # else that is whom doubt has to ask
                 job.destination = destination
             await reach(Point.SOURCE_PREFLIGHT, job.row.gpid)
             await self._prepare(move)
             frozen_s, manifest = await self._hand_over(move)
-            resumed_s = await self._commit(move)
+            late_bytes = 0
+            if live is Live.POST:
+                resumed_s, late_bytes = await self._lend(move)
+                ended_s = time.monotonic()
+            else:
+                ended_s = resumed_s = await self._commit(move)
         return JobMigrated(
             row=move.row,
-            total_ms=(resumed_s - began_s) * 1000,
+            total_ms=(ended_s - began_s) * 1000,
             freeze_ms=(resumed_s - frozen_s) * 1000,
             image_bytes=manifest.size_bytes,
             carried_bytes=move.carried.size_bytes,
@@ -129,6 +139,7 @@ class Source:
             dump_ms=move.dump_ms,
             send_ms=move.send_ms,
             restore_ms=move.restore_ms,
+            late_bytes=late_bytes,
         )
 
     async def _prepare(self, move: Move) -> None:
@@ -143,7 +154,7 @@ class Source:
         except* (SsiError, OSError) as group:
             await self._abandon(move)
             raise CannotMigrate(
-                gpid=move.row.gpid, destination=move.destination, blockers=[_text(_leaf(group))]
+                gpid=move.row.gpid, destination=move.destination, blockers=[text_of(leaf_of(group))]
             ) from group
 
     async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
@@ -175,6 +186,8 @@ class Source:
             sending.check()
             move.send_ms = (time.monotonic() - written_s) * 1000
             manifest = sending.reader.manifest
+            if move.live is Live.POST:
+                self.lending.offer(move, self._pids(job))
             step = "restore"
             await reach(Point.SOURCE_RESTORE, move.row.gpid)
             await self._restore(move, dumped, manifest)
@@ -182,7 +195,7 @@ class Source:
             job.carried = sorted({*job.carried, *written})
             await job.note()
         except* (SsiError, OSError) as group:
-            error = _leaf(group)
+            error = leaf_of(group)
             await self._undo(move)
             if isinstance(error, CannotMigrate):
                 raise error from None
@@ -196,11 +209,12 @@ class Source:
         """
         await asyncio.to_thread(self._make_plan, move, self._pids(move.job))
         self._refuse(move, move.plan.blockers)
-        metas = await asyncio.to_thread(described, describe_file, _changed(move))
+        metas = await asyncio.to_thread(described, describe_file, move.changed())
         await self._carry(move, metas, frozen=True)
 
     async def _dump(self, move: Move) -> Dumped:
-        request = Dump(criu=self._capability.path, images=str(move.images))
+        lazy = move.live is Live.POST
+        request = Dump(criu=self._capability.path, images=str(move.images), lazy=lazy)
         dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
         move.job.stage = "stopped"
         move.dump_ms = dumped.dump_ms
@@ -220,6 +234,7 @@ class Source:
             members=move.job.membership.export(),
             files=tuple(move.files.values()),
             directories=tuple(directories),
+            lazy=move.live is Live.POST,
         )
         restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
         assert isinstance(restored, JobRestored), restored
@@ -261,12 +276,36 @@ class Source:
         await self.let_go(job, move.destination)
         return resumed_s
 
+    async def _lend(self, move: Move) -> tuple[float, int]:
+        """The job is the destination's, and gets its memory from the copy here, which cannot run.
+
+        Returns:
+            When it was known to run there, by the monotonic clock, and how much came after that.
+        """
+        try:
+            loan = await self.lending.lend(move)
+        except SsiError as exc:
+            await self._undo(move)
+            raise self._failed(move, "lend", exc) from exc
+        resumed_s = await self.lending.resume(move, loan)
+        try:
+            await self.lending.give(move, loan)
+        except MigrationLost:
+            if move.job.stage == "moved":
+                self._table.leave(move.job, move.destination)
+            raise
+        await self._leave(move.job, move.destination, DropLent())
+        return resumed_s, loan.given_bytes
+
     async def let_go(self, job: Job, destination: str) -> None:
         """The job runs at the destination: nothing of it is kept here, nor what went along."""
+        await self._leave(job, destination, Release())
+
+    async def _leave(self, job: Job, destination: str, last: Release | DropLent) -> None:
         job.stage = "moved"
         if job.link is not None:
             with suppress(ShimGone, ShimSilent):
-                await job.link.ask(Release(), Ok, 5.0)
+                await job.link.ask(last, Ok, 15.0)
         for path in job.carried:
             Path(path).unlink(missing_ok=True)
         self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
@@ -275,12 +314,18 @@ class Source:
     async def _undo(self, move: Move) -> None:
         """The job runs on here."""
         job = move.job
+        self.lending.withdraw(move)
         try:
             status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
+            if stage_of(status.stage) == "lent":
+                await self._abandon(move)  # before anything: from here on it cannot run here
+                raise await self.lending.lose(job, "its node lent it and then fell silent")
             if stage_of(status.stage) == "stopped":
                 await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)
         except (ShimGone, NotAJob):  # it has died, so nothing can be made of its images
             remove_tree(move.images)
+        except MigrationLost:
+            raise
         except SsiError:
             # Stays as it is, and doubt looks after it: it knows from the shim how things stand.
             _log.exception("event=not-thawed gpid=%d", job.row.gpid)
@@ -343,31 +388,5 @@ class Source:
             source=self._node,
             destination=move.destination,
             step=step,
-            reason=_text(error),
+            reason=text_of(error),
         )
-
-
-def _changed(move: Move) -> list[Item]:
-    """Files whose last description may be out of date: written ones, and ones opened since."""
-    changed = []
-    for item in move.plan.files:
-        known = move.files.get(item.path)
-        status = Path(item.link).stat()
-        if known is None or (known.size_bytes, known.mtime_ns) != (
-            status.st_size,
-            status.st_mtime_ns,
-        ):
-            changed.append(item)
-    return changed
-
-
-def _text(error: SsiError | OSError) -> str:
-    return error.what() if isinstance(error, SsiError) else str(error)
-
-
-def _leaf(group: BaseExceptionGroup[SsiError | OSError]) -> SsiError | OSError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, (SsiError, OSError))
-    return error

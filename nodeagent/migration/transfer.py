@@ -83,7 +83,7 @@ class Courier:
                 task.add_done_callback(lambda _task: slots.release())
                 for piece in message:
                     sent.add(piece)
-                rule.saw_link(self._peers.bulk_tally(node))
+                rule.saw_link(self._peers.read_bulk_link(node))
         return sent
 
     def _next(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.filesystem.control import Control, Refused, ask_warden
-from nodeagent.mechanism import cgroup
+from nodeagent.mechanism import cgroup, livememory
 from nodeagent.mechanism.hostmetrics import CriuProbe
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
@@ -69,6 +69,8 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         fusermount=shutil.which("fusermount3") or "",
         mounts=mounts,
         files_problem=files_problem,
+        tracks_writes=livememory.tracks_writes(),
+        has_userfaultfd=livememory.has_userfaultfd(),
     )
 
 

@@ -169,7 +169,9 @@ class JobService:
         rows = [
             _with_processes(job.row, counts.get(job.row.gpid, []))
             for job in self._table.jobs.values()
-            if not job.released and (caller.is_root or caller.user == job.row.user)
+            if not job.released
+            and job.stage != "lent"
+            and (caller.is_root or caller.user == job.row.user)
         ]
         return JobList(node=self._node, rows=tuple(sorted(rows, key=lambda row: row.start_ms)))
 

@@ -17,6 +17,7 @@ from nodeagent.peers import Peers
 from nodeagent.services.jobs import JobService
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
+from ssi.model.migration import Live
 from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess
 
@@ -52,7 +53,7 @@ class MigrationService:
             node, table, peers, self._capability, processes.job_rows, images, self.doubt.settle
         )
         self._destination = Destination(
-            node, table, self._capability, images, jobs.open_shim, processes.observe
+            node, table, peers, self._capability, images, jobs.open_shim, processes.observe
         )
         self.doubt.source, self.doubt.destination = self._source, self._destination
 
@@ -60,6 +61,7 @@ class MigrationService:
         """Serves what belongs to moves."""
         dispatcher.serve(MigrateJob, self._migrate)
         dispatcher.serve(CheckMigration, self._check)
+        self._source.lending.lender.register_handlers(dispatcher)
         self._destination.register_handlers(dispatcher)
         self.doubt.register_handlers(dispatcher)
 
@@ -81,11 +83,11 @@ class MigrationService:
 
     async def _migrate(self, caller: Caller, body: MigrateJob) -> JobMigrated:
         job = await self._asked(caller, body)
-        return await self._source.move(job, body.destination)
+        return await self._source.move(job, body.destination, live_of(body.live))
 
     async def _check(self, caller: Caller, body: CheckMigration) -> MigrationChecked:
         job = await self._asked(caller, body)
-        return await self._source.check(job, body.destination)
+        return await self._source.check(job, body.destination, live_of(body.live))
 
     async def _asked(self, caller: Caller, body: MigrateJob | CheckMigration) -> Job:
         """The job that is meant, if it is the caller's and the destination is a node.
@@ -100,3 +102,8 @@ class MigrationService:
             raise NodeUnknown(node=body.destination, known=", ".join(self._peers.names()))
         await asyncio.to_thread(self._capability.refresh)
         return job
+
+
+def live_of(word: str) -> Live:
+    """How a move is to be made; what this version does not know, or nothing, is a plain one."""
+    return Live(word) if word in set(Live) else Live.STOP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,7 +21,7 @@ from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
 from nodeagent.shim.tree import Member
-from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed
+from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed, WrongStage
 
 _STOPPED: Final = "Tt"
 _ZOMBIE: Final = "Z"
@@ -44,6 +45,7 @@ class Dumping:
         self._stopped_before: frozenset[int] = frozenset()
         self._terminal: SavedTerminal | None = None
         self._freezer = ""
+        self._lazy = False
 
     def dump(self, request: Dump, answer: Answer) -> None:
         """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
@@ -63,6 +65,8 @@ class Dumping:
         self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
         assert job.account is not None
         real = self._imager.real_ids_of(job.account)
+        self._lazy = request.lazy
+        pages = closed_socket() if request.lazy else None
         arguments = criu.dump_arguments(
             request.criu,
             job.root,
@@ -71,6 +75,7 @@ class Dumping:
             real_ids=real is not None,
             terminal=job.terminal is not None,
             freezer=self._freezer,
+            pages=pages,
         )
         started_s = time.time()
 
@@ -88,7 +93,13 @@ class Dumping:
             elapsed_ms = (time.time() - started_s) * 1000
             answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
 
-        self._imager.start(Run(arguments=arguments, log="dump.log", real=real), ended)
+        inherited = () if pages is None else (pages,)
+        run = Run(arguments=arguments, log="dump.log", real=real, inherited=inherited)
+        try:
+            self._imager.start(run, ended)
+        finally:
+            for descriptor in inherited:
+                os.close(descriptor)
         job.stdio.pause()
         job.doing = "a dump"
 
@@ -113,6 +124,8 @@ class Dumping:
         """
         job = self._job
         job.check(Step.COMMIT)
+        if self._lazy and job.stage is Stage.DUMPED:
+            raise WrongStage(request="commit", stage="dumped without its memory")
         if job.stage is Stage.COMMITTED:
             answer.give(Ok())
             return
@@ -129,6 +142,45 @@ class Dumping:
             if self._freezer:
                 cgroup.thaw(self._freezer)  # nothing is in it, and CRIU must be able to enter it
             answer.give(Ok())
+
+        job.bury(buried)
+
+    def lend(self) -> None:
+        """The job runs elsewhere; here it stays for the sake of its memory, and cannot run.
+
+        Raises:
+            WrongStage: There is no job that was dumped lazily.
+        """
+        job = self._job
+        job.check(Step.LEND)
+        if not self._lazy:
+            raise WrongStage(request="lend", stage="dumped with its memory")
+        if job.cgroup and cgroup.is_unified(job.cgroup):
+            # It is stopped anyway. But whoever sent SIGCONT from outside would have two of it.
+            with contextlib.suppress(OSError):
+                cgroup.freeze(job.cgroup)
+        job.take(Step.LEND)
+
+    def drop_lent(self, answer: Answer, then: Callable[[], None]) -> None:
+        """Kills what was lent, answers and calls ``then``.
+
+        Raises:
+            WrongStage: Nothing was lent.
+        """
+        job = self._job
+        job.check(Step.DROP)
+        job.doing = "a clearing up"
+
+        def buried(failure: ShimFailed | None) -> None:
+            job.doing = ""
+            if failure is not None:
+                answer.fail(failure)
+                return
+            job.take(Step.DROP)
+            job.stdio.close()
+            job.release_terminal()
+            answer.give(Ok())
+            then()
 
         job.bury(buried)
 
@@ -193,6 +245,13 @@ class Dumping:
                     os.kill(member.pid, signal.SIGCONT)
 
 
+def closed_socket() -> int:
+    """One end of a pair of sockets of which nobody has the other any more."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    return ours.detach()
+
+
 def mend_images(images: Path, dead: frozenset[int], *, alone: bool = False) -> None:
     """Puts right in fresh images what CRIU would restore wrongly.
 
@@ -224,6 +283,8 @@ def check_movable(job: Job) -> None:
     """
     if job.host is None:
         raise NotMovable(reason="the agent that started it has no root")
+    if job.memory is not None:
+        raise NotMovable(reason="its memory is still on its way from where it was before")
     if job.cgroup and cgroup.is_frozen(job.cgroup) and not cgroup.is_unified(job.cgroup):
         # CRIU would wait for processes that cannot answer, and they would die when it gave up.
         raise NotMovable(reason="it is frozen; thaw it first")

@@ -39,6 +39,7 @@ class Run:
         inherited: Our descriptors that it finds under their numbers.
         terminal: The slave of the job's terminal, where it has one: its standard input.
         cgroup: That it joins, and what it restores with it; empty: ours.
+        limit_s: After which it is killed.
     """
 
     arguments: Sequence[str]
@@ -47,6 +48,7 @@ class Run:
     inherited: tuple[int, ...] = ()
     terminal: int | None = None
     cgroup: str = ""
+    limit_s: float = TIME_LIMIT_S
 
 
 class Imager:
@@ -107,7 +109,7 @@ class Imager:
         finally:
             os.close(null)
             os.close(output)
-        timer = self._loop.call_after(TIME_LIMIT_S, self.kill)
+        timer = self._loop.call_after(run.limit_s, self.kill)
 
         def ended(status: int) -> None:
             timer.cancel()

@@ -18,6 +18,7 @@ from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import stdio
 from nodeagent.shim.child import Launch, fork_child, read_report
+from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.lease import GRACE_S, Lease
 from nodeagent.shim.messages import Account, Start
 from nodeagent.shim.stage import Stage, Step, next_stage
@@ -51,6 +52,8 @@ class Job:
         root: The first process, as the job sees it; 0 where there is none.
         cgroup: Directory of its cgroup; empty for none.
         logs: Directory of its logs; empty for a foreground job.
+        memory: What is still on its way of its memory; None where all is here.
+        problem: Why it was lost; empty where it was not.
     """
 
     def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
@@ -61,6 +64,8 @@ class Job:
         self.doing = ""
         self.root = 0
         self.exit_status: int | None = None
+        self.problem = ""
+        self.memory: LateMemory | None = None
         self.epoch = 1
         self.note = b""
         self.account: Account | None = None
@@ -171,6 +176,16 @@ class Job:
 
         self.loop.when_childless(childless)
 
+    def lose(self, reason: str) -> None:
+        """Kills a job that lacks memory; it must not see zeros in its place."""
+        if self.exit_status is not None:
+            return
+        _log.error("event=lost root=%d reason=%r", self.root, reason)
+        self.problem = self.problem or reason
+        assert os.getpid() == 1
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+
     def run_on(self) -> None:
         """The job runs, here, from now: its streams move, and if it has ended that is told."""
         self.stdio.resume()
@@ -183,7 +198,7 @@ class Job:
         self.stdio.close()
         self.stdio = Stdio()
         self.release_terminal()
-        self.root, self.exit_status = 0, None
+        self.root, self.exit_status, self.problem = 0, None, ""
 
     def release_terminal(self) -> None:
         """The job holds its terminal no more."""
@@ -242,7 +257,11 @@ class Job:
     def _end(self) -> None:
         self.take(Step.EXIT)
         self.release_terminal()
-        told = {"exit_status": self.exit_status, "ended_ms": int(time.time() * 1000)}
+        told = {
+            "exit_status": self.exit_status,
+            "ended_ms": int(time.time() * 1000),
+            "problem": self.problem,
+        }
         try:
             path = self.directory / "exit.json"
             replace_file(path, json.dumps(told).encode(), durable=False)

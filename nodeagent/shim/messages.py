@@ -94,12 +94,13 @@ class Status(Message, frozen=True, tag="status"):
 
     Attributes:
         stage: ``empty`` (nothing started yet), ``running``, ``dumped`` (stopped, its images
-            written), ``committed`` (killed after a dump, images kept), ``ready`` (restored up to
-            the barrier), ``exited``.
+            written), ``committed`` (killed after a dump, images kept), ``lent`` (frozen for its
+            memory's sake, runs elsewhere), ``ready`` (restored up to the barrier), ``exited``.
         exit_status: 128 + N for signal N; of an exited job.
         root_pid: First process, as the host sees it; 0 where there is none.
         note: What the agent last gave with :class:`SetNote`.
         doing: What is under way between two stages, such as a dump; empty: nothing.
+        problem: Why the job was lost; empty where it was not.
     """
 
     stage: str
@@ -109,6 +110,7 @@ class Status(Message, frozen=True, tag="status"):
     note: bytes = b""
     epoch: int = 1
     doing: str = ""
+    problem: str = ""
 
 
 class SetNote(Message, frozen=True, tag="set-note"):
@@ -197,10 +199,15 @@ class Failed(Message, frozen=True, tag="failed"):
 
 
 class Dump(Message, frozen=True, tag="dump"):
-    """Writes images of the job and leaves it stopped: :class:`Dumped`. On failure it runs on."""
+    """Writes images of the job and leaves it stopped: :class:`Dumped`. On failure it runs on.
+
+    Attributes:
+        lazy: Most of its memory stays with the stopped processes and is not in the images.
+    """
 
     criu: str
     images: str
+    lazy: bool = False
 
 
 class Dumped(Message, frozen=True, tag="dumped"):
@@ -225,6 +232,23 @@ class Commit(Message, frozen=True, tag="commit"):
     """Kills and reaps the dumped job, keeping its images: :class:`Ok`."""
 
 
+class Lend(Message, frozen=True, tag="lend"):
+    """The job that was dumped lazily runs elsewhere from now on: :class:`Ok`.
+
+    Its processes here are only the keepers of its memory, frozen, and never run again.
+    """
+
+
+class DropLent(Message, frozen=True, tag="drop-lent"):
+    """All of a lent job's memory is elsewhere, or lost: kills what is here and ends: ``Ok``."""
+
+
+class Lose(Message, frozen=True, tag="lose"):
+    """Memory of the job will never come: kills it, and remembers why: :class:`Ok`."""
+
+    reason: str
+
+
 class RestoreHere(Message, frozen=True, tag="restore-here"):
     """After a commit that came to nothing: runs the job again from its images: ``Status``."""
 
@@ -236,6 +260,7 @@ class Restore(Message, frozen=True, tag="restore"):
         logs: Directory for the logs of a detached job; empty: as where it comes from.
         frozen: Its cgroup is frozen before it runs again.
         revived: It waits for no client: it was one of a checkpoint.
+        pages: Unix socket where CRIU gets memory that is not in the images; empty: all is there.
     """
 
     criu: str
@@ -246,6 +271,7 @@ class Restore(Message, frozen=True, tag="restore"):
     logs: str = ""
     frozen: bool = False
     revived: bool = False
+    pages: str = ""
 
 
 class Ready(Message, frozen=True, tag="ready"):
@@ -278,6 +304,9 @@ RequestMessage: TypeAlias = (
     | Dump
     | Thaw
     | Commit
+    | Lend
+    | DropLent
+    | Lose
     | RestoreHere
     | Restore
     | Resume

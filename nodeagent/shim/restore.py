@@ -21,6 +21,7 @@ from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager, Run
 from nodeagent.shim.job import Job
+from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.messages import Ready, Restore, Resumed
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
@@ -84,7 +85,7 @@ class Restoring:
             elapsed_ms = (time.monotonic() - started_s) * 1000
             answer.give(Ready(restore_ms=elapsed_ms, root_pid=job.root_on_host()))
 
-        self._begin(saved, request.criu, Path(request.images), outcome)
+        self._begin(saved, request.criu, Path(request.images), outcome, request.pages)
 
     def resume(self, answer: Answer) -> None:
         """Answers with :class:`Resumed` once the job that stands at the barrier runs.
@@ -135,7 +136,9 @@ class Restoring:
 
         self._begin(dumping.saved, dumping.criu, dumping.images, reached)
 
-    def _begin(self, saved: SavedJob, program: str, images: Path, outcome: Outcome) -> None:
+    def _begin(
+        self, saved: SavedJob, program: str, images: Path, outcome: Outcome, pages: str = ""
+    ) -> None:
         """Starts CRIU; ``outcome`` is called at the barrier, or when it did not come so far."""
         job, work = self._job, self._imager.work
         if job.host is None:
@@ -155,6 +158,7 @@ class Restoring:
             inodes,
             real_ids=real is not None,
             terminal=job.terminal is not None,
+            lazy=bool(pages),
         )
         self._attempt = attempt = _Attempt(saved, barrier, outcome)
         barrier.when_reached(lambda: self._reached(attempt))
@@ -169,8 +173,22 @@ class Restoring:
         # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
         # cannot do so: a job that forks at that moment would take them.)
         namespaces.set_last_pid(1)
-        self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
         job.doing = "a restore"
+
+        def start() -> None:
+            self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
+
+        if pages:
+            job.memory = LateMemory(job.loop, work, self._memory_ended)
+            job.memory.start(program, images, pages, start)
+        else:
+            start()
+
+    def _memory_ended(self, failure: str | None) -> None:
+        """All of the job's memory has come, or the rest of it never will."""
+        self._job.memory = None
+        if failure is not None:
+            self._job.lose(f"its memory did not come: {failure}")
 
     def _open_streams(self, saved: SavedJob, images: Path) -> None:
         """New pipes, or a new terminal, that hold what the old ones held."""
@@ -187,10 +205,12 @@ class Restoring:
     def _reached(self, attempt: _Attempt) -> None:
         job, saved = self._job, attempt.saved
         try:
+            if job.memory is not None:
+                job.memory.guard()
             if job.terminal is not None and saved.terminal is not None:
                 job.terminal.give(saved.terminal)
         except OSError as exc:
-            attempt.refusal = f"its terminal cannot be as it was: {exc.strerror}"
+            attempt.refusal = f"its terminal or memory cannot be as it was: {exc.strerror}"
             attempt.barrier.refuse()
             return
         attempt.reached = True

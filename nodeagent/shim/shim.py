@@ -81,6 +81,8 @@ class Shim:
                 self._release(answer)
             case m.Dump() | m.Thaw() | m.Commit() | m.RestoreHere() | m.Restore() | m.Resume():
                 self._move(request, answer)
+            case m.Lend() | m.DropLent() | m.Lose():
+                self._move_lazily(request, answer)
             case m.ForkShim():
                 raise WrongStage(request="fork-shim", stage="held by a shim")
             case _:
@@ -118,6 +120,20 @@ class Shim:
             case m.RestoreHere():
                 self._restoring.restore_here(lambda failure: self._tell_status(answer, failure))
 
+    def _move_lazily(self, request: m.Lend | m.DropLent | m.Lose, answer: Answer) -> None:
+        match request:
+            case m.Lend():
+                self._dumping.lend()
+                answer.give(m.Ok())
+            case m.DropLent():
+                self._dumping.drop_lent(answer, self._end_soon)
+            case m.Lose():
+                self._job.lose(request.reason)
+                answer.give(m.Ok())
+
+    def _end_soon(self) -> None:
+        self._released = True
+
     def _status(self) -> m.Status:
         job = self._job
         return m.Status(
@@ -128,6 +144,7 @@ class Shim:
             note=job.note,
             epoch=job.epoch,
             doing=job.doing,
+            problem=job.problem,
         )
 
     def _tell_status(self, answer: Answer, failure: SsiError | None) -> None:

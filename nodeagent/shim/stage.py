@@ -15,6 +15,7 @@ class Stage(StrEnum):
     RUNNING = "running"
     DUMPED = "dumped"
     COMMITTED = "committed"
+    LENT = "lent"
     READY = "ready"
     EXITED = "exited"
 
@@ -27,6 +28,7 @@ class Step(StrEnum):
     DUMP = "dump"
     THAW = "thaw"
     COMMIT = "commit"
+    LEND = "lend"
     RESTORE = "restore"
     RESTORE_HERE = "restore-here"
     RESUME = "resume"
@@ -40,6 +42,8 @@ STEPS: Final[dict[tuple[Stage, Step], Stage]] = {
     (Stage.DUMPED, Step.THAW): Stage.RUNNING,
     (Stage.DUMPED, Step.COMMIT): Stage.COMMITTED,
     (Stage.COMMITTED, Step.RESTORE_HERE): Stage.RUNNING,
+    (Stage.DUMPED, Step.LEND): Stage.LENT,
+    (Stage.LENT, Step.DROP): Stage.EMPTY,
     (Stage.EMPTY, Step.RESTORE): Stage.READY,
     (Stage.READY, Step.RESUME): Stage.RUNNING,
     (Stage.READY, Step.DROP): Stage.EMPTY,
@@ -47,6 +51,7 @@ STEPS: Final[dict[tuple[Stage, Step], Stage]] = {
     (Stage.RUNNING, Step.THAW): Stage.RUNNING,
     (Stage.RUNNING, Step.RESUME): Stage.RUNNING,
     (Stage.COMMITTED, Step.COMMIT): Stage.COMMITTED,
+    (Stage.LENT, Step.LEND): Stage.LENT,
 }
 """Every step; any other is refused."""
 

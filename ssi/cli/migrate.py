@@ -14,7 +14,7 @@ from ssi.cli.outcome import complain, run_async
 from ssi.client.moves import Mover
 from ssi.client.system import System
 from ssi.model.errors import SsiError, UsageError
-from ssi.model.migration import CannotMigrate
+from ssi.model.migration import CannotMigrate, Live
 from ssi.protocol.migration import MigrationChecked
 from ssi.protocol.refusals import NotAJob
 from ssi.view import moves as view
@@ -32,6 +32,7 @@ class Request:
     Attributes:
         destination: Name of a node, or :data:`AUTO`.
         parallel: How many at once.
+        live: A word of :class:`Live`; empty: as suits best.
     """
 
     gpids: tuple[int, ...]
@@ -39,6 +40,7 @@ class Request:
     dry_run: bool
     as_json: bool
     parallel: int
+    live: str
 
 
 def migrate(
@@ -57,6 +59,15 @@ def migrate(
     parallel: Annotated[
         int, typer.Option("--parallel", "-j", min=1, max=32, help="How many at once.")
     ] = PARALLEL,
+    live: Annotated[
+        Live | None,
+        typer.Option(
+            "--live",
+            help="When memory travels. stop: while the job is stopped. pre: most of it before, "
+            "where the kernel can tell what is written to. post: after it, in the background; "
+            "THE JOB IS LOST if its old node or the link dies meanwhile.",
+        ),
+    ] = None,
 ) -> None:
     """Move running jobs to another node: all of their processes, with their memory and files."""
     *texts, destination = words if to is None else [*words, to]
@@ -68,6 +79,7 @@ def migrate(
         dry_run=dry_run,
         as_json=as_json,
         parallel=parallel,
+        live="" if live is None else live.value,
     )
     run_async(lambda system: _run(system, request))
 
@@ -84,8 +96,9 @@ async def _run(system: System, request: Request) -> int:
     async def one(gpid: int) -> tuple[int, JsonObject]:
         async with slots:
             try:
-                deed = _check if request.dry_run else _move
-                return await deed(mover, gpid, destination, silent=request.as_json)
+                if request.dry_run:
+                    return await _check(mover, gpid, destination, request)
+                return await _move(mover, gpid, destination, request)
             except SsiError as exc:
                 complain(exc)
                 return exc.exit_code, view.failed_object(gpid, exc)
@@ -97,7 +110,7 @@ async def _run(system: System, request: Request) -> int:
 
 
 async def _move(
-    mover: Mover, gpid: int, destination: str, *, silent: bool
+    mover: Mover, gpid: int, destination: str, request: Request
 ) -> tuple[int, JsonObject]:
     try:
         job = await mover.locate(gpid)
@@ -105,32 +118,36 @@ async def _move(
         # It becomes a job on its way, or names why it cannot.
         process = await mover.find(exc.gpid)
         adopted = await mover.adopt(process, "" if destination == AUTO else destination)
-        if not silent:
+        if not request.as_json:
             print(view.adopted_line(gpid, adopted.source, adopted.report), flush=True)
         if destination != AUTO:
             return 0, view.moved_object(adopted.source, adopted.destination, adopted.report)
         job = await mover.locate(adopted.report.row.gpid)
     moved = await (
-        mover.move_anywhere(job) if destination == AUTO else mover.move(job, destination)
+        mover.move_anywhere(job, request.live)
+        if destination == AUTO
+        else mover.move(job, destination, request.live)
     )
-    if not silent:
+    if not request.as_json:
         print(view.moved_line(moved.source, moved.destination, moved.report), flush=True)
     return 0, view.moved_object(moved.source, moved.destination, moved.report)
 
 
 async def _check(
-    mover: Mover, gpid: int, destination: str, *, silent: bool
+    mover: Mover, gpid: int, destination: str, request: Request
 ) -> tuple[int, JsonObject]:
     try:
         job = await mover.locate(gpid)
     except NotAJob as exc:
         process = await mover.find(exc.gpid)
         checked = await mover.check_adoption(process, "" if destination == AUTO else destination)
-        return _told(checked, silent=silent)
+        return _told(checked, silent=request.as_json)
     checked = await (
-        mover.check_anywhere(job) if destination == AUTO else mover.check(job, destination)
+        mover.check_anywhere(job, request.live)
+        if destination == AUTO
+        else mover.check(job, destination, request.live)
     )
-    return _told(checked, silent=silent)
+    return _told(checked, silent=request.as_json)
 
 
 def _told(checked: MigrationChecked, *, silent: bool) -> tuple[int, JsonObject]:

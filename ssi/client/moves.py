@@ -102,18 +102,20 @@ class Mover:
             request, MigrationChecked, node=process.node, timeout_s=LOOK_TIMEOUT_S
         )
 
-    async def check(self, job: Location, destination: str) -> MigrationChecked:
+    async def check(self, job: Location, destination: str, live: str = "") -> MigrationChecked:
         """What stands in the way of a move; nothing is touched.
 
         Raises:
             SsiError: The source does not answer, or has no such job any more.
         """
-        request = CheckMigration(gpid=job.job, start_ms=job.start_ms, destination=destination)
+        request = CheckMigration(
+            gpid=job.job, start_ms=job.start_ms, destination=destination, live=live
+        )
         return await self._system.ask(
             request, MigrationChecked, node=job.node, timeout_s=LOOK_TIMEOUT_S
         )
 
-    async def check_anywhere(self, job: Location) -> MigrationChecked:
+    async def check_anywhere(self, job: Location, live: str = "") -> MigrationChecked:
         """The check of the best node that could take a job; else that of the best one.
 
         Raises:
@@ -122,7 +124,7 @@ class Mover:
         placement = await self.candidates(job)
         checks = []
         for suggestion in placement.suggestions:
-            checked = await self.check(job, suggestion.node)
+            checked = await self.check(job, suggestion.node, live)
             checks.append(checked)
             if checked.here or not checked.there:
                 return checked
@@ -140,15 +142,17 @@ class Mover:
         coming = self._arrivals.coming(time.monotonic())
         return place(rows, Wish(source=job.node, memory_bytes=memory, coming=coming), self._random)
 
-    async def move(self, job: Location, destination: str) -> Moved:
-        """Moves a job to a named node.
+    async def move(self, job: Location, destination: str, live: str = "") -> Moved:
+        """Moves a job to a named node; ``live``: see :class:`ssi.model.migration.Live`.
 
         Raises:
             CannotMigrate: Something stands in the way; the job was not touched.
             SsiError: As the source says.
         """
         self._arrivals.sent(destination)
-        request = MigrateJob(gpid=job.job, start_ms=job.start_ms, destination=destination)
+        request = MigrateJob(
+            gpid=job.job, start_ms=job.start_ms, destination=destination, live=live
+        )
         try:
             report = await self._system.ask(
                 request, JobMigrated, node=job.node, timeout_s=MIGRATION_TIMEOUT_S
@@ -159,7 +163,7 @@ class Mover:
         self._arrivals.landed(destination, time.monotonic())
         return Moved(source=job.node, destination=destination, report=report)
 
-    async def move_anywhere(self, job: Location) -> Moved:
+    async def move_anywhere(self, job: Location, live: str = "") -> Moved:
         """Moves a job to the best node that can take it, trying one after the other.
 
         Raises:
@@ -171,7 +175,7 @@ class Mover:
         blockers: list[str] = []
         for suggestion in placement.suggestions:
             try:
-                return await self.move(job, suggestion.node)
+                return await self.move(job, suggestion.node, live)
             except SsiError as exc:
                 blockers += _told_by(exc, suggestion.node)
         if not placement.suggestions:

@@ -30,6 +30,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         fusermount: Path of fusermount3, which an agent without root mounts with; maybe empty.
         mounts: How many nodes' files are mounted there.
         files_problem: Why none are; empty where nothing is wrong.
+        tracks_writes: The kernel tells which pages were written to (soft-dirty).
+        has_userfaultfd: The kernel lets another process bring pages.
     """
 
     python: str
@@ -51,6 +53,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     fusermount: str = ""
     mounts: int = 0
     files_problem: str = ""
+    tracks_writes: bool = False
+    has_userfaultfd: bool = False
 
 
 class Verdict(StrEnum):

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ssi.model.errors import SsiError
+
+
+class Live(StrEnum):
+    """How much of a job's memory travels while the job runs."""
+
+    STOP = "stop"
+    """None: it is stopped, copied and resumed."""
+    PRE = "pre"
+    """Most of it, beforehand at the source: what is written to meanwhile goes again."""
+    POST = "post"
+    """Nearly all of it, afterwards at the destination: a job that touches what has not come waits,
+    and is lost if its source is."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -44,6 +57,27 @@ class MigrationFailed(SsiError):
 
     def advice(self) -> str:
         return f"it runs on at {self.source}"
+
+
+@dataclass(eq=False, kw_only=True)
+class MigrationLost(SsiError):
+    """A job that ran before all of its memory had come was killed, because the rest cannot come."""
+
+    word = "migration-lost"
+    exit_code = 37
+    gpid: int
+    source: str
+    destination: str
+    reason: str
+
+    def what(self) -> str:
+        return (
+            f"job {self.gpid} was lost between {self.source} and {self.destination}, before all "
+            f"of its memory had come: {self.reason}"
+        )
+
+    def advice(self) -> str:
+        return "it was killed; without --live post a move cannot lose a job that way"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -32,6 +32,7 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         "root": _root(name, is_root=facts.is_root),
         "criu": _criu(name, facts),
         "freezer": _freezer(facts.freezer),
+        "live moves": _live(facts),
         "pid namespaces": _present("pid namespaces", facts.has_pid_namespaces, FAIL, ""),
         "fuse": _present("/dev/fuse", facts.has_fuse, WARN, f"ssh {name} modprobe fuse"),
         "files": _files(name, facts),
@@ -129,6 +130,21 @@ def _freezer(version: str) -> _Outcome:
         "no cgroup freezer: `ssi freeze` is not served",
         "mount -t cgroup2 none /sys/fs/cgroup",
     )
+
+
+def _live(facts: NodeFacts) -> _Outcome:
+    """Never more than a note: a plain move needs neither."""
+    ways = ["stop"]
+    lacking = []
+    if facts.tracks_writes:
+        ways.append("pre")
+    else:
+        lacking.append("pre: its kernel does not tell what is written to (CONFIG_MEM_SOFT_DIRTY)")
+    if facts.has_userfaultfd:
+        ways.append("post")
+    else:
+        lacking.append("post: its kernel has no userfaultfd")
+    return OK, "; not ".join([f"--live {', '.join(ways)}", *lacking]), ""
 
 
 def _present(what: str, there: bool, otherwise: Verdict, remedy: str) -> _Outcome:

@@ -36,14 +36,17 @@ from ssi.protocol.migration import (
     AbandonMigration,
     CheckMigration,
     CompareFiles,
+    EndLoan,
     FilesCompared,
     GetOwnership,
+    GetPages,
     JobMigrated,
     JobRestored,
     MigrateJob,
     MigrationChecked,
     MigrationPrepared,
     Ownership,
+    Pages,
     PrepareMigration,
     PutPieces,
     RestoreJob,
@@ -97,6 +100,8 @@ RequestBody: TypeAlias = (
     | PutPieces
     | RestoreJob
     | ResumeJob
+    | GetPages
+    | EndLoan
     | AbandonMigration
     | GetOwnership
     | CheckpointJob
@@ -129,6 +134,7 @@ ReplyBody: TypeAlias = (
     | MigrationPrepared
     | FilesCompared
     | JobRestored
+    | Pages
     | Ownership
     | CheckpointMade
     | CheckpointList

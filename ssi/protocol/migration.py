@@ -14,12 +14,17 @@ from ssi.protocol.message import ReplyMessage, RequestMessage
 
 
 class MigrateJob(RequestMessage, frozen=True, tag="migrate-job"):
-    """Moves a job from the node that is asked to another: :class:`JobMigrated`."""
+    """Moves a job from the node that is asked to another: :class:`JobMigrated`.
+
+    Attributes:
+        live: A word of :class:`ssi.model.migration.Live`; empty: whichever the source holds best.
+    """
 
     mutating: ClassVar[bool] = True
     gpid: int
     start_ms: int
     destination: str
+    live: str = ""
 
 
 class CheckMigration(RequestMessage, frozen=True, tag="check-migration"):
@@ -28,6 +33,7 @@ class CheckMigration(RequestMessage, frozen=True, tag="check-migration"):
     gpid: int
     start_ms: int
     destination: str
+    live: str = ""
 
 
 class MigrationChecked(ReplyMessage, frozen=True, tag="migration-checked"):
@@ -62,6 +68,7 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
         dump_ms: How long CRIU wrote images; they were sent meanwhile.
         send_ms: For how long sending went on after that.
         restore_ms: How long the destination took to restore it.
+        late_bytes: Of memory that came after it had been resumed.
     """
 
     row: JobRow
@@ -75,6 +82,7 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
     dump_ms: float = 0.0
     send_ms: float = 0.0
     restore_ms: float = 0.0
+    late_bytes: int = 0
 
 
 class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -112,6 +120,7 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
         shared: Paths on network file systems, which must be there too.
         listening: Addresses on which the job listens, as ``tcp 0.0.0.0:80``.
         dry_run: Nothing follows; nothing is to be made ready.
+        live: A word of :class:`ssi.model.migration.Live`.
     """
 
     mutating: ClassVar[bool] = True
@@ -127,6 +136,7 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
     shared: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()
     dry_run: bool = False
+    live: str = ""
 
 
 class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
@@ -190,6 +200,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
         images: Name, size and CRC-32 of each image file.
         members: Inner pid, gpid and birth of each process, so that they keep their names.
         revived: No client waits for it: it comes from a checkpoint, or is a copy.
+        lazy: Memory that is not in the images is to be had by GetPages once the job runs.
     """
 
     mutating: ClassVar[bool] = True
@@ -201,6 +212,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     files: tuple[FileMeta, ...]
     directories: tuple[FileMeta, ...] = ()
     revived: bool = False
+    lazy: bool = False
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):
@@ -215,6 +227,38 @@ class ResumeJob(RequestMessage, frozen=True, tag="resume-job"):
     mutating: ClassVar[bool] = True
     gpid: int
     epoch: int
+
+
+class GetPages(RequestMessage, frozen=True, tag="get-pages"):
+    """Asks the source for memory of a job that runs at the destination already: :class:`Pages`.
+
+    Attributes:
+        pid: As the job itself sees it.
+        address: In that process.
+        size_bytes: At most a MiB.
+    """
+
+    bulk: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+    pid: int
+    address: int
+    size_bytes: int
+
+
+class Pages(ReplyMessage, frozen=True, tag="pages"):
+    """What is there."""
+
+    data: bytes
+
+
+class EndLoan(RequestMessage, frozen=True, tag="end-loan"):
+    """No more pages are wanted: all have come, or, with a ``problem``, the job was lost: Done."""
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    epoch: int
+    problem: str = ""
 
 
 class AbandonMigration(RequestMessage, frozen=True, tag="abandon-migration"):
@@ -235,7 +279,8 @@ class Ownership(ReplyMessage, frozen=True, tag="ownership"):
     """How a node stands to a job.
 
     ``none``, ``ready`` (at the barrier), ``running``, ``stopped`` (being moved, not committed),
-    ``committed`` (its copy killed, images kept) or ``moved``.
+    ``committed`` (its copy killed, images kept), ``lent`` (frozen for its memory's sake) or
+    ``moved``.
 
     Attributes:
         epoch: The last that the node had the job in.

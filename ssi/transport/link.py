@@ -22,7 +22,7 @@ from ssi.protocol.codec import (
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.refusals import LinkDown, LinkRefused, Overloaded, TimedOut
 from ssi.transport.keys import KeyPair
-from ssi.transport.linkrate import Tally, read_tally
+from ssi.transport.linkrate import LinkReading, read_link
 from ssi.transport.pump import Pump, PumpFull
 
 _log = logging.getLogger(__name__)
@@ -127,9 +127,9 @@ class Link:
         self._connected.set()  # nobody is to wait for a connection that will not come
         self._fail_pending(LinkDown(node=self.endpoint.node, reason=self.problem))
 
-    def tally(self) -> Tally | None:
-        """What the connection has carried, and how long that took; None while there is none."""
-        return read_tally(self._descriptor) if self._descriptor >= 0 else None
+    def reading(self) -> LinkReading | None:
+        """How fast the connection is; None while there is none."""
+        return read_link(self._descriptor) if self._descriptor >= 0 else None
 
     async def _wait_connected(self, timeout_s: float) -> None:
         if self.state == "connecting":

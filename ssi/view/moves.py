@@ -43,7 +43,7 @@ def moved_line(source: str, destination: str, moved: JobMigrated) -> str:
     return (
         f"{moved.row.gpid} {source} -> {destination}: {moved.total_ms:.0f} ms in all, "
         f"frozen for {moved.freeze_ms:.0f} ms, image {size(moved.image_bytes)}{carried}"
-        f"{_packed(moved)}"
+        f"{_packed(moved)}{_late(moved)}"
     )
 
 
@@ -64,6 +64,7 @@ def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObjec
         "dump_ms": moved.dump_ms,
         "send_ms": moved.send_ms,
         "restore_ms": moved.restore_ms,
+        "late_bytes": moved.late_bytes,
         "error": None,
     }
 
@@ -172,6 +173,11 @@ def candidate_objects(candidates: Sequence[Candidate]) -> list[JsonObject]:
 def _packed(moved: JobMigrated) -> str:
     """What the link was spared."""
     return f", compressed to {size(moved.sent_bytes)}" if moved.packed_bytes else ""
+
+
+def _late(moved: JobMigrated) -> str:
+    """What came when it ran already."""
+    return f", {size(moved.late_bytes)} of memory after it" if moved.late_bytes else ""
 
 
 def _blockers(checked: MigrationChecked) -> list[tuple[str, str]]:

@@ -103,7 +103,7 @@ class SimPeers(Peers):
         self._wire = wire
         self._life = life
 
-    def bulk_tally(self, node: str) -> None:
+    def read_bulk_link(self, node: str) -> None:
         return None
 
     def names(self) -> list[str]:

@@ -43,7 +43,9 @@ from ssi.protocol.migration import (
     AbandonMigration,
     CheckMigration,
     CompareFiles,
+    EndLoan,
     GetOwnership,
+    GetPages,
     MigrateJob,
     PrepareMigration,
     PutPieces,
@@ -94,6 +96,8 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     PutPieces: Audience.NODE,
     RestoreJob: Audience.NODE,
     ResumeJob: Audience.NODE,
+    GetPages: Audience.NODE,
+    EndLoan: Audience.NODE,
     AbandonMigration: Audience.NODE,
     GetOwnership: Audience.NODE,
     CheckpointJob: Audience.ANYONE,  # and the following: the owner or root

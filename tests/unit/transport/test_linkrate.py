@@ -1,4 +1,4 @@
-"""The rate of a link, from what the kernel counted."""
+"""What the kernel tells of a link."""
 
 from __future__ import annotations
 
@@ -6,32 +6,27 @@ import os
 import socket
 import struct
 
-from ssi.transport.linkrate import Tally, parse_tally, read_tally
+from ssi.transport.linkrate import LinkReading, parse_reading, read_link
 
 
-def test_time_in_which_the_receiver_had_no_room_is_not_the_links() -> None:
-    info = bytearray(184)
+def test_the_rate_of_delivery_is_read() -> None:
+    info = bytearray(168)
     struct.pack_into("=Q", info, 120, 20_000_000)
-    struct.pack_into("=QQ", info, 168, 300_000, 100_000)
-    assert parse_tally(bytes(info)) == Tally(acked_bytes=20_000_000, busy_us=200_000)
+    struct.pack_into("=Q", info, 160, 119_000_000)
+    expected = LinkReading(acked_bytes=20_000_000, rate=119e6, starved=False)
+    assert parse_reading(bytes(info)) == expected
+
+
+def test_a_connection_that_had_too_little_to_send_says_so() -> None:
+    info = bytearray(168)
+    info[7] = 1
+    reading = parse_reading(bytes(info))
+    assert reading is not None
+    assert reading.starved
 
 
 def test_an_older_kernel_tells_nothing() -> None:
-    assert parse_tally(bytes(104)) is None
-
-
-def test_the_rate_is_what_was_acknowledged_while_something_was_under_way() -> None:
-    before = Tally(acked_bytes=1_000_000, busy_us=10_000)
-    after = Tally(acked_bytes=11_000_000, busy_us=110_000)
-    assert after.rate_since(before) == 100e6
-
-
-def test_a_few_bytes_within_a_tick_tell_nothing() -> None:
-    assert Tally(acked_bytes=1_000_000, busy_us=4_000).rate_since(Tally()) is None
-
-
-def test_a_slow_link_is_known_after_a_moment() -> None:
-    assert Tally(acked_bytes=50_000, busy_us=50_000).rate_since(Tally()) == 1e6
+    assert parse_reading(bytes(104)) is None
 
 
 def test_a_connection_of_this_machine_is_read() -> None:
@@ -43,15 +38,15 @@ def test_a_connection_of_this_machine_is_read() -> None:
         with peer:
             client.sendall(b"x" * 1000)
             assert len(peer.recv(1000, socket.MSG_WAITALL)) == 1000
-            tally = read_tally(client.fileno())
-    assert tally is not None
-    assert tally.acked_bytes >= 1000
+            reading = read_link(client.fileno())
+    assert reading is not None
+    assert reading.acked_bytes >= 1000
 
 
-def test_what_is_no_connection_has_no_tally() -> None:
+def test_what_is_no_connection_has_no_rate() -> None:
     reader, writer = os.pipe()
     try:
-        assert read_tally(reader) is None
+        assert read_link(reader) is None
     finally:
         os.close(reader)
         os.close(writer)

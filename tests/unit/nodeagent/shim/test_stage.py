@@ -25,6 +25,15 @@ def test_running_job_refuses_what_would_make_a_second_copy_or_kill_it(step: Step
     assert (caught.value.request, caught.value.stage) == (step, "running")
 
 
+@pytest.mark.parametrize("step", [Step.THAW, Step.COMMIT, Step.RESTORE_HERE, Step.DUMP])
+def test_a_lent_job_never_runs_again_and_only_goes(step: Step) -> None:
+    stage = next_stage(next_stage(Stage.RUNNING, Step.DUMP), Step.LEND)
+    with pytest.raises(WrongStage):
+        next_stage(stage, step)
+    assert stage not in MAY_END
+    assert next_stage(stage, Step.DROP) is Stage.EMPTY
+
+
 def test_exited_job_takes_no_step() -> None:
     assert not [step for (stage, step) in STEPS if stage is Stage.EXITED]
 

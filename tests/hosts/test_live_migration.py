@@ -1,0 +1,123 @@
+"""Memory that travels while a job runs, or packed; and what becomes of a job that loses some."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ssi.lab import Host
+from tests.hosts.system import Ssi, eventually
+
+HOLDER = """
+import hashlib, json, os, sys, time
+open("/proc/self/comm", "w").write("holder")
+kind, mib = sys.argv[1], int(sys.argv[2])
+words = json.dumps([f"user-{n * 7919 % 1000003}" for n in range(60000)]).encode()[: 1 << 20]
+make = (lambda n: words[n:] + words[:n]) if kind == "text" else (lambda n: os.urandom(1 << 20))
+blocks = [bytearray(make(n)) for n in range(mib)]
+digest = hashlib.sha256(b"".join(blocks)).hexdigest()
+number = 0
+while True:
+    number += 1
+    now = hashlib.sha256(b"".join(blocks)).hexdigest() if number % 20 == 0 else digest
+    print(number, now == digest, flush=True)
+    time.sleep(0.02)
+"""
+
+
+@contextmanager
+def slow_link(host: Host, rate: str) -> Iterator[None]:
+    """What the host sends is held to that rate."""
+    shape = ["tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", rate]
+    assert host.run(*shape, "burst", "64kb", "latency", "50ms").returncode == 0
+    try:
+        yield
+    finally:
+        host.run("tc", "qdisc", "del", "dev", "eth0", "root")
+
+
+def holder(ssi: Ssi, kind: str, mib: int) -> str:
+    gpid = ssi.detached("n1", "python3", "-c", HOLDER, kind, str(mib))
+    eventually(lambda: "\n" in ssi.ok("logs", gpid), within_s=60, what="it holds its memory")
+    return gpid
+
+
+def move(ssi: Ssi, gpid: str, *words: str) -> dict[str, Any]:
+    (told,) = json.loads(ssi.ok("migrate", "--json", gpid, *words))
+    assert isinstance(told, dict)
+    return told
+
+
+def processes_on(host: Host) -> list[str]:
+    """Those of the holder there. Its command line is memory too, and may not have come yet."""
+    return host.run("pgrep", "-x", "holder").stdout.decode().split()
+
+
+def test_post_copy_brings_all_memory_there_and_back(ssi: Ssi) -> None:
+    gpid = holder(ssi, "random", 24)
+    for destination in ("n2", "n1"):
+        report = move(ssi, gpid, destination, "--live", "post")
+        assert report["late_bytes"] > 24 << 20
+        assert report["image_bytes"] < 4 << 20
+        assert ssi.job(gpid)["node"] == destination
+        lines = len(ssi.ok("logs", gpid).splitlines())
+        eventually(
+            lambda lines=lines: len(ssi.ok("logs", gpid).splitlines()) > lines + 20,  # type: ignore[misc]
+            within_s=30,
+            what="it goes on and looks at its memory",
+        )
+    assert processes_on(ssi.host("n2")) == []
+    ssi.ok("kill", "-9", gpid)
+    told = ssi.ok("logs", gpid).splitlines()
+    assert told == [f"{number + 1} True" for number in range(len(told))]
+
+
+def test_a_job_whose_source_dies_before_its_memory_came_is_killed_and_lost(ssi: Ssi) -> None:
+    gpid = holder(ssi, "random", 64)
+    source, target = ssi.host("n1"), ssi.host("n2")
+    with (
+        slow_link(source, "40mbit"),
+        ssi.start("migrate", gpid, "n2", "--live", "post") as command,
+    ):
+        eventually(
+            lambda: ssi.job(gpid)["node"] == "n2", within_s=30, what="it is known to be there"
+        )
+        (kept,) = processes_on(source)
+        source.run("kill", "-9", kept)
+        _out, error = command.communicate(timeout=60)
+    assert command.returncode == 37, error
+    assert b"was lost" in error
+    eventually(lambda: ssi.job(gpid)["state"] == "lost", within_s=30, what="it is told as lost")
+    eventually(
+        lambda: not processes_on(target) and not processes_on(source),
+        within_s=10,
+        what="nothing of it runs",
+    )
+    lines = ssi.ok("logs", gpid).splitlines()
+    assert all(line.endswith("True") for line in lines), "it never saw zeros"
+
+
+def test_memory_is_compressed_on_a_slow_link_and_not_on_a_fast_one(ssi: Ssi) -> None:
+    gpid = holder(ssi, "text", 48)
+    with slow_link(ssi.host("n1"), "200mbit"):
+        slow = move(ssi, gpid, "n2")
+    fast = move(ssi, gpid, "n1")
+    ssi.ok("kill", "-9", gpid)
+    assert slow["compressed_bytes"] > slow["image_bytes"] / 2
+    assert slow["sent_bytes"] < slow["image_bytes"] * 0.7
+    assert fast["compressed_bytes"] < fast["image_bytes"] / 4
+
+
+def test_pre_copy_is_refused_by_name_where_the_kernel_does_not_track_writes(ssi: Ssi) -> None:
+    findings = {row["check"]: row["text"] for row in ssi.json("doctor") if row["where"] == "n1"}
+    assert "--live stop" in findings["live moves"]
+    gpid = holder(ssi, "text", 1)
+    refused = ssi("migrate", gpid, "n2", "--live", "pre")
+    ssi.ok("kill", "-9", gpid)
+    assert "pre" in findings["live moves"].partition("; not ")[2]
+    assert refused.status == 26
+    assert "--live pre cannot be: kernel" in refused.err
+    assert "use --live stop" in refused.err
+    assert len(refused.err.splitlines()) == 1
