@@ -37,7 +37,7 @@ def ended(command: Callable[[], object]) -> int:
     """The exit status of a command; its errors become one line each on stderr."""
     try:
         command()
-        sys.stdout.flush()
+        return _flushed(0)
     except SystemExit as exc:
         return _flushed(exc.code if isinstance(exc.code, int) else 1)
     except SsiError as exc:
@@ -53,7 +53,6 @@ def ended(command: Callable[[], object]) -> int:
         return 130
     except BrokenPipeError:
         return _broken_pipe()
-    return 0
 
 
 def complain(error: SsiError) -> None:
@@ -69,7 +68,8 @@ def note(text: str) -> None:
 
 def _flushed(status: int) -> int:
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where it was closed before we began
+            sys.stdout.flush()
     except BrokenPipeError:
         return _broken_pipe()
     return status

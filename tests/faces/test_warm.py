@@ -51,9 +51,9 @@ class Installation:
         python = Path(sys.executable).resolve()
         (root / "bin").mkdir()
         command = (ROOT / "bin/ssi").read_text()
-        assert command.endswith("main()\n")
+        assert "ssi_library=\n" in command
         (root / "bin/ssi").write_text(
-            command.replace("main()\n", f"main(({str(self.library)!r},))\n")
+            command.replace("ssi_library=\n", f"ssi_library={self.library}\n")
         )
         (root / "bin/ssi").chmod(0o755)
         (root / "bin/python3").symlink_to(python)
@@ -368,6 +368,8 @@ def test_job_control_of_a_real_shell(ssi: Installation) -> None:
         assert terminal.read_until("status=", ".\r\n") == "6"
         terminal.type(f'ssi run -- "{code}"\n')
         child = int(terminal.read_until("pid=", ".\r\n"))
+        # Python itself forgets a signal that comes just before it blocks (reading here).
+        until(lambda: state_of(child) == "S")
         terminal.type("\x03")
         until(lambda: state_of(child) == "")  # ^C also throws away what was typed before it
         terminal.type("echo status=$?.\n")
@@ -421,6 +423,58 @@ class Terminal:
                 self._unread += os.read(self._descriptor, 4096).decode()
 
 
+def test_a_reader_in_the_background_gets_a_process_of_its_own(ssi: Installation) -> None:
+    with Terminal(ssi) as terminal:
+        terminal.type("PS1=\n")
+        code = "from ssi.cli.invocation import own_pids; print(f'count={len(own_pids())}.')"
+        terminal.type(f'ssi run -- "{code}" &\n')
+        assert terminal.read_until("count=", ".\r\n") == "1"
+
+
+def test_a_signal_at_any_moment_ends_the_command_and_none_is_lost(ssi: Installation) -> None:
+    def state() -> set[int]:
+        return _children_of_any(ssi.warm_pids())
+
+    for step in range(40):
+        process = ssi.start("wait", "import time; time.sleep(60)", process_group=0)
+        time.sleep(step / 2000)  # from before its start to behind it
+        process.terminate()
+        assert process.communicate(timeout=TIMEOUT_S) == (b"", b"")
+        assert process.returncode == -signal.SIGTERM
+    until(lambda: len(state()) <= 1)  # the spare one
+
+
+def test_the_mask_and_dispositions_of_signals_are_those_of_the_caller(ssi: Installation) -> None:
+    code = (
+        "import os, signal; print(len(own()), sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),"
+        " [n.name for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN])"
+    )
+    script = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2,"
+        " signal.SIGTERM]); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    code = f"from ssi.cli.invocation import own_pids as own; {code}"
+    words = [sys.executable, "-c", script, ssi.command, "wait", code]
+    done = subprocess.run(
+        words, env=ssi.environment, capture_output=True, timeout=TIMEOUT_S, check=False
+    )
+    blocked = [signal.SIGUSR2, signal.SIGTERM]
+    assert done.stdout.decode() == f"2 {blocked} ['SIGPIPE', 'SIGXFSZ']\n"
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_with_a_closed_descriptor_the_full_program_runs(
+    ssi: Installation, descriptor: int, tmp_path: Path
+) -> None:
+    where = tmp_path / "said"
+    code = f"{WHO.partition(';')[0]}; open({str(where)!r}, 'w').write(str(len(own_pids())))"
+    line = f'exec "$0" wait "$1" {descriptor}>&-'
+    subprocess.run(
+        ["sh", "-c", line, ssi.command, code], env=ssi.environment, timeout=TIMEOUT_S, check=True
+    )
+    assert where.read_text() == "1"
+
+
 def test_without_a_warm_process_or_with_cold_asked_for_the_full_program_runs(
     ssi: Installation,
 ) -> None:
@@ -468,6 +522,17 @@ def test_without_its_code_a_warm_process_ends_and_leaves_nothing(fresh: Installa
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user: needs root")
+
+
+@needs_root
+def test_without_perl_the_full_program_runs(ssi: Installation) -> None:
+    line = 'mount --bind /dev/null /usr/bin/perl && exec "$0" wait "$1"'
+    words = ["unshare", "--mount", "sh", "-c", line, ssi.command, WHO]
+    done = subprocess.run(
+        words, env=ssi.environment, capture_output=True, timeout=TIMEOUT_S, check=True
+    )
+    assert done.stdout.startswith(b"1 ")
+    assert done.stderr == b""
 
 
 @needs_root

@@ -18,7 +18,7 @@ from ssi.cli.warm import request as wire
 from ssi.cli.warm.code import LoadedCode
 from ssi.cli.warm.command import Command, Stage
 from ssi.cli.warm.request import BadRequest, Request
-from ssi.cli.warm.spare import Spare
+from ssi.cli.warm.spare import Caller, Spare
 from ssi.cli.warm.standing import Standing, shortfall, standing_of
 
 IDLE_S: Final = 600.0
@@ -91,7 +91,7 @@ class Server:
         self._code = code
         self._standing = standing_of(os.getpid())
         self._commands: set[Command] = set()
-        self._requests: dict[Command, Request] = {}
+        self._accepted: dict[Command, tuple[Request, Standing]] = {}
         self._selector = selectors.DefaultSelector()
         self._used_at_s = time.monotonic()
         self._retired = False
@@ -161,8 +161,9 @@ class Server:
             request = command.receive()
             if request is None:
                 return
-            if self._may_serve(command, standing_of(command.peer.pid)):
-                self._requests[command] = request
+            theirs = standing_of(command.peer.pid)
+            if self._may_serve(command, theirs):
+                self._accepted[command] = request, theirs
                 command.accept()
                 return
         except (BadRequest, OSError, KeyError):  # the stub does without us, or is gone
@@ -179,22 +180,21 @@ class Server:
         return fits
 
     def _start(self, command: Command) -> None:
-        request = self._requests.pop(command)
+        request, theirs = self._accepted.pop(command)
+        caller = Caller(pid=command.peer.pid, standing=theirs)
         self._used_at_s = time.monotonic()
-        pid = self._given_to_spare(command)
+        pid = self._given_to_spare(command, caller)
         if not pid:
             pid = os.fork()
             if pid == 0:
-                become(self._standing, request, command.descriptors[:-1], command.peer.pid)
+                become(self._standing, request, command.descriptors[:-1], caller)
         command.started(pid)
         self._selector.register(command.signals, selectors.EVENT_READ, lambda: self._relay(command))
 
-    def _given_to_spare(self, command: Command) -> int:
+    def _given_to_spare(self, command: Command, caller: Caller) -> int:
         """The pid of the spare child that has the command now; 0 where there is none for it."""
         spare = self._spare
-        if spare is None or not spare.give(
-            command.body, command.descriptors[:-1], command.peer.pid
-        ):
+        if spare is None or not spare.give(command.body, command.descriptors[:-1], caller):
             return 0
         self._spare = None
         spare.close()
@@ -227,7 +227,7 @@ class Server:
 
     def _forget(self, command: Command) -> None:
         self._commands.discard(command)
-        self._requests.pop(command, None)
+        self._accepted.pop(command, None)
         watched = self._selector.get_map()
         if command.connection in watched:
             self._selector.unregister(command.connection)
@@ -244,11 +244,13 @@ def fork_spare(mine: Standing) -> Spare:
     return Spare.fork(rehearse, lambda *command: become(mine, *command))
 
 
-def become(mine: Standing, request: Request, descriptors: Sequence[int], stub_pid: int) -> NoReturn:
+def become(
+    mine: Standing, request: Request, descriptors: Sequence[int], caller: Caller
+) -> NoReturn:
     """Turns this child into the command of a stub."""
     from ssi.cli.warm import child
 
-    child.become(request, descriptors, mine, standing_of(stub_pid), stub_pid)
+    child.become(request, descriptors, mine, caller.standing, caller.pid)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -7,19 +7,39 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from ssi.cli.warm import request as wire
+import msgspec
 
-Become = Callable[[wire.Request, Sequence[int], int], NoReturn]
-"""Turns the child into a command: that, its descriptors, and the pid of its stub."""
+from ssi.cli.warm import request as wire
+from ssi.cli.warm.standing import Standing
 
 READY: Final = b"R"
-PID_BYTES: Final = 4
 
-MAX_BODY_BYTES: Final = 64 * 1024
-"""What passes in one message at once, whatever the socket's buffer is set to. A command of more
-words and variables than that gets a fork of its own."""
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""What passes at once, whatever the socket's buffer is set to. A command with more words and
+variables than that gets a fork of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The stub that a command is carried out for.
+
+    Attributes:
+        pid: The process that the user started.
+        standing: As it was before it waited for us: what it does at signals now is its own affair.
+    """
+
+    pid: int
+    standing: Standing
+
+
+Become = Callable[[wire.Request, Sequence[int], Caller], NoReturn]
+"""Turns the child into a command: that, its descriptors, and for whom."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(tuple[Caller, bytes]).decode
 
 
 class Spare:
@@ -43,20 +63,20 @@ class Spare:
         its.close()
         return cls(pid, ours)
 
-    def give(self, body: bytes, descriptors: Sequence[int], stub_pid: int) -> bool:
+    def give(self, body: bytes, descriptors: Sequence[int], caller: Caller) -> bool:
         """Hands a command over; False where the child is not ready, or is not there any more.
 
         Args:
             body: The request, as the stub sent it.
             descriptors: Its stdin, stdout, stderr and working directory.
-            stub_pid: The process that the user started.
+            caller: For whom it is.
         """
-        if len(body) > MAX_BODY_BYTES:
+        message = _encode((caller, body))
+        if len(message) > MAX_MESSAGE_BYTES:
             return False
         try:
             if self._channel.recv(1) != READY:
                 return False
-            message = stub_pid.to_bytes(PID_BYTES, "big") + body
             socket.send_fds(self._channel, [message], list(descriptors))
         except OSError:
             return False
@@ -80,10 +100,10 @@ def _await_command(
         with socket.socket(fileno=own) as waiting:
             waiting.send(READY)
             message, descriptors, _, _ = socket.recv_fds(
-                waiting, PID_BYTES + MAX_BODY_BYTES, wire.DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+                waiting, MAX_MESSAGE_BYTES, wire.DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
             if message:
-                stub_pid = int.from_bytes(message[:PID_BYTES], "big")
-                become(wire.parse_body(message[PID_BYTES:]), descriptors, stub_pid)
+                caller, body = _decode(message)
+                become(wire.parse_body(body), descriptors, caller)
     finally:
         os._exit(0)  # nothing of the parent's may be cleaned up by the child

@@ -31,8 +31,8 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
-def of_bundles(bundles: Path, wrapper: Path) -> Iterator[int]:
-    """Every process that runs our code, and those that it forked: keeper, agent, shims.
+def of_bundles(bundles: Path) -> Iterator[int]:
+    """Every process that runs our code, and those that it forked: keeper, agent, shims, commands.
 
     What a job executes has a command line and an environment of its own, and is not among them.
     """
@@ -44,20 +44,17 @@ def of_bundles(bundles: Path, wrapper: Path) -> Iterator[int]:
                 environment = (entry / "environ").read_bytes().split(b"\0")
             except OSError:  # it ended, or is somebody else's
                 continue
-            if _is_ours(arguments, environment, bundles, wrapper):
+            if _is_ours(arguments, environment, bundles):
                 yield int(entry.name)
 
 
-def _is_ours(
-    arguments: list[bytes], environment: list[bytes], bundles: Path, wrapper: Path
-) -> bool:
-    if b"python" not in os.path.basename(arguments[0]):  # noqa: PTH119 - bytes, maybe no path
+def _is_ours(arguments: list[bytes], environment: list[bytes], bundles: Path) -> bool:
+    program = os.path.basename(arguments[0])  # noqa: PTH119 - bytes, maybe no path
+    if b"python" not in program and program != b"perl":
         return False
     path = os.fsencode(bundles) + b"/"
-    return (
-        any(path in argument for argument in arguments[1:])
-        or os.fsencode(wrapper) in arguments[1:]
-        or any(each.startswith(b"PYTHONPATH=" + path) for each in environment)
+    return any(path in argument for argument in arguments[1:]) or any(
+        each.startswith(b"PYTHONPATH=" + path) for each in environment
     )
 
 

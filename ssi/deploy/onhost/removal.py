@@ -22,7 +22,7 @@ def remove(layout: Layout) -> list[str]:
     launch.stop(layout)
     if layout.is_root:
         _kill_cgroups()
-    process.end(process.of_bundles(layout.bundles, layout.wrapper), polite_s=2.0)
+    process.end(process.of_bundles(layout.bundles), polite_s=2.0)
     if UNIT_FILE.exists() and layout.is_root:
         if service.uses_systemd(layout):
             service.systemctl("disable", "--quiet", UNIT_FILE.name)
@@ -41,7 +41,7 @@ def remove(layout: Layout) -> list[str]:
 
 def left_over(layout: Layout) -> list[str]:
     """What of ssi is still on the host."""
-    left = [f"process {pid}" for pid in process.of_bundles(layout.bundles, layout.wrapper)]
+    left = [f"process {pid}" for pid in process.of_bundles(layout.bundles)]
     for folder in (layout.state, layout.runtime):
         if folder.exists() and (not folder.is_mount() or any(folder.iterdir())):
             left.append(str(folder))

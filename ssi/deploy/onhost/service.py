@@ -63,20 +63,16 @@ WantedBy=multi-user.target
 def wrapper_text(layout: Layout, agent: str, faces: str) -> str:
     """The ``ssi`` command of a host. Full paths, so that one that runs is not switched midway.
 
-    It loads the stub that hands a command to a warm process, in a bare interpreter: 20 ms instead
-    of 190 (measured).
+    It is read by the shell, and tells ``ssi/cli/launch.sh`` what that needs to know.
     """
-    library = tuple(str(layout.bundles / layer / "lib") for layer in (faces, agent))
-    door = f"stub.environment.setdefault(b'SSI_DOOR', {str(layout.door).encode()!r})\n"
-    return f"""#!{sys.executable} -IS
+    library = ":".join(str(layout.bundles / layer / "lib") for layer in (faces, agent))
+    door = f'[ -n "${{SSI_DOOR+set}}" ] || export SSI_DOOR={shlex.quote(str(layout.door))}\n'
+    return f"""#!/bin/sh
 {MARK}
-import sys
-
-sys.path.insert(0, {f"{library[0]}/ssi/cli"!r})
-import stub
-
-del sys.path[0]
-{"" if layout.is_root else door}stub.main({library!r})
+ssi_command=$0
+ssi_python={shlex.quote(sys.executable)}
+ssi_library={shlex.quote(library)}
+{"" if layout.is_root else door}. "${{ssi_library%%:*}}/ssi/cli/launch.sh"
 """
 
 

@@ -27,6 +27,17 @@ def test_every_user_of_a_node_has_the_command(ssi: Ssi, n1: Host) -> None:
         assert "n2" in out_of(n1, "ssi nodes", user)
 
 
+def test_a_node_without_perl_has_the_command_too(ssi: Ssi, n1: Host) -> None:
+    ssi.ok("up", "n1")
+    with_perl = out_of(n1, "ssi nodes >/dev/null; ls /run/ssi/warm | wc -l")
+    try:
+        without = out_of(n1, "chmod a-x /usr/bin/perl && ssi nodes")
+    finally:
+        out_of(n1, "chmod a+x /usr/bin/perl")
+    assert with_perl == "1\n"  # where the next command would find a warm process
+    assert "n1" in without
+
+
 def test_agent_only_leaves_the_command_out(ssi: Ssi, n1: Host) -> None:
     ssi.ok("up", "n1", "--agent-only")
     assert out_of(n1, f"ls /usr/local/bin/ssi 2>&1; ls {STATE}/bundles | wc -l").endswith("\n1\n")

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ssi.cli import stub
 from ssi.cli.warm import request as wire
 from ssi.cli.warm.request import BadRequest, body_length, parse_body
 
 
-def test_what_the_stub_sends_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub, "words", [b"/bin/ssi", b"ps", b"", b"\xff"])
-    monkeypatch.setattr(stub, "environment", {b"A": b"1", b"EMPTY": b"", b"B": b"x=y\xff"})
-    sent = stub.request()
-    assert body_length(sent) == len(sent) - wire.LENGTH_BYTES
-    request = parse_body(sent[wire.LENGTH_BYTES :])
+def test_a_body_is_read_as_words_and_variables() -> None:
+    request = parse_body(b"4\0/bin/ssi\0ps\0\0\xff\0A=1\0EMPTY=\0B=x=y\xff")
     assert request.words == ("/bin/ssi", "ps", "", "\udcff")
     assert request.environment == {b"A": b"1", b"EMPTY": b"", b"B": b"x=y\xff"}
 

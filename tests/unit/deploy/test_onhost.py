@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import os
 import subprocess
@@ -108,8 +107,8 @@ def test_the_unit_leaves_jobs_alone(layout: Layout) -> None:
 def test_the_command_is_a_program_for_everyone_and_replaced_only_if_ours(layout: Layout) -> None:
     service.write_wrapper(layout, "agent", "faces")
     text = layout.wrapper.read_text()
-    assert text.startswith(f"#!{sys.executable} -IS\n")
-    ast.parse(text)
+    assert text.startswith("#!/bin/sh\n")
+    assert f"ssi_library={layout.bundles}/faces/lib:{layout.bundles}/agent/lib\n" in text
     assert layout.wrapper.stat().st_mode & 0o777 == 0o755
     service.write_wrapper(layout, "agent", "")
     assert not layout.wrapper.exists()
@@ -119,10 +118,17 @@ def test_the_command_is_a_program_for_everyone_and_replaced_only_if_ours(layout:
     assert "mine" in layout.wrapper.read_text()
 
 
-def test_the_command_of_a_user_knows_that_users_door() -> None:
-    text = service.wrapper_text(layout_of(1000, HOME), "agent", "faces")
-    assert "stub.environment.setdefault(b'SSI_DOOR'" in text
-    ast.parse(text)
+def test_the_command_of_a_user_knows_that_users_door(tmp_path: Path) -> None:
+    layout = layout_of(1000, tmp_path / "a 'home'")
+    launch = layout.bundles / "faces/lib/ssi/cli/launch.sh"
+    launch.parent.mkdir(parents=True)
+    launch.write_text('printf "%s|" "$SSI_DOOR" "$ssi_python" "$ssi_library" "$@"')
+    service.write_wrapper(layout, "agent", "faces")
+    for environment, door in (({}, str(layout.door)), ({"SSI_DOOR": "mine"}, "mine")):
+        words = [str(layout.wrapper), "ps", ""]
+        done = subprocess.run(words, env=environment, capture_output=True, timeout=20, check=True)
+        library = f"{layout.bundles}/faces/lib:{layout.bundles}/agent/lib"
+        assert done.stdout.decode() == f"{door}|{sys.executable}|{library}|ps||"
     assert "SSI_DOOR" not in service.wrapper_text(layout_of(0, HOME), "agent", "faces")
 
 
@@ -142,7 +148,7 @@ def test_only_processes_of_our_code_are_ours(layout: Layout) -> None:
         wanted = {each.pid for each in started[:2]}
         found: set[int] = set()
         while found != wanted and time.monotonic() < give_up_at:  # until both have been exec'd
-            found = set(process.of_bundles(layout.bundles, layout.wrapper))
+            found = set(process.of_bundles(layout.bundles))
         assert found == wanted
         assert process.end(found, polite_s=2.0) == []
         assert not any(process.is_alive(pid) for pid in found)
