@@ -1,0 +1,135 @@
+"""A thousand short jobs in a row and two hundred at once: none lost, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from ssi.client.connection import Connection
+from ssi.client.jobs import JobHandle
+from ssi.client.system import System
+from ssi.lab import Host
+from ssi.model.job import JobSpec
+from tests.hosts.system import Ssi, eventually, pid_of
+
+IN_A_ROW = 1000
+AT_ONCE = 200
+WARM_UP = 60
+NODES = ("n1", "n2", "n3")
+
+THREADS = 16
+"""Of an agent, however much it has to do: the pool for what blocks is bounded."""
+
+GROWTH_KIB = 6 * 1024
+"""Of memory, over more than a thousand jobs: answers and rows that are remembered for a while."""
+
+SHELL = ("sh", "-c", "echo $((number * number)); exit $((number % 7))")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one process of ssi holds on its host, its memory aside."""
+
+    descriptors: int
+    children: int
+    mounts: int
+    cgroups: int
+
+    def is_within(self, other: Held) -> bool:
+        """Whether this is no more than that was, in any way."""
+        return all(getattr(self, name) <= getattr(other, name) for name in self.__slots__)
+
+
+def held_by(host: Host, name: str) -> Held:
+    pid = pid_of(host, name)
+    counted = f"""
+        ls /proc/{pid}/fd | wc -l
+        cat /proc/{pid}/task/*/children | wc -w; wc -l < /proc/{pid}/mountinfo
+        find /sys/fs/cgroup -type d | wc -l
+    """
+    return Held(*map(int, host.run("sh", "-c", counted).stdout.split()))
+
+
+def threads(host: Host, name: str) -> int:
+    return int(host.run("sh", "-c", f"ls /proc/{pid_of(host, name)}/task | wc -l").stdout)
+
+
+def memory_kib(host: Host, name: str) -> int:
+    status = host.run("cat", f"/proc/{pid_of(host, name)}/status").stdout.decode()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+async def short_job(system: System, number: int) -> None:
+    """One job, from its start to the last of its output and its end."""
+    spec = JobSpec(argv=SHELL, environment={"number": str(number)})
+    job = await JobHandle.start(system, NODES[number % len(NODES)], spec)
+    output = b""
+    while not (data := await job.read("stdout", len(output))).ended or data.data:
+        output += data.data
+    row = await job.wait()
+    assert (output, row.exit_status) == (b"%d\n" % number**2, number % 7), (number, row)
+    await job.release()
+
+
+async def in_a_row(system: System, numbers: range) -> None:
+    """One after the other on each node, the nodes side by side."""
+
+    async def on_one_node(first: int) -> None:
+        for number in numbers[first :: len(NODES)]:
+            await short_job(system, number)
+
+    async with asyncio.TaskGroup() as group:
+        for first in range(len(NODES)):
+            group.create_task(on_one_node(first))
+
+
+async def at_once(system: System, numbers: range) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in numbers:
+            group.create_task(short_job(system, number))
+
+
+def do(many: Callable[[System, range], Awaitable[None]], numbers: range) -> None:
+    async def connected() -> None:
+        async with await Connection.open() as connection:
+            await many(System(connection), numbers)
+
+    asyncio.run(connected())
+
+
+def test_a_thousand_short_jobs_and_two_hundred_at_once_leave_nothing_behind(
+    ssi: Ssi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in ssi.environment.items():
+        monkeypatch.setenv(key, value)
+    ssi.ok("nodes")  # and with it the agent of this machine runs
+    hosts = [ssi.host(node) for node in NODES]
+    places = [(host, name) for host in hosts for name in ("agent", "keeper")]
+    do(at_once, range(WARM_UP))  # caches fill, threads start
+    do(in_a_row, range(WARM_UP))
+    before = [held_by(*place) for place in places]
+    memory_before_kib = [memory_kib(*place) for place in places]
+
+    do(in_a_row, range(IN_A_ROW))
+    do(at_once, range(AT_ONCE))
+
+    eventually(
+        lambda: all(
+            held_by(*place).is_within(then) for place, then in zip(places, before, strict=True)
+        ),
+        within_s=30,
+        every_s=1,
+        what=f"no more is held than was: {before}",
+    )
+    assert max(threads(*place) for place in places) <= THREADS
+    grown_kib = [
+        memory_kib(*place) - kib for place, kib in zip(places, memory_before_kib, strict=True)
+    ]
+    assert max(grown_kib) < GROWTH_KIB, grown_kib
+    assert not [row for row in ssi.json("jobs") if row["state"] not in {"exited"}]
+    for host in hosts:
+        rest = "find /run/ssi/jobs /var/lib/ssi/jobs -mindepth 1 2>/dev/null"
+        assert host.run("sh", "-c", f"{rest} | head").stdout == b""
