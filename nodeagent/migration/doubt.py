@@ -151,7 +151,9 @@ class Doubt:
         elif job.stage == "committed" and job.destination == self._node:
             await end_with_checkpoint(job)
         elif theirs is None:
-            return  # silent: stays in doubt
+            # It stays in doubt, and `ssi jobs` says so.
+            problem = f"in doubt: it was given to {job.destination}, which is silent"
+            job.row = msgspec.structs.replace(job.row, problem=problem)
         elif theirs.stage in {"running", "moved"} and theirs.epoch >= epoch:
             assert self.source is not None
             await self.source.let_go(job, job.destination)
@@ -180,6 +182,7 @@ class Doubt:
         await job.note()
 
     def _runs_here(self, job: Job) -> None:
+        job.row = msgspec.structs.replace(job.row, problem="")
         if not job.row.frozen:
             thaw_job(job)  # it was held for a checkpoint
         if job.row.state is JobState.MIGRATING:

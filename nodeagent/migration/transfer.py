@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nodeagent.migration.describe import CHUNK_BYTES
@@ -63,7 +65,9 @@ class Courier:
         Args:
             node: The destination.
             job: First gpid and epoch.
-            pieces: Read as they are sent, in a thread, so that memory stays bounded.
+            pieces: Read as they are sent, so that memory stays bounded. In a thread of its own, for
+                it waits as long as CRIU writes: in the shared ones a few moves at once would leave
+                none to those steps for which each of them waits.
             packs: The destination can unpack.
 
         Raises:
@@ -75,15 +79,21 @@ class Courier:
         messages = packed(pieces)
         slots = asyncio.Semaphore(WINDOW)
         sent = Sent()
-        async with asyncio.TaskGroup() as tasks:
-            while message := await asyncio.to_thread(self._next, messages, rule if packs else None):
-                await slots.acquire()
-                body = PutPieces(gpid=gpid, epoch=epoch, pieces=message)
-                task = tasks.create_task(self._peers.ask(node, body, timeout_s=SEND_TIMEOUT_S))
-                task.add_done_callback(lambda _task: slots.release())
-                for piece in message:
-                    sent.add(piece)
-                rule.saw_link(self._peers.read_bulk_link(node))
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pieces")
+        read = partial(self._next, messages, rule if packs else None)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while message := await loop.run_in_executor(pool, read):
+                    await slots.acquire()
+                    body = PutPieces(gpid=gpid, epoch=epoch, pieces=message)
+                    task = tasks.create_task(self._peers.ask(node, body, timeout_s=SEND_TIMEOUT_S))
+                    task.add_done_callback(lambda _task: slots.release())
+                    for piece in message:
+                        sent.add(piece)
+                    rule.saw_link(self._peers.read_bulk_link(node))
+        finally:
+            pool.shutdown(wait=False)  # its thread ends once what it waits for has come
         return sent
 
     def _next(

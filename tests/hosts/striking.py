@@ -112,7 +112,19 @@ def kill_criu(host: Host, verb: bytes = b"") -> int:
 
 
 def arm(ssi: Ssi, node: str) -> None:
-    """Starts keeper and agent of a node again, so that moves can be held there."""
+    """Starts keeper and agent of a node again, so that moves can be held there.
+
+    An agent whose keeper is killed starts another, which may come before ours.
+    """
+    for _attempt in range(3):
+        _start_again(ssi, node)
+        agent = str(pid_of(ssi.host(node), "agent"))
+        if b"SSI_HOLD_DIR=" in Path(ssi.host(node).root, "proc", agent, "environ").read_bytes():
+            return
+    raise AssertionError(f"{node} is not armed")
+
+
+def _start_again(ssi: Ssi, node: str) -> None:
     host = ssi.host(node)
     keeper = str(pid_of(host, "keeper"))
     words = Path(host.root, "proc", keeper, "cmdline").read_bytes().decode().split("\0")[:-1]

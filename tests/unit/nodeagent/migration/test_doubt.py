@@ -190,7 +190,9 @@ def test_committed_job_stays_in_doubt_while_its_destination_is_silent(tmp_path: 
     node = departure(tmp_path, "committed", None)
     assert node.shim.asked == []
     assert node.source.let_go_to == []
-    assert node.table.jobs[GPID].stage == "committed"
+    job = node.table.jobs[GPID]
+    assert job.stage == "committed"
+    assert job.row.problem == "in doubt: it was given to n2, which is silent"
 
 
 @pytest.mark.parametrize(
