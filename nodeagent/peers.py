@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ class Peers:
             SsiError: As :meth:`forward`, and whatever the peer failed with.
         """
         request = Request(
-            request_id or secrets.token_bytes(16),
+            request_id or os.urandom(16),
             node,
             "",
             int(timeout_s * 1000),

@@ -7,7 +7,6 @@ on the way, and of the owner and mode that it had. Source: CRIU 4.2 ``criu/files
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.describe import CHUNK_BYTES, describe_file
 from nodeagent.migration.plan import Item
 from ssi.model.keeping import FilesRule
@@ -100,6 +100,6 @@ def _begins_as(meta: FileMeta, link: str) -> bool:
         for digest in meta.digests:
             chunk = file.read(min(CHUNK_BYTES, left))
             left -= len(chunk)
-            if hashlib.sha256(chunk).digest() != digest:
+            if sha256(chunk).digest() != digest:
                 return False
     return left == 0

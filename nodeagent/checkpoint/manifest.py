@@ -6,8 +6,6 @@ and never leaves the node (``docs/adr/0008-checkpoints-are-sealed-by-their-node.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Final
 
 import msgspec
@@ -101,7 +99,9 @@ class NotSealed(ValueError):
 
 def seal_key(secret: str) -> bytes:
     """The key of seals, from which the node's secret key cannot be found."""
-    return hashlib.blake2b(secret.encode(), digest_size=32, person=b"ssi seal key").digest()
+    from hashlib import blake2b
+
+    return blake2b(secret.encode(), digest_size=32, person=b"ssi seal key").digest()
 
 
 def seal(manifest: Manifest, key: bytes) -> bytes:
@@ -116,8 +116,10 @@ def unseal(data: bytes, key: bytes) -> Manifest:
     Raises:
         NotSealed: A byte is another one, another node wrote it, or it is of another version.
     """
+    from hmac import compare_digest
+
     line, _, body = data.rstrip(b"\n").partition(b"\n")
-    if not hmac.compare_digest(line, _seal_of(body, key).hex().encode()):
+    if not compare_digest(line, _seal_of(body, key).hex().encode()):
         raise NotSealed("its manifest does not bear the seal of this node")
     try:
         manifest = msgspec.json.decode(body, type=Manifest)
@@ -156,6 +158,6 @@ def excess(manifest: Manifest, groups: frozenset[int]) -> str:
 
 
 def _seal_of(body: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(
-        body, digest_size=_SEAL_BYTES, key=key, person=b"ssi checkpoint"
-    ).digest()
+    from hashlib import blake2b
+
+    return blake2b(body, digest_size=_SEAL_BYTES, key=key, person=b"ssi checkpoint").digest()

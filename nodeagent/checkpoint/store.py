@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -21,6 +20,7 @@ from nodeagent.checkpoint.manifest import (
 )
 from nodeagent.jobtable import remove_tree
 from nodeagent.mechanism.crimage import BadImage
+from nodeagent.mechanism.digest import sha256
 from nodeagent.mechanism.imagecreds import read_image_credentials
 from ssi.model.keeping import (
     CheckpointRefused,
@@ -49,10 +49,10 @@ class Store:
     Args:
         node: Its name.
         directory: Where they are; 0700, and made at the first one.
-        key: Seals manifests.
+        key: Makes the key that seals manifests, when it is needed.
     """
 
-    def __init__(self, node: str, directory: Path, key: bytes) -> None:
+    def __init__(self, node: str, directory: Path, key: Callable[[], bytes]) -> None:
         self._node = node
         self._directory = directory
         self._key = key
@@ -79,7 +79,7 @@ class Store:
         if not is_checkpoint_name(name):
             raise CheckpointUnknown(name=name)
         try:
-            manifest = unseal((self._directory / name / _MANIFEST).read_bytes(), self._key)
+            manifest = unseal((self._directory / name / _MANIFEST).read_bytes(), self._key())
         except FileNotFoundError as exc:
             raise CheckpointUnknown(name=name) from exc
         except (NotSealed, OSError) as exc:
@@ -156,7 +156,7 @@ class Store:
                 _copy(path, part / _IMAGES / path.name) for path in sorted(images.iterdir())
             )
             manifest = complete(kept)
-            _write(part / _MANIFEST, seal(manifest, self._key))
+            _write(part / _MANIFEST, seal(manifest, self._key()))
             self.check_free(manifest.name)
             part.rename(self._directory / manifest.name)
         except BaseException:
@@ -206,7 +206,7 @@ def credentials_of(images: Path) -> tuple[Credentials, ...]:
 
 
 def _copy(source: Path, target: Path) -> Image:
-    digest, size_bytes = hashlib.sha256(), 0
+    digest, size_bytes = sha256(), 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with source.open("rb", buffering=0) as read, os.fdopen(descriptor, "wb") as written:
         while chunk := read.read(_CHUNK_BYTES):
@@ -219,7 +219,7 @@ def _copy(source: Path, target: Path) -> Image:
 
 
 def _digest(path: Path) -> tuple[int, bytes]:
-    digest, size_bytes = hashlib.sha256(), 0
+    digest, size_bytes = sha256(), 0
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import os
 import pwd
 import stat
 from collections.abc import Iterable
 from typing import Final
 
+from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.plan import Item
 from ssi.protocol.migration import FileMeta
 
@@ -29,7 +29,7 @@ def describe_file(item: Item) -> FileMeta:
     with open(item.link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
         digests = []
         while chunk := file.read(CHUNK_BYTES):
-            digests.append(hashlib.sha256(chunk).digest())
+            digests.append(sha256(chunk).digest())
         status = os.fstat(file.fileno())
     return _meta(item, status, digests=tuple(digests))
 
@@ -37,7 +37,7 @@ def describe_file(item: Item) -> FileMeta:
 def describe_program(item: Item) -> FileMeta:
     """A program or library: its size and the digest of its head, where its build id is."""
     with open(item.link, "rb") as file:  # noqa: PTH123
-        head = hashlib.sha256(file.read(HEAD_BYTES)).digest()
+        head = sha256(file.read(HEAD_BYTES)).digest()
         status = os.fstat(file.fileno())
     return _meta(item, status, digests=(head,), mapped=True)
 

@@ -7,7 +7,6 @@ refusal, one with the same content is used as it is. Whatever was made is undone
 from __future__ import annotations
 
 import grp
-import hashlib
 import os
 import pwd
 import stat
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.files import replace_file
+from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
 from ssi.protocol.migration import FileMeta
@@ -97,7 +97,7 @@ class Landing:
         index, within = divmod(offset, CHUNK_BYTES)
         if meta is None or within or index >= len(meta.digests):
             raise FileConflict(node=self.node, path=path, reason="a piece was not announced")
-        if hashlib.sha256(data).digest() != meta.digests[index]:
+        if sha256(data).digest() != meta.digests[index]:
             if not self._strict:
                 return  # it was written to meanwhile, and comes again once the job is frozen
             raise FileConflict(node=self.node, path=path, reason="a piece arrived damaged")
@@ -228,7 +228,7 @@ def same_program(meta: FileMeta) -> str:
     """Why a program here is not the one of the source; empty where it is."""
     try:
         with Path(meta.path).open("rb") as file:
-            head = hashlib.sha256(file.read(HEAD_BYTES)).digest()
+            head = sha256(file.read(HEAD_BYTES)).digest()
             size = os.fstat(file.fileno()).st_size
     except OSError as exc:
         return f"{meta.path}: {exc.strerror}"
@@ -244,7 +244,7 @@ def _digests(path: Path) -> tuple[bytes, ...] | None:
     try:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
-                digests.append(hashlib.sha256(chunk).digest())
+                digests.append(sha256(chunk).digest())
     except FileNotFoundError:
         return None
     except OSError:

@@ -8,7 +8,6 @@ is worth a core at both ends. Random bytes pass at several GB/s and are sent as 
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
@@ -59,7 +58,9 @@ class PackingRule:
     @property
     def link_rate(self) -> float | None:
         """Bytes per second, the median of the last readings; None before there were any."""
-        return statistics.median(self._rates) if self._rates else None
+        from statistics import median
+
+        return median(self._rates) if self._rates else None
 
     @property
     def packs(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import msgspec
 
@@ -82,7 +83,7 @@ class NodeServices:
             peers,
             self._table,
             places.images,
-            Store(node, places.checkpoints, seal_key(secret)),
+            Store(node, places.checkpoints, partial(seal_key, secret)),
             self._migration.doubt.leading,
         )
         self._adoption = AdoptionService(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,12 @@ def test_incarnation_rises_though_the_clock_was_set_back(path: Path) -> None:
 def test_broken_file_counts_as_none(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert next_incarnation(path, 7.0) == 7000
+
+
+def test_idle_agent_loads_no_openssl() -> None:
+    code = (
+        "import nodeagent.__main__, nodeagent.agent, sys; print(*filter(sys.modules.get, sys.argv))"
+    )
+    heavy = ("ssl", "_ssl", "_hashlib", "hashlib", "statistics")
+    run = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, check=True)
+    assert run.stdout == b"\n"

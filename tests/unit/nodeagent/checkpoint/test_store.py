@@ -17,7 +17,7 @@ from tests.unit.nodeagent.checkpoint.test_manifest import KEY, MANIFEST
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     # These images are no images of CRIU, and nobody's; the hosts' tests have real ones.
     monkeypatch.setattr(module, "credentials_of", lambda _images: MANIFEST.credentials)
-    return Store("n1", tmp_path / "checkpoints", KEY)
+    return Store("n1", tmp_path / "checkpoints", lambda: KEY)
 
 
 @pytest.fixture
