@@ -12,8 +12,10 @@ from typing import Annotated
 
 import typer
 
+from ssi.cli.outcome import note
 from ssi.lab import Condition, Host, Lab
 from ssi.lab.lab import DEFAULT_NAME, DEFAULT_SIZE
+from ssi.model.nodeset import fold
 
 app = typer.Typer(
     name="lab",
@@ -101,6 +103,9 @@ def down(
     for each in existing if everything else [name]:
         Lab.remove(each)
         typer.echo(f"lab {each} is gone" if each in existing else f"there was no lab {each}")
+        forgotten = _forget_nodes(each)
+        if forgotten:
+            note(f"{fold(forgotten)} went with it, and are no nodes of yours any more")
 
 
 @app.command()
@@ -199,3 +204,27 @@ def _record(host: Host) -> dict[str, str | int | None]:
         "pid": host.pid if host.alive else None,
         "ssh_config": str(Lab.get(host.lab).ssh_config),
     }
+
+
+def _forget_nodes(lab: str) -> list[str]:
+    """Drops the nodes that this user had on a lab that is gone; their names.
+
+    Raises:
+        SsiError: Another command changes the nodes at this moment.
+    """
+    from ssi.cli.up import note_untold, resolver_of
+    from ssi.deploy import cluster
+    from ssi.deploy.hostkey import Trust
+    from ssi.deploy.progress import Unwatched
+    from ssi.deploy.removal import Removal
+
+    roster = cluster.load_roster()
+    entries = roster.nodes if roster is not None else ()
+    names = [entry.name for entry in entries if entry.ssh_target.startswith(f"lab:{lab}:")]
+    if names:
+        with cluster.exclusive(f"ssi lab down {lab}"):
+            trust = Trust(accept_new=False, ask=None)
+            removal = Removal(resolver_of(lab), trust, Unwatched(), force=True, forget=True)
+            removal.run(names)
+        note_untold(removal.untold)
+    return names

@@ -47,6 +47,16 @@ class Watcher(Protocol):
         ...
 
 
+class Unwatched:
+    """Tells nobody."""
+
+    def began(self, host: str, step: str) -> None:
+        """Nothing is shown."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Nothing is shown."""
+
+
 @dataclass(slots=True)
 class Journey:
     """One host's way through its steps, timed and told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ssi.lab import Host, Lab
 from tests.hosts.deploy.host import everything_of, out_of, run_with
@@ -57,3 +58,13 @@ def test_a_host_that_cannot_be_reached_stays_in_the_roster_unless_forgotten(
         lab.host("n2").heal()
     assert ssi("down", "n2").status == 0
     assert run_with(environment, ssi, "down", "n1").returncode == 0
+
+
+def test_nodes_of_a_lab_that_is_removed_are_forgotten(spare_name: str, tmp_path: Path) -> None:
+    system = Ssi(Lab.up(name=spare_name, size=2), tmp_path / "config")
+    system.ok("up", "n1..n2")
+    result = system("lab", "down", "--name", spare_name)
+    assert result.status == 0
+    assert result.out == f"lab {spare_name} is gone\n"
+    assert result.err == "ssi: n[1-2] went with it, and are no nodes of yours any more\n"
+    assert "belongs to no system" in system("nodes").err
