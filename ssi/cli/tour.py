@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -62,6 +63,7 @@ class _Tour:
         reference = self._prepare()
         gpid = self._work()
         self._compare(gpid, reference)
+        self._look_from_elsewhere()
         self._kill()
         self._farewell()
 
@@ -95,6 +97,13 @@ class _Tour:
             reason = f"the moved run made {result}, the undisturbed one {reference}"
             raise TourFailed(command=f"job {gpid}", reason=reason)
         self._say("the same, byte for byte")
+
+    def _look_from_elsewhere(self) -> None:
+        self._title("Files of every node on every node, for any program; here those of n3 on n1")
+        if not Path("/dev/fuse").exists():
+            self._say("not here: this machine has no /dev/fuse (`modprobe fuse` gives it one)")
+            return
+        self._ssi("run", "-n", "n1", "--", "ls", "-l", "/ssi/n/n3/srv/tour")
 
     def _kill(self) -> None:
         self._title("Kill works anywhere, and tells how it ended: 143 is 128 + SIGTERM")
