@@ -19,6 +19,7 @@ DIRECTORY = "var/oracle"
 PROGRAM = f"""
 import os, sys, time
 directory = "/{DIRECTORY}/" + sys.argv[1]
+memory = os.urandom(1 << 20) * int(sys.argv[2])
 step = 0
 while True:
     os.makedirs(directory, exist_ok=True)
@@ -42,11 +43,12 @@ class Oracle:
 
     ssi: Ssi
     name: str
+    memory_mib: int = 0
 
     @property
     def argv(self) -> list[str]:
         """The command of the job."""
-        return ["python3", "-c", PROGRAM, self.name]
+        return ["python3", "-c", PROGRAM, self.name, str(self.memory_mib)]
 
     def traces(self) -> list[Trace]:
         """All of them, in the order of their times."""

@@ -100,11 +100,11 @@ def command_of(pid: int) -> bytes:
 
 
 def kill_criu(host: Host, verb: bytes = b"") -> int:
-    """Kills each CRIU there; how many there were."""
+    """Kills each CRIU there that is at this work; how many there were."""
     killed = 0
     for pid in pids_of(host):
         words = command_of(pid).split(b"\0")
-        if words[0].endswith(b"criu") and verb in words:
+        if words[0].endswith(b"criu") and words[1].startswith(verb):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
@@ -186,6 +186,15 @@ class Round:
                 self._spoil(cell)
         for cell in self.cells:
             self._await(cell, cell.point)
+
+    def begin_free(self, source: str, destination: str, *, memory_mib: int) -> None:
+        """Starts one job of so much memory, and a move of it that is not held."""
+        oracle = Oracle(self.ssi, f"o{os.getpid()}-{time.monotonic_ns()}", memory_mib)
+        cell = Cell(self.ssi, source, destination, Point.SOURCE_DUMP, oracle)
+        self.cells.append(cell)
+        cell.gpid = self.ssi.detached(source, *oracle.argv)
+        eventually(oracle.traces, within_s=20, what=f"{cell} runs")
+        cell.client = self.ssi.start("migrate", cell.gpid, destination)
 
     def _await(self, cell: Cell, point: Point) -> None:
         eventually(

@@ -145,6 +145,23 @@ def test_one_copy_runs_after_a_blow_at_any_of_the_main_steps(armed: Ssi, blow: B
     strike(armed, blow, DENSE, WAYS)
 
 
+@pytest.mark.parametrize(("verb", "at"), [(b"dump", "n1"), (b"restore", "n2")])
+def test_a_criu_that_is_killed_in_the_middle_lets_the_job_run_on(
+    ssi: Ssi, verb: bytes, at: str
+) -> None:
+    cells = Round(ssi)
+    try:
+        cells.begin_free("n1", "n2", memory_mib=300)
+        host = ssi.host(at)
+        eventually(lambda: kill_criu(host, verb), within_s=30, what="criu is at work", every_s=0.01)
+        wrong = cells.finish(nobody_had_it)
+        assert not wrong, "\n".join(wrong)
+        assert cells.cells[0].outcome == 27, cells.cells[0].words
+        assert "runs on at n1" in cells.cells[0].words
+    finally:
+        cells.clear()
+
+
 @pytest.mark.whole_table
 @pytest.mark.parametrize("way", WAYS, ids=["at the source", "at the destination"])
 @pytest.mark.parametrize("blow", [agent, keeper, criu, link, node, memory, disk, client])
