@@ -42,6 +42,7 @@ class Peers:
 
     def follow(self, roster: Roster) -> None:
         """Opens links to new nodes, and again to those that moved; closes the others'."""
+        self._follows = True
         wanted = {entry.name: entry for entry in roster.nodes if entry.name != self._node}
         for name in list(self._links):
             if wanted.get(name) != self._links[name].entry:
@@ -54,6 +55,10 @@ class Peers:
     def names(self) -> list[str]:
         """The nodes that there are links to."""
         return list(self._links)
+
+    def is_dismissed(self, node: str) -> bool:
+        """Whether a user took that node out of the system: it is in no roster any more."""
+        return self._follows and node != self._node and node not in self._links
 
     def problem(self, node: str) -> str:
         """Why the link to a node does not serve, where more is known than silence."""

@@ -1,6 +1,7 @@
 """Moves whose other side fell silent, or that an agent's death cut in two: asked until settled.
 
-Nobody guesses: a copy runs only when the other side has said that it has none, or has given it up.
+Nobody guesses: a copy runs only when the other side has said that it has none, or has given it up,
+or when a user has said that it will never come back, by taking it out of the system.
 """
 
 from __future__ import annotations
@@ -150,6 +151,9 @@ class Doubt:
             self._runs_here(job)
         elif job.stage == "committed" and job.destination == self._node:
             await end_with_checkpoint(job)
+        elif theirs is None and self._peers.is_dismissed(job.destination):
+            _log.warning("event=dismissed gpid=%d node=%s", job.row.gpid, job.destination)
+            await self._restore_here(job)
         elif theirs is None:
             # It stays in doubt, and `ssi jobs` says so.
             problem = f"in doubt: it was given to {job.destination}, which is silent"

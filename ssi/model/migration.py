@@ -100,7 +100,8 @@ class MigrationInDoubt(SsiError):
     def advice(self) -> str:
         return (
             f"{self.source} keeps its images and asks on: when {self.destination} answers, the job "
-            f"runs on where it is, or at {self.source}"
+            f"runs on where it is, or at {self.source}; where it will never come back, "
+            f"`ssi down --forget {self.destination}` says so"
         )
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from nodeagent.migration.hold import Point
+from tests.simulation.cluster import Cluster
 from tests.simulation.movestory import MoveStory
+from tests.simulation.standins import in_place_of_the_world
+from tests.simulation.virtualtime import VirtualLoop
 
 PARTS = 10
 
@@ -28,3 +35,25 @@ def test_a_seed_of_moves_replays_exactly() -> None:
     first, second = MoveStory(7).run(), MoveStory(7).run()
     assert first.ledger.told == second.ledger.told
     assert first.ledger.told
+
+
+def test_a_job_given_to_a_node_that_never_comes_back_runs_again_once_that_is_dismissed(
+    tmp_path: Path,
+) -> None:
+    async def happen(cluster: Cluster) -> None:
+        await cluster.begin("n1")
+        cluster.points[Point.SOURCE_RESUME] = lambda _: cluster.kill_node("n2")
+        assert await cluster.migrate("n2") == "migration-in-doubt"
+        await asyncio.sleep(100.0)
+        assert not cluster.ledger.running(), "nobody guesses"
+        cluster.wire.dismissed.add("n2")
+        await asyncio.sleep(5.0)
+        assert [shim.node for shim in cluster.ledger.running()] == ["n1"]
+
+    async def run() -> None:
+        cluster = Cluster(1, ["n1", "n2"], tmp_path)
+        with in_place_of_the_world(cluster):
+            await cluster.run(happen(cluster))
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())

@@ -28,6 +28,8 @@ class Wire:
         self.network = network
         self.random = random
         self.nodes = nodes
+        self.dismissed: set[str] = set()
+        """Nodes that a user took out of the system."""
         self._pending: list[tuple[str, str, asyncio.Future[ReplyBody]]] = []
 
     def break_links_of(self, name: str) -> None:
@@ -108,6 +110,9 @@ class SimPeers(Peers):
 
     def names(self) -> list[str]:
         return [name for name in self._wire.nodes if name != self._life.node]
+
+    def is_dismissed(self, node: str) -> bool:
+        return node in self._wire.dismissed
 
     async def ask(
         self, node: str, body: RequestMessage, *, timeout_s: float, request_id: bytes | None = None
