@@ -404,10 +404,10 @@ def test_two_askers_of_one_id_keep_their_own_deadlines() -> None:
             n2.handler = wait
             link = n2.link(client)
             request = make_request()
-            first = asyncio.create_task(link.ask(request, 5.0))
-            second = asyncio.create_task(link.ask(request, 5.0))
+            first = asyncio.create_task(link.ask(request, 30.0))
+            second = asyncio.create_task(link.ask(request, 30.0))
             while len(n2.requests) < 2:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
             first.cancel()
             await asyncio.wait([first])
             go.set()

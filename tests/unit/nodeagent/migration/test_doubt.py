@@ -42,6 +42,9 @@ class FakePeers(Peers):
         self.theirs = theirs
         self.asked: list[tuple[str, NodeRequest]] = []
 
+    def is_dismissed(self, node: str) -> bool:
+        return False
+
     async def ask(
         self, node: str, body: NodeRequest, *, timeout_s: float, request_id: bytes | None = None
     ) -> ReplyBody:
