@@ -40,7 +40,7 @@ our ($MSG_WAITALL, $MSG_NOSIGNAL) = (0x100, 0x4000);
 our ($O_NONBLOCK, $O_PATH) = (04000, 010000000);
 our ($SFD_NONBLOCK, $SFD_CLOEXEC) = (04000, 02000000);
 our ($F_SETFL, $TIOCGPGRP) = (4, 0x540F);
-our ($EINTR, $SIGINFO_BYTES) = (4, 128);
+our ($EINTR, $EPIPE, $SIGINFO_BYTES) = (4, 32, 128);
 
 our ($command, $number, @arguments) = @ARGV;
 our @full_program = splice @arguments, 0, $number;
@@ -243,8 +243,7 @@ sub relay {
 # What the warm process says that became of the command happens to us too.
 sub follow {
     my $message = hear(2);
-    complain('its warm process died; whether the command was done is unknown')
-        if length $message < 2;
+    warm_process_died() if length $message < 2;
     my ($kind, $number) = unpack 'a C', $message;
     leave($number) if $kind eq 'X';
     suffer($number);
@@ -271,9 +270,16 @@ sub meet_terminal {
     pass_on($SIGHUP) unless defined sysread STDIN, my $nothing, 0;    # it is no longer ours
 }
 
-# Passes a signal on to the command.
+# Passes a signal on to the command. Where nobody reads it, its end has been told, or never will be.
 sub pass_on {
-    syswrite SIGNALS, chr $_[0];
+    return if defined syswrite SIGNALS, chr $_[0] or $! != $EPIPE;
+    my $told = '';
+    vec($told, fileno WARM, 1) = 1;
+    warm_process_died() unless select $told, undef, undef, 0;
+}
+
+sub warm_process_died {
+    complain('its warm process died; whether the command was done is unknown');
 }
 
 sub leave {

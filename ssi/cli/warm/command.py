@@ -71,7 +71,10 @@ class Command:
             BadRequest: It is none, or its end came too early.
             OSError: The connection broke.
         """
-        data = self.connection.recv(CHUNK_BYTES)
+        try:
+            data = self.connection.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return None
         if not data:
             raise BadRequest("it ends early")
         self._buffer += data
@@ -108,6 +111,11 @@ class Command:
         for descriptor in self.descriptors[:-1]:
             os.close(descriptor)
         self.descriptors = self.descriptors[-1:]
+
+    @property
+    def for_child(self) -> list[int]:
+        """The descriptors that the command needs: all but its signals, and its connection."""
+        return [*self.descriptors[:-1], self.connection.fileno()]
 
     def relay_signals(self) -> bool:
         """Passes on what the stub received; False at the end of its pipe."""

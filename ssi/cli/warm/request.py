@@ -8,7 +8,8 @@ earlier, they would keep a pipe open in a warm process that hangs.)
 
 From then on each byte in the pipe is a signal for the command, and each two bytes from here are
 what became of it: ``T`` and the signal that stopped it, ``X`` and its exit status, or ``K`` and the
-signal that killed it.
+signal that killed it. The command itself says ``X`` when all that is left of it is its memory; all
+else comes from the warm process, which looks after it to the last.
 """
 
 from __future__ import annotations
@@ -86,4 +87,9 @@ def ended(wait_status: int) -> bytes:
     """Tells how the command ended, from its status of wait(2)."""
     if os.WIFSIGNALED(wait_status):
         return b"K" + bytes([os.WTERMSIG(wait_status)])
-    return b"X" + bytes([os.WEXITSTATUS(wait_status)])
+    return exited(os.WEXITSTATUS(wait_status))
+
+
+def exited(status: int) -> bytes:
+    """Tells that the command ended by itself; of the status the kernel keeps the lowest byte."""
+    return b"X" + bytes([status & 0xFF])

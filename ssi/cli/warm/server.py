@@ -94,6 +94,7 @@ class Server:
         self._accepted: dict[Command, tuple[Request, Standing]] = {}
         self._selector = selectors.DefaultSelector()
         self._used_at_s = time.monotonic()
+        self._check_at_s = self._used_at_s
         self._retired = False
         self._spare: Spare | None = None
         self._children, children = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -106,7 +107,7 @@ class Server:
         """Serves until it is retired and the last command has ended."""
         while not self._retired or self._commands:
             for key, _ in self._selector.select(TICK_S):
-                if self._selector.get_map().get(key.fileobj) is key:  # not closed by one before
+                if self._selector.get_map().get(key.fd) is key:  # not closed by one before
                     key.data()
             self._look_around(time.monotonic())
 
@@ -114,12 +115,17 @@ class Server:
         for command in self._commands:
             if command.kill_at_s <= now_s:
                 command.kill()
-        idle = not self._commands and now_s - self._used_at_s > IDLE_S
-        if not self._retired and (idle or not self._owns_path() or not self._code.is_current()):
-            self._retire()
+        if now_s >= self._check_at_s:  # this looks at hundreds of files
+            self._check_at_s = now_s + TICK_S
+            self._check(now_s)
         # A fork while a command runs would take the processor from it.
         if not self._retired and not self._commands and self._spare is None:
             self._spare = fork_spare(self._standing)
+
+    def _check(self, now_s: float) -> None:
+        idle = not self._commands and now_s - self._used_at_s > IDLE_S
+        if not self._retired and (idle or not self._owns_path() or not self._code.is_current()):
+            self._retire()
 
     def _owns_path(self) -> bool:
         return _mark(self._path) == self._own_mark
@@ -143,6 +149,7 @@ class Server:
         command = Command(connection)
         self._commands.add(command)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._advance(command))
+        self._advance(command)  # its request has often come along
 
     def _advance(self, command: Command) -> None:
         """Something came over the connection of a command, or its end."""
@@ -185,16 +192,16 @@ class Server:
         self._used_at_s = time.monotonic()
         pid = self._given_to_spare(command, caller)
         if not pid:
-            pid = os.fork()
+            pid = fork_deaf()
             if pid == 0:
-                become(self._standing, request, command.descriptors[:-1], caller)
+                become(self._standing, request, command.for_child, caller, is_prepared=False)
         command.started(pid)
         self._selector.register(command.signals, selectors.EVENT_READ, lambda: self._relay(command))
 
     def _given_to_spare(self, command: Command, caller: Caller) -> int:
         """The pid of the spare child that has the command now; 0 where there is none for it."""
         spare = self._spare
-        if spare is None or not spare.give(command.body, command.descriptors[:-1], caller):
+        if spare is None or not spare.give(command.body, command.for_child, caller):
             return 0
         self._spare = None
         spare.close()
@@ -237,20 +244,43 @@ class Server:
         self._used_at_s = time.monotonic()
 
 
+def fork_deaf() -> int:
+    """Forks; signals for the child wait until it listens, for Python forgets the first of them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
 def fork_spare(mine: Standing) -> Spare:
     """A child for the next command."""
+    from ssi.cli.warm.child import prepare
     from ssi.cli.warm.rehearsal import rehearse
 
-    return Spare.fork(rehearse, lambda *command: become(mine, *command))
+    def make_ready() -> None:
+        prepare(mine.ignored)
+        rehearse()
+
+    return Spare.fork(make_ready, lambda *command: become(mine, *command, is_prepared=True))
 
 
 def become(
-    mine: Standing, request: Request, descriptors: Sequence[int], caller: Caller
+    mine: Standing,
+    request: Request,
+    descriptors: Sequence[int],
+    caller: Caller,
+    *,
+    is_prepared: bool,
 ) -> NoReturn:
     """Turns this child into the command of a stub."""
     from ssi.cli.warm import child
 
-    child.become(request, descriptors, mine, caller.standing, caller.pid)
+    theirs = caller.standing
+    child.become(request, descriptors, mine, theirs, caller.pid, is_prepared=is_prepared)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

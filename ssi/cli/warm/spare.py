@@ -68,7 +68,7 @@ class Spare:
 
         Args:
             body: The request, as the stub sent it.
-            descriptors: Its stdin, stdout, stderr and working directory.
+            descriptors: What the command needs of them.
             caller: For whom it is.
         """
         message = _encode((caller, body))
