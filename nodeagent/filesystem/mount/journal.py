@@ -121,7 +121,7 @@ def read_journal(data: bytes) -> list[Record]:
             break
         try:
             records.append(_decoder.decode(record))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             break
         at += _LENGTH.size + length
     return records

@@ -54,6 +54,7 @@ def test_private_files_are_private_whatever_the_umask(ssi: Ssi, n1: Host) -> Non
         "/run/ssi/door.sock",
         "/run/ssi/agent.pid",
         "/run/ssi/keeper.pid",
+        "/run/ssi/files.pid",
     }
     assert out_of(n1, f"find {STATE} /run/ssi /usr/local/bin/ssi -perm /022 ! -type s") == ""
     assert out_of(n1, f"stat -c %a {STATE} {STATE}/node.key").split() == ["711", "600"]
