@@ -14,6 +14,9 @@ from typing import Final
 from nodeagent.filesystem.fuse import mounting
 from nodeagent.mechanism import libc
 
+READ_AHEAD_KIB: Final = 1024
+"""What of a file that is read in order is asked for beforehand; the kernel's own bound is 128."""
+
 _MS_BIND: Final = 0x1000
 _MS_SHARED: Final = 0x100000
 _MS_REMOUNT: Final = 0x20
@@ -70,7 +73,9 @@ class Points:
             OSError: Refused.
         """
         if self._is_root:
-            return mounting.mount_as_root(point, source)
+            descriptor = mounting.mount_as_root(point, source)
+            mounting.read_ahead(point, READ_AHEAD_KIB)
+            return descriptor
         return mounting.mount_as_user(point, source)
 
     def unmount(self, point: str) -> None:

@@ -27,6 +27,10 @@ PACKAGES = (
     "htop",
     "tmux",
     "nftables",
+    "git",
+    "make",
+    "sqlite3",
+    "sshfs",
     "ca-certificates",
 )
 

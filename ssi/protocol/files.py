@@ -124,10 +124,16 @@ class Rename(_Part, frozen=True, tag="rename"):
 
 
 class Open(_Part, frozen=True, tag="open"):
-    """Opens a regular file: :class:`Opened`."""
+    """Opens a regular file: :class:`Opened`, maybe with the whole file behind it.
+
+    Attributes:
+        ahead: Where it is not larger than this, its bytes are wanted at once; they follow only
+            where it is not empty.
+    """
 
     path: bytes
     flags: int
+    ahead: int = 0
 
 
 class Create(_Part, frozen=True, tag="create"):
@@ -166,9 +172,10 @@ class Sync(_Part, frozen=True, tag="fsync"):
 
 
 class Release(_Part, frozen=True, tag="release"):
-    """An open file or directory is not needed any more: :class:`Nothing`."""
+    """An open file or directory, and others, are not needed any more: :class:`Nothing`."""
 
     handle: int
+    others: tuple[int, ...] = ()
 
 
 class OpenDirectory(_Part, frozen=True, tag="opendir"):

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -103,6 +104,15 @@ def mounts_within(folder: str, mountinfo: str) -> list[tuple[str, str]]:
         if point == folder or point.startswith(folder.rstrip("/") + "/"):
             found.append((point, right.split()[0]))
     return sorted(found, key=lambda each: each[0].count("/"), reverse=True)
+
+
+def read_ahead(point: str, kib: int) -> None:
+    """Sets how much is read ahead on the mount at a path; nothing where that is not permitted."""
+    fields = [line.split() for line in read_mountinfo().splitlines()]
+    devices = [each[2] for each in fields if each[4] == point]
+    if devices:
+        with suppress(OSError):  # /sys may be read-only, or absent
+            Path(f"/sys/class/bdi/{devices[-1]}/read_ahead_kb").write_text(str(kib))
 
 
 def read_mountinfo() -> str:

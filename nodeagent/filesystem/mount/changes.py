@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from nodeagent.filesystem.fuse import requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
-from nodeagent.filesystem.mount.nodes import Node
+from nodeagent.filesystem.mount.nodes import Listed, Node
 from ssi.protocol import files
 from ssi.protocol.files import Entry, FileReply, FileRequest
 
@@ -50,11 +51,14 @@ def make_link(mount: Mount, header: Header, body: Body) -> None:
 
 def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
     mount.name_changed(folder, name)
+    asked_s = time.monotonic()
 
     def made(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
         mount.name_changed(folder, name, reply)
-        mount.tell_entry(header, folder, name, reply)
+        node = mount.tell_entry(header, folder, name, reply)
+        if isinstance(asked, files.MakeDirectory) and mount.options.prefetch:
+            node.listed = Listed(asked_s, {})  # what is made in it next needs no look
 
     mount.ask(header, asked, made)
 

@@ -24,6 +24,9 @@ class File:
         error: An errno that the next close or fsync tells; 0 for none.
         waiting: What goes on once it has been opened again.
         is_lost: The server has forgotten the handle.
+        ahead: All of the file, which came as it was opened; empty where it did not.
+        ahead_until_s: Until then that is believed.
+        ahead_of: The state of the file of which it is the content.
     """
 
     number: int
@@ -37,6 +40,9 @@ class File:
     has_flock: bool = False
     error: int = 0
     is_lost: bool = False
+    ahead: bytes = b""
+    ahead_until_s: float = 0.0
+    ahead_of: object = None
 
 
 @dataclass(eq=False, slots=True)

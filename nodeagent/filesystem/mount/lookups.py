@@ -22,10 +22,9 @@ FETCHED_AT_MOST: Final = 10_000
 """Names of a larger directory are asked for one by one."""
 
 FETCH_AGAIN_S: Final = 3.0
-"""A directory that changed while it was fetched, or was too large, is left alone for so long."""
+"""A directory that was too large, or slow, is left alone for so long."""
 
-QUIET_S: Final = 0.3
-"""A directory in which something was made or removed so shortly ago is not fetched."""
+FETCHED_SOON_S: Final = 0.15
 
 
 def lookup(mount: Mount, header: Header, body: Body) -> None:
@@ -86,12 +85,7 @@ def _note_burst(mount: Mount, header: Header, folder: Node) -> None:
     now_s = time.monotonic()
     folder.burst = folder.burst + 1 if now_s - folder.burst_at_s < BURST_WITHIN_S else 1
     folder.burst_at_s = now_s
-    if (
-        folder.burst >= BURST
-        and now_s >= folder.fetch_after_s
-        and now_s - folder.changed_at_s > QUIET_S
-        and mount.options.prefetch
-    ):
+    if folder.burst >= BURST and now_s >= folder.fetch_after_s and mount.options.prefetch:
         folder.fetch_after_s = now_s + FETCH_AGAIN_S
         Fetch(mount, folder, *mount.asker(header)).begin()
 
@@ -102,13 +96,12 @@ class Fetch:
     def __init__(self, mount: Mount, folder: Node, user: str, group: str) -> None:
         self._mount, self._folder = mount, folder
         self._user, self._group = user, group
-        self._changes = folder.changes
         self._at_s = time.monotonic()
         self._entries: dict[bytes, Entry | None] = {}
 
     def begin(self) -> None:
         """Asks for the beginning; lookups in the directory wait for the outcome."""
-        self._folder.fetch = []
+        self._folder.fetch, self._folder.fetch_missed = [], set()
         self._ask(files.OpenDirectory(self._mount.nodes.path(self._folder)))
 
     def _ask(self, body: files.OpenDirectory | files.ListMore) -> None:
@@ -120,20 +113,23 @@ class Fetch:
             self._end(error)
             return
         self._entries.update(reply.entries)
-        useful = self._folder.changes == self._changes and len(self._entries) <= FETCHED_AT_MOST
+        useful = len(self._entries) <= FETCHED_AT_MOST
         if reply.handle and useful:
             self._ask(files.ListMore(reply.handle))
             return
         if reply.handle:
             self._mount.tell(files.Release(reply.handle))
         elif useful:
+            for name in self._folder.fetch_missed or ():
+                self._entries[name] = None
             self._folder.listed = Listed(self._at_s, self._entries)
-            if time.monotonic() - self._at_s < self._mount.options.attributes_s / 2:
+            if time.monotonic() - self._at_s < FETCHED_SOON_S:
                 self._folder.fetch_after_s = 0.0
         self._end(0)
 
     def _end(self, error: int) -> None:
         waiting, self._folder.fetch = self._folder.fetch, None
+        self._folder.fetch_missed = None
         for again in waiting or ():
             again(error)
 

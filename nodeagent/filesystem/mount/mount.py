@@ -30,6 +30,7 @@ INTERRUPT_GRACE_S: Final = 0.3
 never fails with EINTR. What takes longer is given up, so that a program can be killed."""
 
 FOR_EVER_S: Final = 1e9
+RELEASED_AT_ONCE: Final = 64
 
 _log: Final = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Mount:
         self._handlers = handlers
         self._buffer = memoryview(buffer)
         self._waiting: dict[int, _Waiting] = {}
+        self._released: list[int] = []
         loop.watch(descriptor, readable=self._read)
 
     # The kernel's side
@@ -214,6 +216,26 @@ class Mount:
         """Asks for something whose outcome nobody waits for."""
         self.link.ask("", "", body, _ignored, within_s=self.options.deadline_s)
 
+    def release(self, file: File) -> None:
+        """The server's handle of a file is not needed any more.
+
+        Of those that were only read, many are given back at once: nobody notices how soon.
+        """
+        if file.is_lost:
+            return
+        if file.flags & os.O_ACCMODE != os.O_RDONLY or file.has_flock or file.lock_owners:
+            self.tell(files.Release(file.handle))
+            return
+        self._released.append(file.handle)
+        if len(self._released) >= RELEASED_AT_ONCE:
+            self._tell_released()
+
+    def _tell_released(self) -> None:
+        if self._released:
+            first, *others = self._released
+            self._released.clear()
+            self.tell(files.Release(first, tuple(others)))
+
     def _finish(self, header: Header, then: Then, reply: FileReply, payload: memoryview) -> None:
         try:
             then(reply, payload)
@@ -242,6 +264,7 @@ class Mount:
         rebooted = self.memory.note_boot(welcome.boot)
         if welcome.kept:
             return
+        self._released.clear()  # their numbers may mean other files now
         for file in self.handles.files.values():
             file.is_lost = True
             if file.lock_owners or file.has_flock or (file.unsynced and rebooted):
@@ -308,6 +331,7 @@ class Mount:
 
     def tick(self) -> None:
         """Called a few times a second."""
+        self._tell_released()
         self.link.tick(holds=bool(self.handles))
 
     def take_over(self) -> None:
@@ -340,25 +364,31 @@ class Mount:
         return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)
 
     def changed(self, node: Node) -> None:
-        """What was listed of a file does not hold any more."""
-        folder = node.parent
-        if folder is not None and folder.listed is not None:
-            folder.listed.entries[node.name] = None
+        """What is known of a file, or was listed of it, does not hold any more."""
+        node.changes += 1
+        if node.parent is not None:
+            _unlist(node.parent, node.name)
 
     def name_changed(self, folder: Node, name: bytes, entry: Entry | None = None) -> None:
         """What was listed of a name does not hold any more; ``entry`` does, where it is known."""
-        folder.changes += 1
-        folder.changed_at_s = time.monotonic()
+        _unlist(folder, name)
         if folder.listed is not None:
             folder.listed.entries[name] = entry
         self.changed(folder)
 
     def name_removed(self, folder: Node, name: bytes) -> None:
         """A name leads nowhere any more."""
-        folder.changes += 1
+        _unlist(folder, name)
         if folder.listed is not None:
             folder.listed.entries.pop(name, None)
         self.changed(folder)
+
+
+def _unlist(folder: Node, name: bytes) -> None:
+    if folder.listed is not None:
+        folder.listed.entries[name] = None
+    if folder.fetch_missed is not None:
+        folder.fetch_missed.add(name)
 
 
 def key_of(entry: Entry) -> tuple[int, int]:

@@ -45,13 +45,14 @@ class Node:
         told: Its attributes as the kernel was told last; empty before.
         plain_until_s: Until then it is believed to have no extended attribute.
         listed: Its content, where it is a directory that was read just now.
-        changes: Counts changes of its content, so that a listing that was under way meanwhile is
-            not believed.
+        changes: Counts changes of its content, so that a listing, or the bytes of a file, that
+            were under way meanwhile are not believed.
         burst: Lookups in it in a row.
         burst_at_s: When the last of them came.
         fetch_after_s: Before that it is not fetched as a whole.
         fetch: While it is, what waits for that.
-        changed_at_s: When something in it was changed by this machine.
+        fetch_missed: While it is, names that were changed meanwhile.
+        given: Size and times of the content that the kernel was given to keep.
     """
 
     number: int
@@ -68,7 +69,8 @@ class Node:
     burst_at_s: float = 0.0
     fetch_after_s: float = 0.0
     fetch: list[Callable[[int], None]] | None = None
-    changed_at_s: float = 0.0
+    fetch_missed: set[bytes] | None = None
+    given: object = None
 
 
 @dataclass(eq=False, slots=True)

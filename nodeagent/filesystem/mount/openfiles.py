@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.abi import OpenFlag
@@ -15,14 +17,20 @@ from nodeagent.filesystem.mount.nodes import Node, Stale
 from ssi.protocol import files
 from ssi.protocol.files import FileReply
 
+AHEAD_BYTES: Final = 128 * 1024
+"""A file of at most this size is read as it is opened."""
+
+AHEAD_S: Final = 1.0
+
 
 def open_file(mount: Mount, header: Header, body: Body) -> None:
     """OPEN. What was cached of the file is kept where it has not changed since."""
     assert isinstance(body, requests.Open)
     node = mount.nodes.get(header.node)
     path = mount.nodes.path(node)
+    changes, asked_s = node.changes, time.monotonic()
 
-    def opened(reply: FileReply, _payload: memoryview) -> None:
+    def opened(reply: FileReply, payload: memoryview) -> None:
         assert isinstance(reply, files.Opened)
         if key_of(reply.entry) != node.key:
             mount.tell(files.Release(reply.handle))
@@ -32,17 +40,33 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
         if not same:
             mount.notify(replies.forget_attributes(node.number))
         file = _keep(mount, header, node, reply.handle, body.flags)
+        if payload and node.changes == changes:
+            file.ahead, file.ahead_of = bytes(payload), _state(node)
+            file.ahead_until_s = asked_s + AHEAD_S
         flags = OpenFlag.KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
         mount.reply(header, replies.opened(file.number, flags))
 
     if body.flags & os.O_TRUNC:
         mount.changed(node)
-    mount.ask(header, files.Open(path, body.flags), opened)
+    ahead = AHEAD_BYTES if _is_to_be_read(mount, node, body.flags) else 0
+    mount.ask(header, files.Open(path, body.flags, ahead), opened)
+
+
+def _is_to_be_read(mount: Mount, node: Node, flags: int) -> bool:
+    """Whether the kernel will ask for the bytes of a small file next."""
+    if flags & (os.O_ACCMODE | os.O_DIRECT | os.O_TRUNC) or not mount.options.prefetch:
+        return False
+    return not node.told or node.given != _content(node.told)
 
 
 def _content(attributes: bytes) -> tuple[bytes, bytes]:
     """Size, mtime and ctime: what tells that a file is as it was."""
     return attributes[8:16] + attributes[32:48], attributes[52:60]
+
+
+def _state(node: Node) -> object:
+    """What differs once the content of a file has changed, as far as is known here."""
+    return node.changes, _content(node.told)
 
 
 def create(mount: Mount, header: Header, body: Body) -> None:
@@ -82,8 +106,19 @@ def read(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Read)
     file = _file(mount, body.handle)
     size = min(body.size, files.MAX_DATA_BYTES)
+    if file.ahead:
+        data, end = file.ahead, body.offset + size
+        same = file.ahead_of == _state(file.node)
+        fresh = same and time.monotonic() < file.ahead_until_s
+        if end >= len(data) or not fresh:
+            file.ahead = b""  # the kernel keeps it
+        if fresh:
+            file.node.given = _content(file.node.told)
+            mount.reply(header, data[body.offset : end])
+            return
 
     def done(_reply: FileReply, payload: memoryview) -> None:
+        file.node.given = _content(file.node.told)
         mount.reply(header, payload)
 
     mount.ask(header, files.Read(file.handle, body.offset, size), done, as_opener=file)
@@ -128,8 +163,7 @@ def release(mount: Mount, header: Header, body: Body) -> None:
     mount.reply(header)
     if file is not None:
         mount.memory.closed(file.number)
-        if not file.is_lost:
-            mount.tell(files.Release(file.handle))
+        mount.release(file)
 
 
 def sync(mount: Mount, header: Header, body: Body) -> None:

@@ -49,7 +49,6 @@ class Operations:
             files.RemoveExtended: paths.remove_extended,
         }
         self._opening: Mapping[type, Callable[[Session, Any, Identity], FileReply]] = {
-            files.Open: opened.open,
             files.Create: opened.create,
             files.OpenDirectory: opened.open_directory,
         }
@@ -101,6 +100,9 @@ class Operations:
             if body.handle:
                 return self._opened.set_attributes(session, body), b""
             return self._paths.set_attributes(body), b""
+        if isinstance(body, files.Open):
+            opened = self._opened.open(session, body, identity)
+            return opened, self._opened.ahead(session, body, opened) if body.ahead else b""
         if kind in self._by_path:
             return self._by_path[kind](body), b""
         if kind in self._by_handle:

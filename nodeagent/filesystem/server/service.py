@@ -1,9 +1,13 @@
 """The file server's sockets and threads.
 
-One thread owns the ROUTER and reads requests; a few others carry them out, each as the user who
-asks, and send the answers themselves: one change of threads less for each. A ROUTER drops what it
-cannot send at its high-water mark, so it has none; what bounds it is that a mount may have only so
-much under way (``window_requests``, ``window_bytes``), and is cut off where it has more.
+One thread leads: it reads requests, and carries out at once, as the user who asks, what takes a
+moment only. To hand each to another thread costs more than most of them take, and makes the
+threads wait for each other (measured). What may take longer goes to a few others, and so does
+everything for a while after something took long. Where the leader is stuck, say in a file system
+that hangs, the main thread lets another one lead. Whoever has an answer sends it.
+
+A ROUTER drops what it cannot send at its high-water mark, so it has none; what bounds it is that a
+mount may have only so much under way (``window_requests``, ``window_bytes``).
 """
 
 from __future__ import annotations
@@ -37,11 +41,27 @@ from ssi.protocol.fileframes import decode_asked, encode
 from ssi.protocol.files import REPEATABLE, Answered, Asked, Nothing, Welcome
 
 THREADS: Final = 6
+MAX_STUCK: Final = 6
+"""So many leaders may be stuck before no other one is tried."""
+
+STUCK_S: Final = 0.3
+"""A leader that is busy with one request for so long has a successor."""
+
+SLOW_S: Final = 0.02
+WARY_S: Final = 1.0
+"""After a request took longer than ``SLOW_S``, all are handed on for so long: on a disk that is
+slow they are better carried out beside each other."""
+
+QUICK_BYTES: Final = 256 * 1024
+ROOT: Final = Identity(user="root", uid=0, gid=0, groups=())
 LEASE_S: Final = 40.0
 """A mount that was silent for so long is gone: its files are closed and its locks given back."""
 
 WINDOW_REQUESTS: Final = 256
 WINDOW_BYTES: Final = 32 * 1024 * 1024
+LONG: Final = frozenset({files.Sync, files.SyncDirectory, files.Allocate, files.CopyRange})
+"""Requests that may well take long."""
+
 _TICK_S: Final = 1.0
 _COPY_BELOW_BYTES: Final = 65536
 
@@ -87,42 +107,68 @@ class FileServer:
         self._waiting = Waiting()
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._stopping = False
+        self._stopped = threading.Event()
+        self._leader = 0
+        self._leading: set[int] = set()
+        self._busy_since_s = 0.0
+        self._wary_until_s = 0.0
 
     def run(self) -> None:
-        """Serves."""
-        threads = [threading.Thread(target=self._carry_out, daemon=True) for _ in range(THREADS)]
-        for thread in threads:
-            thread.start()
-        poller = select.poll()
-        poller.register(int(self._socket.getsockopt(zmq.FD)), select.POLLIN)
-        poller.register(self._wake, select.POLLIN)
-        ticked_s = time.monotonic()
-        while not self._stopping:
-            wait_s = min(_TICK_S, self._waiting.due_s())
-            poller.poll(wait_s * 1000)
-            with suppress(BlockingIOError):
-                os.eventfd_read(self._wake)
-            self._drain()
-            self._try_waiting()
-            if time.monotonic() - ticked_s >= _TICK_S:
-                ticked_s = time.monotonic()
-                self._sweep(ticked_s)
-                self._tick()
-        for _ in threads:
+        """Serves. This thread stays root, as those do that it starts until they have work."""
+        for _ in range(THREADS):
+            threading.Thread(target=self._carry_out, daemon=True).start()
+        while not self._stopped.is_set():
+            if len(self._leading) <= MAX_STUCK:
+                self._leader += 1
+                self._leading.add(self._leader)
+                self._busy_since_s = 0.0
+                threading.Thread(target=self._lead, args=(self._leader,), daemon=True).start()
+            self._watch_leader()
+        for _ in range(THREADS):
             self._work.put(None)
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             session.close()
 
     def stop(self) -> None:
         """Lets :meth:`run` return; any thread."""
-        self._stopping = True
+        self._stopped.set()
         os.eventfd_write(self._wake, 1)
 
-    # On the thread that owns the socket
+    def _watch_leader(self) -> None:
+        """Returns where the leader is stuck, or at the end."""
+        while not self._stopped.wait(STUCK_S):
+            since_s = self._busy_since_s
+            if since_s and time.monotonic() - since_s > STUCK_S:
+                _log.warning("event=file-request-stuck leader=%d", self._leader)
+                self._wary_until_s = time.monotonic() + LEASE_S
+                return
 
-    def _drain(self) -> None:
-        while True:
+    # On the thread that leads
+
+    def _lead(self, turn: int) -> None:
+        poller = select.poll()
+        poller.register(int(self._socket.getsockopt(zmq.FD)), select.POLLIN)
+        poller.register(self._wake, select.POLLIN)
+        ticked_s = time.monotonic()
+        while not self._stopped.is_set() and self._leader == turn:
+            self._drain(turn)
+            self._try_waiting()
+            if time.monotonic() - ticked_s >= _TICK_S:
+                ticked_s = time.monotonic()
+                self._become(ROOT)
+                self._sweep(ticked_s)
+                self._tick()
+            poller.poll(min(_TICK_S, self._waiting.due_s()) * 1000)
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._wake)
+        self._leading.discard(turn)
+
+    def _become(self, identity: Identity) -> None:
+        if self._accounts.changes_identity and identity is not self._accounts.nobody:
+            credentials.become(identity)
+
+    def _drain(self, turn: int) -> None:
+        while self._leader == turn:
             with self._lock:
                 try:
                     frames = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
@@ -179,11 +225,24 @@ class FileServer:
         elif type(body) not in REPEATABLE:
             before = session.begin(asked.id)
             if before is True:
-                self._work.put(Work(session, asked, data))
+                self._begin(Work(session, asked, data))
             elif before:  # it was done already, and its answer was lost
                 self._send(session.routing_id, before)
         else:
-            self._work.put(Work(session, asked, data))
+            self._begin(Work(session, asked, data))
+
+    def _begin(self, work: Work) -> None:
+        began_s = time.monotonic()
+        if not _is_quick(work) or began_s < self._wary_until_s:
+            self._work.put(work)
+            return
+        turn, self._busy_since_s = self._leader, began_s
+        self._do(work)
+        if self._leader == turn:
+            self._busy_since_s = 0.0
+            listed = isinstance(work.asked.body, files.OpenDirectory | files.ListMore)
+            if time.monotonic() - began_s > SLOW_S and not listed:
+                self._wary_until_s = time.monotonic() + WARY_S
 
     def _cancel(self, session: Session, asked: Asked, request: int) -> None:
         waiting = self._waiting.take(session, request)
@@ -209,25 +268,27 @@ class FileServer:
         session.close()
         self._waiting.hurry()
 
-    # On the other threads
+    # On any thread
 
     def _carry_out(self) -> None:
         while (work := self._work.get()) is not None:
-            try:
-                frames = self._performed(work)
-            except OSError as exc:
-                frames = [encode(Answered(work.asked.id, exc.errno or errno.EIO))]
-            except Exception:
-                _log.exception("event=file-request-broke kind=%s", type(work.asked.body).__name__)
-                frames = [encode(Answered(work.asked.id, errno.EIO))]
-            if frames is not None:
-                self._answer(work.session, work.asked, frames)
+            self._do(work)
+
+    def _do(self, work: Work) -> None:
+        try:
+            frames = self._performed(work)
+        except OSError as exc:
+            frames = [encode(Answered(work.asked.id, exc.errno or errno.EIO))]
+        except Exception:
+            _log.exception("event=file-request-broke kind=%s", type(work.asked.body).__name__)
+            frames = [encode(Answered(work.asked.id, errno.EIO))]
+        if frames is not None:
+            self._answer(work.session, work.asked, frames)
 
     def _performed(self, work: Work) -> Frames | None:
         asked, session = work.asked, work.session
         identity = self._identity(session, asked)
-        if self._accounts.changes_identity and identity is not self._accounts.nobody:
-            credentials.become(identity)
+        self._become(identity)
         try:
             reply, data = self._operations.perform(session, asked, work.data, identity)
         except BlockingIOError:
@@ -264,7 +325,7 @@ class FileServer:
 
     def _answer(self, session: Session, asked: Asked, frames: Frames) -> None:
         if type(asked.body) not in REPEATABLE:
-            session.end(asked.id, frames)
+            session.end(asked.id, frames[:1])  # bytes of an opened file are only to save time
         self._send(session.routing_id, frames)
 
     def _send(self, routing_id: bytes, frames: Frames) -> None:
@@ -279,3 +340,13 @@ class FileServer:
             more = int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
         if more:
             os.eventfd_write(self._wake, 1)
+
+
+def _is_quick(work: Work) -> bool:
+    """Whether a request takes a moment, but for what no one can know beforehand."""
+    body = work.asked.body
+    if isinstance(body, files.Read):
+        return body.size <= QUICK_BYTES
+    if isinstance(body, files.Write):
+        return len(work.data) <= QUICK_BYTES
+    return type(body) not in LONG
