@@ -48,13 +48,14 @@ class Capability:
     def live_blockers(self, live: Live) -> list[str]:
         """Why memory cannot travel that way from here."""
         if live is Live.PRE:
+            reason = "this version does not offer it yet"
             if not livememory.tracks_writes():
                 kernel = os.uname().release
-                return [
-                    f"--live pre cannot be: kernel {kernel} does not tell which pages are written "
-                    "to (CONFIG_MEM_SOFT_DIRTY); use --live stop, or post and its risk"
-                ]
-            return ["--live pre is not offered by this version; use --live stop"]
+                reason += (
+                    f", and kernel {kernel} does not tell which pages are written to "
+                    "(CONFIG_MEM_SOFT_DIRTY)"
+                )
+            return [f"--live pre cannot be: {reason}; use --live stop, or post and its risk"]
         return []
 
     def socket_blockers(self) -> list[str]:

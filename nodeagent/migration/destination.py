@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +17,11 @@ from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
+from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.arrival import Arrival, end_shim
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point, reach
+from nodeagent.migration.images import checksum_of
 from nodeagent.migration.landing import Landing, undo_journal
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
@@ -178,6 +179,7 @@ class Destination:
 
     async def _put(self, caller: Caller, body: PutPieces) -> Done:
         arrival = self._arrival(caller, body.gpid, body.epoch)
+        ALLOCATOR.keep()
         async with arrival.writing:  # in the order in which they came
             self._check_current(arrival)
             await asyncio.to_thread(self._write, arrival, body.pieces)
@@ -204,7 +206,7 @@ class Destination:
                 os.close(descriptor)
         except OSError as exc:
             raise RestoreFailed(reason=f"image {name}: {exc.strerror}") from exc
-        arrival.checksums[name] = (zlib.crc32(data, checksum), size + len(data))
+        arrival.checksums[name] = (checksum_of(name, data, checksum), size + len(data))
 
     async def _restore(self, caller: Caller, body: RestoreJob) -> JobRestored:
         arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
@@ -325,6 +327,7 @@ class Destination:
         refreeze(job)
         self._table.add(job)
         self._table.remove_later(arrival.images)
+        ALLOCATOR.give_back()
         with suppress(ShimGone, ShimSilent):
             await job.note()
 
@@ -360,6 +363,7 @@ class Destination:
                 remove_tree(arrival.images)
         finally:
             self._clearing.discard(gpid)
+            ALLOCATOR.give_back()
         _log.info("event=arrival-dropped gpid=%d", gpid)
 
     def _arrival(self, caller: Caller, gpid: int, epoch: int) -> Arrival:

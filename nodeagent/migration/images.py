@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ from ssi.protocol.migration import Piece
 PAGES: Final = "pages-*.img"
 """Images of memory: nearly all there is, and only ever appended to (CRIU ``page-xfer.c``)."""
 
+HEAD_BYTES: Final = 4096
+"""What of each piece of memory counts for its checksum."""
+
 LOOK_S: Final = 0.004
 """Between two looks whether CRIU has written more."""
 
@@ -23,8 +27,8 @@ LOOK_S: Final = 0.004
 class ImageManifest:
     """Name, size and CRC-32 of each image file, filled while they are read.
 
-    Each message is authenticated by CURVE already; the checksum guards against our own mistakes,
-    and at 4 GB/s instead of SHA-256's 1.7 it does not lengthen the freeze (measured).
+    Each message is authenticated by CURVE already, whole; the checksum guards against our own
+    mistakes, see :func:`checksum_of`.
     """
 
     entries: list[tuple[str, int, int]] = field(default_factory=list)
@@ -33,6 +37,17 @@ class ImageManifest:
     def size_bytes(self) -> int:
         """Of all of them."""
         return sum(size for _name, size, _checksum in self.entries)
+
+
+def checksum_of(name: str, data: bytes, before: int) -> int:
+    """The CRC-32 of an image, continued by the next piece of it.
+
+    Of memory only the head of each piece counts. That finds a piece that is missing, doubled, in
+    the wrong place or wrongly unpacked; what else could happen to a byte within one, CURVE's own
+    code would refuse. To count all was a tenth of the work of a move (measured), while the job is
+    frozen.
+    """
+    return zlib.crc32(data[:HEAD_BYTES] if fnmatch(name, PAGES) else data, before)
 
 
 @dataclass(slots=True)
@@ -76,7 +91,7 @@ class ImageReader:
             file.seek(offset)
             while size - offset >= CHUNK_BYTES and not self.given_up.is_set():
                 chunk = file.read(CHUNK_BYTES)
-                checksum = zlib.crc32(chunk, checksum)
+                checksum = checksum_of(path.name, chunk, checksum)
                 self._read[path.name] = (offset + len(chunk), checksum)
                 yield Piece(path.name, offset, chunk)
                 offset += len(chunk)
@@ -87,7 +102,7 @@ class ImageReader:
         with path.open("rb", buffering=0) as file:
             file.seek(offset)
             while chunk := file.read(CHUNK_BYTES):
-                checksum = zlib.crc32(chunk, checksum)
+                checksum = checksum_of(path.name, chunk, checksum)
                 yield Piece(path.name, offset, chunk)
                 offset += len(chunk)
         if offset == 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.describe import CHUNK_BYTES
 from nodeagent.migration.packing import Packer, PackingRule
 from nodeagent.peers import Peers
@@ -19,6 +20,9 @@ WINDOW: Final = 8
 """Messages under way: enough to fill the link while both ends work, 8 MiB at the most."""
 
 SEND_TIMEOUT_S: Final = 30.0
+
+QUIET_S: Final = 2.0
+"""After the last piece of a send: the job is frozen until then, and has no time for tidiness."""
 
 
 @dataclass(slots=True)
@@ -85,6 +89,7 @@ class Courier:
         try:
             async with asyncio.TaskGroup() as tasks:
                 while message := await loop.run_in_executor(pool, read):
+                    ALLOCATOR.keep()
                     await slots.acquire()
                     body = PutPieces(gpid=gpid, epoch=epoch, pieces=message)
                     task = tasks.create_task(self._peers.ask(node, body, timeout_s=SEND_TIMEOUT_S))
@@ -93,6 +98,7 @@ class Courier:
                         sent.add(piece)
                     rule.saw_link(self._peers.read_bulk_link(node))
         finally:
+            loop.call_later(QUIET_S, ALLOCATOR.give_back)
             pool.shutdown(wait=False)  # its thread ends once what it waits for has come
         return sent
 

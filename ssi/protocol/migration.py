@@ -197,7 +197,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
 
     Attributes:
         shim_state: What the source's shim says of streams and terminal, for the new one.
-        images: Name, size and CRC-32 of each image file.
+        images: Name, size and CRC-32 of each image file; docs/protocol.md tells of which bytes.
         members: Inner pid, gpid and birth of each process, so that they keep their names.
         revived: No client waits for it: it comes from a checkpoint, or is a copy.
         lazy: Memory that is not in the images is to be had by GetPages once the job runs.

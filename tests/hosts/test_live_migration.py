@@ -118,6 +118,6 @@ def test_pre_copy_is_refused_by_name_where_the_kernel_does_not_track_writes(ssi:
     ssi.ok("kill", "-9", gpid)
     assert "pre" in findings["live moves"].partition("; not ")[2]
     assert refused.status == 26
-    assert "--live pre cannot be: kernel" in refused.err
+    assert "--live pre cannot be: this version does not offer it yet" in refused.err
     assert "use --live stop" in refused.err
     assert len(refused.err.splitlines()) == 1

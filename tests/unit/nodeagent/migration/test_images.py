@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from nodeagent.migration.describe import CHUNK_BYTES
-from nodeagent.migration.images import ImageReader
+from nodeagent.migration.images import HEAD_BYTES, ImageReader, checksum_of
 
 PAGES = bytes(range(256)) * (CHUNK_BYTES // 256)
 
@@ -39,9 +39,8 @@ def test_pages_leave_in_whole_chunks_while_more_are_written(tmp_path: Path) -> N
     rest = list(pieces)
     assert [piece.file for piece in rest] == ["mm-1.img", "pages-1.img"]
     assert (rest[1].offset, rest[1].data) == (CHUNK_BYTES, b"half and the rest")
-    assert ("pages-1.img", CHUNK_BYTES + 17, zlib.crc32(PAGES + b"half and the rest")) in (
-        reader.manifest.entries
-    )
+    checksum = zlib.crc32(PAGES[:HEAD_BYTES] + b"half and the rest")
+    assert ("pages-1.img", CHUNK_BYTES + 17, checksum) in reader.manifest.entries
 
 
 def test_nothing_more_is_read_once_the_dump_has_failed(tmp_path: Path) -> None:
@@ -51,3 +50,16 @@ def test_nothing_more_is_read_once_the_dump_has_failed(tmp_path: Path) -> None:
     assert next(pieces).offset == 0
     reader.give_up()
     assert list(pieces) == []
+
+
+def test_pieces_of_memory_that_changed_places_are_found() -> None:
+    one, other = b"1" * CHUNK_BYTES, b"2" * CHUNK_BYTES
+    name = "pages-1.img"
+    right = checksum_of(name, other, checksum_of(name, one, 0))
+    assert checksum_of(name, one, checksum_of(name, other, 0)) != right
+    assert checksum_of(name, one, checksum_of(name, one, 0)) != right
+
+
+def test_every_byte_of_any_other_image_counts() -> None:
+    image = bytes(2 * HEAD_BYTES)
+    assert checksum_of("mm-1.img", image[:-1] + b"x", 0) != checksum_of("mm-1.img", image, 0)
