@@ -84,6 +84,11 @@ class Places:
         """Pid and start time of the warden."""
         return self.runtime / "files.pid"
 
+    @property
+    def files(self) -> Path:
+        """What the workers of mounts write down, for those after them."""
+        return self.runtime / "files"
+
     # Kept
 
     @property

@@ -110,7 +110,7 @@ class Warden:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop = Loop()
-        self._folder = settings.places.runtime / "files"
+        self._folder = settings.places.files
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._points = Points(settings.base)
         self._mounts: dict[int, Standing] = {}

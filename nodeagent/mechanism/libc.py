@@ -6,6 +6,7 @@ Source: unshare(2), mount(2), prctl(2), clone(2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 from typing import Final
@@ -17,6 +18,9 @@ CLONE_NEWPID: Final = 0x20000000
 MS_NOSUID: Final = 0x2
 MS_NODEV: Final = 0x4
 MS_NOEXEC: Final = 0x8
+MS_RDONLY: Final = 0x1
+MS_REMOUNT: Final = 0x20
+MS_BIND: Final = 0x1000
 MS_REC: Final = 0x4000
 MS_SLAVE: Final = 0x80000
 
@@ -33,6 +37,16 @@ _held: Final = ctypes.PyDLL(None, use_errno=True)
 
 _SYS_CLONE3: Final = 435
 _SYS_PIDFD_GETFD: Final = 438
+_SYS_OPENAT2: Final = 437
+_SYS_MOUNT_SETATTR: Final = 442
+_SYS_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}.get(os.uname().machine, -1)
+_AT_FDCWD: Final = -100
+_AT_RECURSIVE: Final = 0x8000
+_MNT_DETACH: Final = 2
+_RESOLVE_NO_MAGICLINKS: Final = 0x02
+_RESOLVE_IN_ROOT: Final = 0x10
+_TRIES: Final = 16
+"""A resolution that raced with a rename is tried again so often."""
 _CLONE_INTO_CGROUP: Final = 0x200000000
 
 
@@ -133,6 +147,72 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
         options.encode() or None,
     )
     _check(result, target)
+
+
+class _MountAttributes(ctypes.Structure):
+    """``struct mount_attr`` of mount_setattr(2)."""
+
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "users"))
+
+
+def set_nosuid(path: str) -> None:
+    """Set-user-id bits have no power on the mount at ``path``, nor on any below it.
+
+    Raises:
+        OSError: Not permitted, or a kernel before 5.12.
+    """
+    attributes = _MountAttributes(set=MS_NOSUID)
+    result: int = _libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_int(_AT_FDCWD),
+        os.fsencode(path),
+        ctypes.c_uint(_AT_RECURSIVE),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
+    )
+    _check(result, "mount_setattr")
+
+
+class _How(ctypes.Structure):
+    """``struct open_how`` of openat2(2)."""
+
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("flags", "mode", "resolve"))
+
+
+def open_in_root(root: int, path: str) -> int:
+    """An ``O_PATH`` descriptor of what is at ``path`` if the directory ``root`` is taken for /.
+
+    Raises:
+        OSError: As openat2(2).
+    """
+    how = _How(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    for _ in range(_TRIES):
+        descriptor: int = _libc.syscall(
+            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_int(root),
+            os.fsencode(path),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if descriptor >= 0:
+            return descriptor
+        code = ctypes.get_errno()
+        if code not in {errno.EAGAIN, errno.EINTR}:
+            break
+    raise OSError(code, os.strerror(code))
+
+
+def pivot_root(path: str) -> None:
+    """The mount at ``path`` is the root of this mount namespace; the old one is gone from it.
+
+    Raises:
+        OSError: Not permitted, or the root is no mount.
+    """
+    os.chdir(path)
+    _check(_libc.syscall(ctypes.c_long(_SYS_PIVOT_ROOT), b".", b"."), "pivot_root")
+    # The old root lies on top of the new one now. Source: pivot_root(2).
+    _check(_libc.umount2(b".", ctypes.c_int(_MNT_DETACH)), "umount2")
+    os.chdir("/")
 
 
 def set_process_name(name: str) -> None:

@@ -36,6 +36,7 @@ class OpenThing:
         is_elf: A program or library.
         knows_inode: An SQLite database that keeps a rollback journal: SQLite looks at the inode of
             its file before each transaction, and refuses to write to another one.
+        is_locked: A lock is held through it, by flock(2), fcntl(2) or a lease.
         watched: Devices of the file systems where an inotify has its watches.
     """
 
@@ -50,6 +51,7 @@ class OpenThing:
     writable: bool = False
     is_elf: bool = False
     knows_inode: bool = False
+    is_locked: bool = False
     watched: frozenset[int] = frozenset()
 
     @property
@@ -121,6 +123,7 @@ def _process_things(pid: int) -> Iterator[OpenThing]:
                 pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name)
             )
             watches = thing.path == INOTIFY
+            thing = replace(thing, is_locked=_is_locked(base, name))
             yield replace(thing, watched=_watched(base, name)) if watches else thing
         except FileNotFoundError:
             continue  # closed since it was listed
@@ -133,6 +136,12 @@ def _is_writable(base: str, descriptor: str) -> bool:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
+
+
+def _is_locked(base: str, descriptor: str) -> bool:
+    """Locks that this kernel knows of; those of file systems that keep their own are not here."""
+    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
+    return any(line.startswith("lock:") for line in text.splitlines())
 
 
 def _watched(base: str, descriptor: str) -> frozenset[int]:

@@ -60,6 +60,25 @@ def describe_parents(paths: Iterable[str]) -> list[FileMeta]:
     return list(parents.values())
 
 
+def settle_files(items: Iterable[Item]) -> None:
+    """What a stopped job wrote to these through its memory is where other nodes see it.
+
+    Raises:
+        OSError: It cannot be written there.
+    """
+    for item in items:
+        if not item.writable:
+            continue
+        try:
+            descriptor = os.open(item.link, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # a mapping of a file that is deleted: the images have what is in it
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _meta(
     item: Item, status: os.stat_result, *, digests: tuple[bytes, ...] = (), mapped: bool = False
 ) -> FileMeta:

@@ -15,6 +15,7 @@ import msgspec
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.job import Job
+from nodeagent.jobfiles import file_obstacles, files_on
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.allocator import ALLOCATOR
@@ -140,6 +141,7 @@ class Destination:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
         blockers = await asyncio.to_thread(obstacles, body, self._capability, self.images)
+        blockers += await file_obstacles(self._node, body.job.files)
         standing = self._table.jobs.get(gpid)
         if standing is not None and not standing.is_over:
             blockers.append("it has a job of that gpid already")
@@ -248,6 +250,7 @@ class Destination:
             logs=str(job.record) if body.revived else "",
             frozen=body.job.frozen,
             revived=body.revived,
+            files=files_on(self._node, job.row.files),
         )
         if body.lazy:
             pages = job.sockets / PAGES_SOCKET

@@ -12,6 +12,7 @@ from typing import Final
 from nodeagent.mechanism.mounts import PSEUDO, Mounts
 from nodeagent.mechanism.openfiles import OpenThing
 from nodeagent.mechanism.unixsockets import UnixSocket
+from ssi.model.jobfiles import JobFiles, is_within
 
 GHOST_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """The largest deleted file that travels inside the images."""
@@ -42,6 +43,7 @@ class Plan:
         files: Go along to the same path, or are there already with the same content.
         directories: Are made at the destination where they are missing.
         shared: On a file system that the destination should see too; nothing is copied.
+        followed: Files of a node that the job sees at the same path wherever it runs.
         blockers: What stands in the way, each in one sentence that names it.
     """
 
@@ -49,6 +51,7 @@ class Plan:
     files: tuple[Item, ...] = ()
     directories: tuple[Item, ...] = ()
     shared: tuple[Item, ...] = ()
+    followed: tuple[Item, ...] = ()
     blockers: tuple[str, ...] = ()
 
 
@@ -60,6 +63,7 @@ def make_plan(
     has_terminal: bool,
     other_writers: Mapping[int, int],
     unix_sockets: Mapping[int, UnixSocket],
+    seen: JobFiles | None = None,
 ) -> Plan:
     """Judges what a job holds open.
 
@@ -70,6 +74,7 @@ def make_plan(
         has_terminal: Whether the job was given a terminal, which then is no blocker.
         other_writers: Inodes that processes outside the job have open, with a pid of theirs.
         unix_sockets: Those of the host, by inode.
+        seen: What the job sees of other nodes' files.
     """
     things = list(things)
     inside = {thing.inode for thing in things if thing.kind == "socket"}
@@ -77,18 +82,24 @@ def make_plan(
     files: dict[str, Item] = {}
     directories: dict[str, Item] = {}
     shared: dict[str, Item] = {}
+    followed: dict[str, Item] = {}
     blockers: list[str] = []
     for thing in things:
         blocker = (
-            _blocker(thing, has_terminal=has_terminal)
+            _blocker(thing, has_terminal=has_terminal, root=seen.root if seen else "")
             or _stranded(thing, unix_sockets, inside)
             or _unwatchable(thing, mounts)
+            or _unfollowable(thing, seen, mounts)
         )
         if blocker:
             blockers.append(blocker)
         elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
             item = Item(path=thing.path, link=_link(thing, root_pid), writable=thing.writable)
-            if mounts.is_shared(thing.path):
+            if seen is not None and seen.cover(thing.path):
+                known = followed.get(thing.path)
+                if known is None or (item.writable and not known.writable):
+                    followed[thing.path] = item
+            elif mounts.is_shared(thing.path):
                 shared[thing.path] = item
             elif thing.kind == "directory":
                 directories[thing.path] = item
@@ -105,6 +116,7 @@ def make_plan(
         files=tuple(files.values()),
         directories=tuple(directories.values()),
         shared=tuple(shared.values()),
+        followed=tuple(followed.values()),
         blockers=tuple(dict.fromkeys(blockers)),
     )
 
@@ -122,7 +134,7 @@ def _is_kernels(thing: OpenThing, mounts: Mounts) -> bool:
     return thing.where == "root" or mounts.kind_of(thing.path) in PSEUDO
 
 
-def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
+def _blocker(thing: OpenThing, *, has_terminal: bool, root: str) -> str:
     """Why a thing cannot move; empty where it can."""
     who = f"process {thing.pid}, {thing.where}"
     if thing.is_deleted and thing.is_elf:
@@ -141,7 +153,7 @@ def _blocker(thing: OpenThing, *, has_terminal: bool) -> str:
         return f"{who}: io_uring cannot be carried"
     if thing.path.startswith(("/dev/pts/", "/dev/tty")) and not has_terminal:
         return f"{who}: {thing.path} is a terminal of this machine"
-    if thing.where == "root" and thing.path != "/":
+    if thing.where == "root" and thing.path not in {"/", root}:
         return f"{who}: it lives in {thing.path} by chroot"
     return ""
 
@@ -163,9 +175,26 @@ def _stranded(thing: OpenThing, sockets: Mapping[int, UnixSocket], inside: Set[i
 
 def _unwatchable(thing: OpenThing, mounts: Mounts) -> str:
     """Why an inotify cannot move: CRIU finds a watched file by a handle, which overlayfs lacks."""
-    if all(mounts.kind_of_device(device) != "overlay" for device in thing.watched):
+    kinds = {mounts.kind_of_device(device) for device in thing.watched}
+    if "fuse.ssi" in kinds:
+        return f"process {thing.pid}, {thing.where}: inotify watches a file of another node"
+    if "overlay" in kinds:
+        return f"process {thing.pid}, {thing.where}: inotify watches a file on overlayfs"
+    return ""
+
+
+def _unfollowable(thing: OpenThing, seen: JobFiles | None, mounts: Mounts) -> str:
+    """Why a file of another node, or one that will be, cannot be as it is at the destination."""
+    if seen is None or not seen.cover(thing.path):
         return ""
-    return f"process {thing.pid}, {thing.where}: inotify watches a file on overlayfs"
+    who = f"process {thing.pid}, {thing.where}: {thing.path}"
+    if thing.is_deleted and mounts.kind_of(thing.path) == "fuse.ssi":
+        return f"{who} is deleted, and CRIU cannot read such a file of another node"
+    if thing.is_locked:
+        return f"{who} is locked, and locks on files that it sees on every node do not move"
+    if seen.root and is_within(thing.path, f"{seen.root}/run") and thing.kind == "file":
+        return f"{who} is in memory here, as all of /run is with --root home"
+    return ""
 
 
 def _sharing(thing: OpenThing, other_writers: Mapping[int, int]) -> list[str]:

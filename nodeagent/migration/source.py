@@ -18,7 +18,12 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import describe_directory, describe_file, describe_parents
+from nodeagent.migration.describe import (
+    describe_directory,
+    describe_file,
+    describe_parents,
+    settle_files,
+)
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
@@ -209,6 +214,7 @@ class Source:
         """
         await asyncio.to_thread(self._make_plan, move, self._pids(move.job))
         self._refuse(move, move.plan.blockers)
+        await asyncio.to_thread(settle_files, move.plan.followed)
         metas = await asyncio.to_thread(described, describe_file, move.changed())
         await self._carry(move, metas, frozen=True)
 

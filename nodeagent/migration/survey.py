@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nodeagent.filesystem.heldlocks import inodes_with_locks
 from nodeagent.mechanism.connections import Connection, read_connections
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import (
@@ -21,6 +22,7 @@ from nodeagent.mechanism.openfiles import (
 from nodeagent.mechanism.unixsockets import read_unix_sockets
 from nodeagent.migration.describe import describe_file, describe_program
 from nodeagent.migration.plan import Item, Plan, make_plan
+from nodeagent.places import Places
 from nodeagent.shim.tree import Member, outsiders
 from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
@@ -107,7 +109,7 @@ def plan_of(
         (thing.device, thing.inode) for thing in things if thing.kind == "file" and thing.writable
     )
     return make_plan(
-        things,
+        _with_far_locks(row, things),
         Mounts.of_process(root_pid),
         root_pid=root_pid,
         has_terminal=row.has_terminal,
@@ -115,7 +117,16 @@ def plan_of(
             written, frozenset({*pids, shim_pid}), pid_namespace(root_pid)
         ),
         unix_sockets=read_unix_sockets(),
+        seen=row.files,
     )
+
+
+def _with_far_locks(row: JobRow, things: Sequence[OpenThing]) -> Sequence[OpenThing]:
+    """The things, of which those are locked for which another node's server holds a lock."""
+    if row.files is None:
+        return things
+    held = inodes_with_locks(Places.of_this_user().files)
+    return [replace(each, is_locked=each.is_locked or each.inode in held) for each in things]
 
 
 def described(describe: Callable[[Item], FileMeta], items: Iterable[Item]) -> tuple[FileMeta, ...]:

@@ -13,8 +13,10 @@ import msgspec
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
+from nodeagent.jobfiles import await_mounts, files_on, missing_nodes, why_unusable
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, login, signals
+from nodeagent.mechanism.mounts import Mounts
 from nodeagent.services.permission import owned_job
 from nodeagent.shim.messages import ForkShim, Release, Renew, ShimForked, Start, Status
 from nodeagent.shim.messages import Ok as ShimOk
@@ -22,6 +24,7 @@ from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import parts_of
 from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.jobfiles import FilesUnavailable
 from ssi.model.launch import StartFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.jobs import DisownJob, JobReply, ReleaseJob, StartJob, WaitJob
@@ -90,6 +93,7 @@ class JobService:
         account = login.find_account(caller.user)
         if account is None:
             raise UserUnknown(node=self._node, user=caller.user)
+        spec, notice = await self._with_files(spec)
         gpid = self._table.allocate()
         started_ms = int(time.time() * 1000)
         try:
@@ -110,7 +114,30 @@ class JobService:
         self._table.add(job)
         with suppress(ShimGone, ShimSilent):  # `true` may have ended by now
             await job.note()
-        return JobReply(row=job.row)
+        return JobReply(row=job.row, notice=notice)
+
+    async def _with_files(self, spec: JobSpec) -> tuple[JobSpec, str]:
+        """The job with files that this node can show it, and what its user should know of that.
+
+        Raises:
+            FilesUnavailable: It cannot show some that were asked for, or not now.
+        """
+        files = spec.files
+        reason = "" if files is None else why_unusable()
+        if files is None or (reason and not missing_nodes(self._node, files, Mounts(""))):
+            return spec, ""
+        if not reason:
+            await await_mounts(self._node, files)
+            return spec, ""
+        if files.is_whole or any(bind.is_asked for bind in files.binds):
+            raise FilesUnavailable(
+                node=self._node, files=f"files of {', '.join(files.nodes())}", reason=reason
+            )
+        notice = (
+            f"the job sees the files of {self._node}, not those of {files.home}: {reason} "
+            "(--root local says nothing of it)"
+        )
+        return msgspec.structs.replace(spec, files=None), notice
 
     def _make(self, gpid: int, started_ms: int, user: str, spec: JobSpec) -> Job:
         row = JobRow(
@@ -124,15 +151,20 @@ class JobService:
             detached=spec.detached,
             has_terminal=spec.terminal is not None,
             nodes=(self._node,),
-            home=spec.home or self._node,
+            home=spec.files.home if spec.files is not None else spec.home or self._node,
+            files=spec.files,
         )
         return self._table.make(row)
 
     def _start_message(self, job: Job, spec: JobSpec, account: login.LoginAccount) -> Start:
-        environment = login.environment(account, spec.environment)
+        home = account.home
+        if spec.files is not None and spec.files.home_directory:
+            home = spec.files.home_directory
+        environment = login.environment(account, {"HOME": home, **spec.environment})
         if spec.terminal is not None:
             environment["TERM"] = spec.terminal.term
-        fallback = (account.home, "/") if spec.cwd_fallback or not spec.cwd else ()
+        is_there = spec.files is not None and bool(spec.cwd) and spec.files.cover(spec.cwd)
+        fallback = (home, "/") if not is_there and (spec.cwd_fallback or not spec.cwd) else ()
         parts = parts_of(job.row.gpid)
         offset = (parts.node_number * 7919 + parts.local * 61) % PID_BASE_SPAN
         return Start(
@@ -146,6 +178,7 @@ class JobService:
             pid_base=PID_BASE_FIRST + offset,
             cgroup=cgroup.make_for_job(job.row.gpid),
             lease_s=0.0 if spec.detached else max(0.0, spec.lease_s),
+            files=files_on(self._node, spec.files),
         )
 
     async def _give_up(self, job: Job) -> None:

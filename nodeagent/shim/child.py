@@ -40,6 +40,7 @@ class Launch:
         cgroup: Directory of the cgroup to join; empty: stay in ours.
         terminal: ``stdio`` is the terminal of this session: be its foreground group. Otherwise
             the command gets a session of its own.
+        root: Its root directory; empty: ours.
         job: Make it fit to move: adopt orphans, have SysV IPC objects apart from everybody's, see
             no Landlock. Needs root.
     """
@@ -53,6 +54,7 @@ class Launch:
     real_account: Account | None = None
     cgroup: str = ""
     terminal: bool = False
+    root: str = ""
     job: bool = False
 
 
@@ -143,6 +145,7 @@ def _become(launch: Launch, teller: int) -> NoReturn:
                 ("descriptors", lambda: _arrange(launch)),
                 ("session", lambda: _enter_session(terminal=launch.terminal)),
                 ("namespaces", lambda: _separate(job=launch.job)),
+                ("root", lambda: _enter_root(launch.root)),
                 ("account", lambda: _assume(launch)),
             ):
                 step = name
@@ -202,6 +205,12 @@ def _separate(*, job: bool) -> None:
     # refuse, or worse (semaphores) forget.
     libc.unshare(libc.CLONE_NEWIPC)
     hide_landlock()
+
+
+def _enter_root(root: str) -> None:
+    if root:
+        os.chroot(root)
+        os.chdir("/")
 
 
 def _assume(launch: Launch) -> None:

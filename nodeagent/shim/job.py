@@ -16,7 +16,7 @@ from nodeagent.files import replace_file
 from nodeagent.mechanism import namespaces
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
-from nodeagent.shim import stdio
+from nodeagent.shim import jobmounts, stdio
 from nodeagent.shim.child import Launch, fork_child, read_report
 from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.lease import GRACE_S, Lease
@@ -98,12 +98,14 @@ class Job:
         """Starts the command; ``started`` is called once it is known whether it was executed.
 
         Raises:
-                WrongStage: There is a job already.
+            WrongStage: There is a job already.
+            FilesUnavailable: Files of other nodes that it is to see cannot be had.
             StartFailed: Its streams or its process cannot be made.
         """
         self.check(Step.START)
         self.account, self.cgroup = request.account, request.cgroup
         self.logs, self.log_limit_bytes = request.logs, request.log_limit_bytes
+        jobmounts.furnish(request.files, request.account)
         try:
             self._open_streams(request)
             if self.host is not None:
@@ -216,6 +218,7 @@ class Job:
             account=request.account,
             cgroup=request.cgroup,
             terminal=self.terminal is not None,
+            root=request.files.root,
             job=self.host is not None,
         )
 

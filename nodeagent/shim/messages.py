@@ -56,6 +56,36 @@ class Account(Message, frozen=True):
     groups: tuple[int, ...]
 
 
+class FileMount(Message, frozen=True):
+    """A file or directory that a job is to see at another path than the node has it.
+
+    Attributes:
+        root: Directory that links within ``path`` cannot leave: ``/ssi/n/NODE``, or ``/``.
+        path: Within it, absolute; looked up as the job's user.
+        target: Where the job is to see it.
+        label: What a user calls it.
+    """
+
+    root: str
+    path: str
+    target: str
+    label: str
+
+
+class Files(Message, frozen=True):
+    """What a job sees that the node does not have at the same path.
+
+    Attributes:
+        mounts: In the order in which they are to be made.
+        root: Of its processes; empty: that of the node.
+        node: Name of this node, for refusals.
+    """
+
+    mounts: tuple[FileMount, ...] = ()
+    root: str = ""
+    node: str = ""
+
+
 class Start(Message, frozen=True, tag="start"):
     """Starts the command: :class:`Status` once it was executed.
 
@@ -69,6 +99,7 @@ class Start(Message, frozen=True, tag="start"):
         cgroup: Directory of the job's cgroup; empty: none.
         lease_s: A job without logs gets SIGHUP, and SIGKILL 5 s later, when no Read, Write or
             Renew came for so long; 0: never.
+        files: What else it sees.
     """
 
     account: Account
@@ -81,6 +112,7 @@ class Start(Message, frozen=True, tag="start"):
     pid_base: int
     cgroup: str
     lease_s: float
+    files: Files = Files()
 
 
 class GetStatus(Message, frozen=True, tag="get-status"):
@@ -261,6 +293,7 @@ class Restore(Message, frozen=True, tag="restore"):
         frozen: Its cgroup is frozen before it runs again.
         revived: It waits for no client: it was one of a checkpoint.
         pages: Unix socket where CRIU gets memory that is not in the images; empty: all is there.
+        files: What else it sees.
     """
 
     criu: str
@@ -272,6 +305,7 @@ class Restore(Message, frozen=True, tag="restore"):
     frozen: bool = False
     revived: bool = False
     pages: str = ""
+    files: Files = Files()
 
 
 class Ready(Message, frozen=True, tag="ready"):

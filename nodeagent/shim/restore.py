@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from nodeagent.mechanism import cgroup, criu, namespaces
-from nodeagent.shim import stdio
+from nodeagent.shim import jobmounts, stdio
 from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager, Run
@@ -62,6 +62,7 @@ class Restoring:
         Raises:
             WrongStage: The shim holds a job.
             NotMovable: It has no namespaces.
+            FilesUnavailable: Files of other nodes that it sees cannot be had.
             RestoreFailed: The state cannot be used.
         """
         job = self._job
@@ -73,6 +74,7 @@ class Restoring:
         if request.logs:
             saved = saved.in_logs(request.logs)
         job.cgroup = request.cgroup
+        jobmounts.furnish(request.files, saved.account)
         started_s = time.monotonic()
 
         def outcome(failure: SsiError | None) -> None:

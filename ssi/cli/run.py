@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import pwd
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from ssi.cli.foreground import SSI_FAILED, hold
@@ -16,6 +21,26 @@ from ssi.client.terminal import has_terminal, terminal_of
 from ssi.client.viewer import View
 from ssi.model.errors import SsiError, UsageError
 from ssi.model.job import LEASE_S, JobSpec
+from ssi.model.jobfiles import JobFiles, default_binds, is_systems, ordered, parse_bind
+
+THIS_MACHINE: Final = "this machine"
+"""In place of a node's name, which has no space in it."""
+
+
+class Root(StrEnum):
+    """Whose files a job sees."""
+
+    AUTO = "auto"
+    HOME = "home"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the user said of the files that a job is to see."""
+
+    root: Root
+    binds: tuple[str, ...]
 
 
 def run(
@@ -43,6 +68,23 @@ def run(
         str,
         typer.Option("--escape", metavar="CHAR", help="Begins ~. and ~?; `none` for none."),
     ] = "~",
+    bind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bind",
+            metavar="[NODE:]SRC[:DST]",
+            help="Show it SRC of this machine, or of NODE, at DST, or at the same path.",
+        ),
+    ] = None,
+    root: Annotated[
+        Root,
+        typer.Option(
+            "--root",
+            envvar="SSI_ROOT",
+            help="Whose files it sees: this machine's home and working directory over the "
+            "node's own (auto), this machine's only (home), the node's only (local).",
+        ),
+    ] = Root.AUTO,
     lease_s: Annotated[
         float,
         typer.Option(
@@ -51,6 +93,8 @@ def run(
     ] = LEASE_S,
 ) -> None:
     """Run a command on a node, as yourself; on a terminal it gets one."""
+    if root is Root.LOCAL and bind:
+        raise UsageError(text="--bind and --root local are opposites", hint="give one of them")
     if tty and no_tty:
         raise UsageError(text="--tty and --no-tty are opposites", hint="give one of them")
     terminal = tty or (not no_tty and not detach and has_terminal())
@@ -64,13 +108,16 @@ def run(
         lease_s=lease_s,
     )
     view = View(escape=parse_escape(escape))
-    run_async(lambda system: _run(system, node, spec, view))
+    run_async(lambda system: _run(system, node, spec, view, _Sight(root, tuple(bind or ()))))
 
 
-async def _run(system: System, node: str | None, spec: JobSpec, view: View) -> int:
+async def _run(system: System, node: str | None, spec: JobSpec, view: View, sight: _Sight) -> int:
     try:
         place = await _place(system, node)
+        spec = await _with_files(system, place, spec, sight)
         job = await JobHandle.start(system, place, spec)
+        if job.notice:
+            _tell(job.notice)
     except SsiError as exc:
         complain(exc)
         return exc.exit_code if exc.exit_code in {2, 125, 126, 127} else SSI_FAILED
@@ -91,6 +138,44 @@ async def _place(system: System, node: str | None) -> str:
     if len(rows) != 1:
         raise UsageError(text=f"{node} names {len(rows)} nodes", hint="name one node")
     return rows[0].name
+
+
+async def _with_files(system: System, place: str, spec: JobSpec, sight: _Sight) -> JobSpec:
+    """The job with the files that it is to see.
+
+    Raises:
+        UsageError: A bind that cannot be read, or that this machine cannot give.
+    """
+    if sight.root is Root.LOCAL:
+        return spec
+    home = (await system.nodes()).observer
+    cwd = spec.cwd or "/"
+    asked = [parse_bind(text, home or THIS_MACHINE, cwd) for text in sight.binds]
+    if not home:
+        if sight.root is Root.HOME or any(bind.node == THIS_MACHINE for bind in asked):
+            raise UsageError(
+                text="this machine is no node, so its files are not seen on others",
+                hint="add it with ssi up, or bind files of a node: --bind NODE:SRC[:DST]",
+            )
+        _tell(
+            f"the job sees the files of {place}: this machine is no node, and its files are not "
+            "seen there (--root local says nothing of it)"
+        )
+        files = JobFiles(home=place, binds=ordered(asked))
+        return msgspec.structs.replace(spec, files=files) if asked else spec
+    directory = pwd.getpwuid(os.getuid()).pw_dir
+    is_whole = sight.root is Root.HOME
+    binds = () if is_whole else default_binds(home, directory, cwd)
+    if place != home and not is_whole and is_systems(cwd) and cwd != "/":
+        _tell(f"the job sees {cwd} as {place} has it: it belongs to the machine (--bind {cwd})")
+    files = JobFiles(
+        home=home, home_directory=directory, is_whole=is_whole, binds=ordered((*binds, *asked))
+    )
+    return msgspec.structs.replace(spec, files=files)
+
+
+def _tell(notice: str) -> None:
+    print(f"ssi: {notice}", file=sys.stderr, flush=True)
 
 
 def _cwd() -> str:

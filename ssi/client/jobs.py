@@ -44,10 +44,15 @@ class JobHandle:
     """One job. Requests find it where it is now and are repeated when a link breaks.
 
     That is safe: reads and writes name their offsets, and signals and releases carry ids.
+
+    Attributes:
+        row: As last heard.
+        notice: What the user should know of its start, a sentence; empty: nothing.
     """
 
-    def __init__(self, system: System, row: JobRow) -> None:
+    def __init__(self, system: System, row: JobRow, notice: str = "") -> None:
         self.row = row
+        self.notice = notice
         self._system = system
         self._node = row.node
         self._reconnecting = asyncio.Lock()
@@ -63,7 +68,7 @@ class JobHandle:
         reply = await system.ask(
             StartJob(spec=spec), JobReply, node=node, timeout_s=START_TIMEOUT_S
         )
-        return cls(system, reply.row)
+        return cls(system, reply.row, reply.notice)
 
     @classmethod
     async def find(cls, system: System, gpid: int) -> JobHandle:

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from ssi.model.jobfiles import JobFiles
+
 StreamName: TypeAlias = Literal["stdin", "stdout", "stderr"]
 """A stream of a job. A terminal's output is its ``stdout``."""
 
@@ -70,6 +72,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         log_limit_bytes: Of each output stream of a detached job.
         home: Name of the node whose user typed it.
         lease_s: A foreground job without a client for so long gets SIGHUP; 0: never.
+        files: What it is to see of other nodes' files; None: nothing.
     """
 
     argv: tuple[str, ...]
@@ -81,6 +84,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     log_limit_bytes: int = DEFAULT_LOG_LIMIT_BYTES
     home: str = ""
     lease_s: float = LEASE_S
+    files: JobFiles | None = None
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -94,6 +98,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         nodes: Where it has run, oldest first; the last is where it is.
         problem: Why it is lost, or in doubt.
         frozen: The cgroup freezer holds it, wherever it goes; its ``state`` is beside that.
+        files: What it sees of other nodes' files; None: nothing.
     """
 
     gpid: int
@@ -113,3 +118,4 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     processes: int = 0
     problem: str = ""
     frozen: bool = False
+    files: JobFiles | None = None

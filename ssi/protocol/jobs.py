@@ -16,9 +16,14 @@ class StartJob(RequestMessage, frozen=True, tag="start-job"):
 
 
 class JobReply(ReplyMessage, frozen=True, tag="job"):
-    """A job as it is now."""
+    """A job as it is now.
+
+    Attributes:
+        notice: What its user should know of its start, a sentence; empty: nothing.
+    """
 
     row: JobRow
+    notice: str = ""
 
 
 class WaitJob(RequestMessage, frozen=True, tag="wait-job"):

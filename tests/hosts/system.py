@@ -46,6 +46,7 @@ class Ssi:
             "SSI_CONFIG_DIR": str(self.config),
             "SSI_LAB": self.lab.name,
             "SSI_COLD": "1",
+            "SSI_ROOT": "local",  # this machine is no node, and each job would say so
         }
 
     def words(self, *words: str) -> list[str]:

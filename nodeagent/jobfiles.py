@@ -1,0 +1,83 @@
+"""What a node has to mount so that a job sees its files there; decided here, mounted by shims."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import posixpath
+from pathlib import Path
+from typing import Final
+
+from nodeagent.mechanism.mounts import Mounts
+from nodeagent.shim.messages import FileMount, Files
+from ssi.model.jobfiles import NODES, FilesUnavailable, JobFiles
+
+FUSE_KIND: Final = "fuse.ssi"
+"""Of the file systems by which a node has the files of another."""
+
+WAIT_S: Final = 5.0
+"""For a node's files to be mounted: it may have joined a moment ago."""
+
+_TRY_S: Final = 0.1
+
+
+def files_on(node: str, files: JobFiles | None) -> Files:
+    """The mounts of a job on a node: none for what the node has at the same path anyway."""
+    if files is None:
+        return Files()
+    mounts = tuple(
+        FileMount(
+            root="/" if bind.node == node else posixpath.join(NODES, bind.node),
+            path=bind.source,
+            target=bind.target,
+            label=f"{bind.node}:{bind.source}",
+        )
+        for bind in files.binds
+        if files.is_whole or (bind.node, bind.source) != (node, bind.target)
+    )
+    return Files(mounts=mounts, root=files.root, node=node)
+
+
+def missing_nodes(node: str, files: JobFiles | None, mounts: Mounts) -> list[str]:
+    """Whose files a job needs on a node that has not mounted them."""
+    if files is None:
+        return []
+    return [
+        name
+        for name in files.nodes()
+        if name != node and mounts.kind_of(posixpath.join(NODES, name)) != FUSE_KIND
+    ]
+
+
+def why_unusable() -> str:
+    """Why no job of this node can ever see files of another one; empty where it can."""
+    if os.geteuid() != 0:
+        return "its agent does not run as root"
+    return "" if Path("/dev/fuse").exists() else "it has no /dev/fuse"
+
+
+async def await_mounts(node: str, files: JobFiles | None) -> None:
+    """Returns once all that a job needs is mounted on this node.
+
+    Raises:
+        FilesUnavailable: Something is not.
+    """
+    give_up_at_s = asyncio.get_running_loop().time() + WAIT_S
+    while missing := missing_nodes(node, files, Mounts.of_process(os.getpid())):
+        if asyncio.get_running_loop().time() > give_up_at_s:
+            raise FilesUnavailable(
+                node=node, files=f"files of {missing[0]}", reason="they are not mounted there"
+            )
+        await asyncio.sleep(_TRY_S)
+
+
+async def file_obstacles(node: str, files: JobFiles | None) -> list[str]:
+    """Why a job that comes here cannot see the files that it sees, in a sentence; empty: it can."""
+    reason = why_unusable()
+    if reason and missing_nodes(node, files, Mounts("")):
+        return [f"it sees files of other nodes, and {reason}"]
+    try:
+        await await_mounts(node, files)
+    except FilesUnavailable as exc:
+        return [exc.what()]
+    return []
