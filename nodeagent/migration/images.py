@@ -80,7 +80,7 @@ class ImageReader:
         if self.given_up.is_set():
             return
         for path in sorted(self.directory.iterdir()):
-            if path.is_file():
+            if path.is_file() and not self.given_up.is_set():
                 yield from self._rest(path)
 
     def _grown(self, path: Path) -> Iterator[Piece]:
@@ -101,7 +101,7 @@ class ImageReader:
         offset, checksum = self._read.get(path.name, (0, 0))
         with path.open("rb", buffering=0) as file:
             file.seek(offset)
-            while chunk := file.read(CHUNK_BYTES):
+            while not self.given_up.is_set() and (chunk := file.read(CHUNK_BYTES)):
                 checksum = checksum_of(path.name, chunk, checksum)
                 yield Piece(path.name, offset, chunk)
                 offset += len(chunk)

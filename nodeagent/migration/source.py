@@ -180,14 +180,15 @@ class Source:
                 tasks.create_task(sending.run())
                 try:
                     dumped = await self._dump(move)
+                    written_s = time.monotonic()
+                    sending.reader.written.set()  # the rest of them leaves beside the files
                     step = "files"
                     await reach(Point.SOURCE_TRANSFER, move.row.gpid)
                     await self._carry_rest(move)
                 except BaseException:
                     sending.reader.give_up()
                     raise
-                step, written_s = "images", time.monotonic()
-                sending.reader.written.set()
+                step = "images"
             sending.check()
             move.send_ms = (time.monotonic() - written_s) * 1000
             manifest = sending.reader.manifest
