@@ -19,6 +19,9 @@ def pytest_configure() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--whole-table`` for every step and fault of a move; it takes a quarter of an hour."""
     parser.addoption("--whole-table", action="store_true", help="All steps and faults of moves.")
+    parser.addoption(
+        "--files-seconds", type=float, default=6.0, help="How long random operations on files take."
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -102,6 +102,7 @@ def rename(mount: Mount, header: Header, body: Body) -> None:
 
     def renamed(_reply: FileReply, _payload: memoryview) -> None:
         for place, name in places:
+            mount.name_removed(place, name)
             mount.name_changed(place, name)
         if body.flags & _RENAME_EXCHANGE:
             mount.nodes.exchanged(folder, body.name, new_folder, body.new)

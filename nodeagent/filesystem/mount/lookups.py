@@ -9,7 +9,7 @@ from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
-from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.mount import Mount, Then, key_of
 from nodeagent.filesystem.mount.nodes import Listed, Node, Stale
 from ssi.protocol import files
 from ssi.protocol.files import Entry, FileReply
@@ -33,12 +33,12 @@ def lookup(mount: Mount, header: Header, body: Body) -> None:
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
     listed = _listed(mount, folder)
-    if listed is not None and listed.entries.get(body.name, _ABSENT) is not None:
-        entry = listed.entries.get(body.name)
-        if entry is None:
-            mount.fail(header, errno.ENOENT)
-        else:
-            mount.tell_entry(header, folder, body.name, entry)
+    entry = listed.entries.get(body.name, _ABSENT) if listed is not None else None
+    if entry is _ABSENT:
+        mount.fail(header, errno.ENOENT)
+        return
+    if listed is not None and entry is not None and not _is_outdated(mount, listed, entry):
+        mount.tell_entry(header, folder, body.name, entry)
         return
     _note_burst(mount, header, folder)
     if folder.fetch is not None:
@@ -168,7 +168,25 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
         mount.ask(header, files.GetAttributes(file.handle), found, as_opener=file)
         return
 
+    _attributes_at(mount, header, node, path, found)
+
+
+def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found: Then) -> None:
+    def by_handle() -> bool:
+        """Asks by an open file: another node may have removed or renamed its name."""
+        opened = mount.handles.of_node(node)
+        if opened is not None:
+            mount.ask(header, files.GetAttributes(opened.handle), found, as_opener=opened)
+        return opened is not None
+
+    def found_by_path(reply: FileReply, payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        if node is mount.nodes.root or key_of(reply) == node.key or not by_handle():
+            found(reply, payload)
+
     def failed(error: int) -> None:
+        if error in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP} and by_handle():
+            return
         # The root is shown as it was, so that `ls -l` of all nodes works while one is away.
         if node is mount.nodes.root and error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
             attributes = node.told or _some_directory()
@@ -176,14 +194,22 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
         else:
             mount.fail(header, error)
 
-    mount.ask(header, files.Lookup(path), found, failed=failed)
+    mount.ask(header, files.Lookup(path), found_by_path, failed=failed)
 
 
 def _from_listing(mount: Mount, node: Node) -> Entry | None:
     if node.parent is None:
         return None
     listed = _listed(mount, node.parent)
-    return listed.entries.get(node.name) if listed is not None else None
+    if listed is None or node.changed_at_s >= listed.at_s:
+        return None
+    return listed.entries.get(node.name)
+
+
+def _is_outdated(mount: Mount, listed: Listed, entry: Entry) -> bool:
+    """Whether this machine has changed a file, maybe by another name, since it was listed."""
+    node = mount.nodes.of_key(key_of(entry))
+    return node is not None and node.changed_at_s >= listed.at_s
 
 
 def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
@@ -192,8 +218,7 @@ def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
     Raises:
         Stale: The kernel then looks it up again.
     """
-    key = (entry.device, int.from_bytes(entry.attributes[:8], "little"))
-    if node is not mount.nodes.root and key != node.key:
+    if node is not mount.nodes.root and key_of(entry) != node.key:
         raise Stale
 
 

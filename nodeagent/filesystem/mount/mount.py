@@ -366,6 +366,7 @@ class Mount:
     def changed(self, node: Node) -> None:
         """What is known of a file, or was listed of it, does not hold any more."""
         node.changes += 1
+        node.changed_at_s = time.monotonic()
         if node.parent is not None:
             _unlist(node.parent, node.name)
 
@@ -377,7 +378,13 @@ class Mount:
         self.changed(folder)
 
     def name_removed(self, folder: Node, name: bytes) -> None:
-        """A name leads nowhere any more."""
+        """A name leads nowhere any more, or elsewhere."""
+        entry = folder.listed.entries.get(name) if folder.listed is not None else None
+        known = self.nodes.find(folder, name)
+        if known is None and entry is not None:
+            known = self.nodes.of_key(key_of(entry))
+        if known is not None:
+            self.changed(known)  # it has one link fewer
         _unlist(folder, name)
         if folder.listed is not None:
             folder.listed.entries.pop(name, None)

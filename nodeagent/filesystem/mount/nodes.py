@@ -53,6 +53,8 @@ class Node:
         fetch: While it is, what waits for that.
         fetch_missed: While it is, names that were changed meanwhile.
         given: Size and times of the content that the kernel was given to keep.
+        changed_at_s: When this machine changed it last; what was listed of it before, under
+            whatever name, does not hold.
     """
 
     number: int
@@ -71,6 +73,7 @@ class Node:
     fetch: list[Callable[[int], None]] | None = None
     fetch_missed: set[bytes] | None = None
     given: object = None
+    changed_at_s: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -127,6 +130,10 @@ class Nodes:
         """
         above = self.path(folder)
         return above + b"/" + name if above else name
+
+    def of_key(self, key: Key) -> Node | None:
+        """The inode that a file is known as."""
+        return self._by_key.get(key)
 
     def find(self, folder: Node, name: bytes) -> Node | None:
         """The inode that a name is known to lead to."""
