@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from nodeagent.mechanism.mounts import Mounts
-from nodeagent.shim.messages import FileMount, Files
+from nodeagent.shim.messages import FileMount, Files, KnownFile
 from ssi.model.jobfiles import NODES, FilesUnavailable, JobFiles
+from ssi.protocol.migration import FileMeta
 
 FUSE_KIND: Final = "fuse.ssi"
 """Of the file systems by which a node has the files of another."""
@@ -21,8 +23,14 @@ WAIT_S: Final = 5.0
 _TRY_S: Final = 0.1
 
 
-def files_on(node: str, files: JobFiles | None) -> Files:
-    """The mounts of a job on a node: none for what the node has at the same path anyway."""
+def files_on(node: str, files: JobFiles | None, known: Sequence[FileMeta] = ()) -> Files:
+    """The mounts of a job on a node: none for what the node has at the same path anyway.
+
+    Args:
+        node: Where it is to run.
+        files: What it sees of other nodes' files.
+        known: Such files that it has open.
+    """
     if files is None:
         return Files()
     mounts = tuple(
@@ -35,7 +43,17 @@ def files_on(node: str, files: JobFiles | None) -> Files:
         for bind in files.binds
         if files.is_whole or (bind.node, bind.source) != (node, bind.target)
     )
-    return Files(mounts=mounts, root=files.root, node=node)
+    described = tuple(
+        KnownFile(
+            path=meta.path,
+            user=meta.user,
+            mode=meta.mode,
+            is_folder=meta.kind == "directory",
+            writable=meta.writable,
+        )
+        for meta in known
+    )
+    return Files(mounts=mounts, root=files.root, node=node, known=described)
 
 
 def missing_nodes(node: str, files: JobFiles | None, mounts: Mounts) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from nodeagent.checkpoint.delivery import Delivery, Parcel
-from nodeagent.checkpoint.dumping import Dumper, Held
+from nodeagent.checkpoint.dumping import Dumper, Held, elsewhere
 from nodeagent.checkpoint.revival import renewed
 from nodeagent.job import Job
 from nodeagent.jobtable import remove_tree
@@ -58,6 +58,9 @@ class Cloner:
             began_s = time.monotonic()
             survey = await self._dumper.look(job)
             self._check_files(job, body, survey)
+            blockers = elsewhere(job.row, body.destination)
+            if blockers:
+                raise CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
             parcel = self._parcel(job, body, survey)
             async with self._delivery.leading(parcel):
                 held = await self._dumper.hold(job, survey.files)

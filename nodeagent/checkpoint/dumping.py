@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from nodeagent.job import Job
 from nodeagent.jobtable import remove_tree, stage_of
 from nodeagent.mechanism import cgroup
@@ -25,6 +27,7 @@ from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.services.freezer import hold_job, thaw_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
 from ssi.model.errors import SsiError
+from ssi.model.job import JobRow
 from ssi.model.keeping import CannotCheckpoint, CheckpointFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import FileMeta
@@ -93,12 +96,13 @@ class Dumper:
             blockers.append("it has ended")
         elif job.stage != "running":
             blockers.append(f"a move of it is not settled yet (it is {job.stage})")
+        blockers += elsewhere(job.row, self._node)
         if blockers:
             raise self._refused(job, blockers)
         processes = [row for row in self._rows() if row.job == job.row.gpid]
         try:
             survey = await asyncio.to_thread(
-                survey_job, job.row, processes, root_pid=job.root_pid, shim_pid=job.shim_pid
+                survey_job, _plain(job.row), processes, root_pid=job.root_pid, shim_pid=job.shim_pid
             )
         except OSError as exc:
             raise self._refused(job, [f"it cannot be looked at: {exc}"]) from exc
@@ -173,7 +177,11 @@ class Dumper:
         pids: list[int],
     ) -> Held:
         plan = plan_of(
-            job.row, read_open_things(pids), pids, root_pid=job.root_pid, shim_pid=job.shim_pid
+            _plain(job.row),
+            read_open_things(pids),
+            pids,
+            root_pid=job.root_pid,
+            shim_pid=job.shim_pid,
         )
         if plan.blockers:
             raise self._refused(job, list(plan.blockers))
@@ -192,6 +200,24 @@ class Dumper:
 
     def _refused(self, job: Job, blockers: list[str]) -> CannotCheckpoint:
         return CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
+
+
+def elsewhere(row: JobRow, node: str) -> list[str]:
+    """Why images of a job can neither be made nor used on a node, in a sentence; empty: they can.
+
+    The files of a checkpoint are looked at by their paths, so that must be where they are.
+    """
+    if row.files is None or row.files.home == node:
+        return []
+    home = row.files.home
+    return [
+        f"it sees files of {home}, and only there they can be compared: move it to {home} first"
+    ]
+
+
+def _plain(row: JobRow) -> JobRow:
+    """The job where it is at home: its files are plain files, and it may find them changed."""
+    return msgspec.structs.replace(row, files=None)
 
 
 def _described_again(items: Sequence[Item], known: Sequence[FileMeta]) -> tuple[FileMeta, ...]:

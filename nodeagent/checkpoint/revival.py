@@ -11,6 +11,7 @@ import msgspec
 
 from nodeagent.checkpoint.changes import changes, present, settled
 from nodeagent.checkpoint.delivery import Delivery, Parcel
+from nodeagent.checkpoint.dumping import elsewhere
 from nodeagent.checkpoint.manifest import Manifest, excess
 from nodeagent.checkpoint.store import Store
 from nodeagent.dispatch import Caller
@@ -67,7 +68,8 @@ class Reviver:
         if not body.as_new:
             others = await self._check_history(manifest)
         await asyncio.to_thread(self._store.check_images, manifest)
-        found = await asyncio.to_thread(changes, manifest.files, body.files)
+        found = elsewhere(manifest.row, body.destination)
+        found += await asyncio.to_thread(changes, manifest.files, body.files)
         if found:
             raise CannotRestore(name=body.name, destination=body.destination, blockers=found)
         parcel = self._parcel(manifest, body)

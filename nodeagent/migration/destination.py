@@ -250,7 +250,7 @@ class Destination:
             logs=str(job.record) if body.revived else "",
             frozen=body.job.frozen,
             revived=body.revived,
-            files=files_on(self._node, job.row.files),
+            files=files_on(self._node, job.row.files, body.followed),
         )
         if body.lazy:
             pages = job.sockets / PAGES_SOCKET

@@ -96,6 +96,8 @@ def make_plan(
         elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
             item = Item(path=thing.path, link=_link(thing, root_pid), writable=thing.writable)
             if seen is not None and seen.cover(thing.path):
+                if thing.is_deleted:
+                    continue  # it is in the images
                 known = followed.get(thing.path)
                 if known is None or (item.writable and not known.writable):
                     followed[thing.path] = item

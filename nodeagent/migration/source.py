@@ -242,6 +242,7 @@ class Source:
             files=tuple(move.files.values()),
             directories=tuple(directories),
             lazy=move.live is Live.POST,
+            followed=described(describe_directory, move.plan.followed),
         )
         restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
         assert isinstance(restored, JobRestored), restored

@@ -72,6 +72,21 @@ class FileMount(Message, frozen=True):
     label: str
 
 
+class KnownFile(Message, frozen=True):
+    """A file or directory that a job had open, as it was where it comes from.
+
+    Attributes:
+        mode: Permission bits.
+        writable: The job writes to it.
+    """
+
+    path: str
+    user: str
+    mode: int
+    is_folder: bool
+    writable: bool
+
+
 class Files(Message, frozen=True):
     """What a job sees that the node does not have at the same path.
 
@@ -79,11 +94,13 @@ class Files(Message, frozen=True):
         mounts: In the order in which they are to be made.
         root: Of its processes; empty: that of the node.
         node: Name of this node, for refusals.
+        known: What must be as it was.
     """
 
     mounts: tuple[FileMount, ...] = ()
     root: str = ""
     node: str = ""
+    known: tuple[KnownFile, ...] = ()
 
 
 class Start(Message, frozen=True, tag="start"):

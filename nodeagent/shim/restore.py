@@ -21,6 +21,7 @@ from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager, Run
 from nodeagent.shim.job import Job
+from nodeagent.shim.knownfiles import check_known
 from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.messages import Ready, Restore, Resumed
 from nodeagent.shim.server import Answer
@@ -63,7 +64,7 @@ class Restoring:
             WrongStage: The shim holds a job.
             NotMovable: It has no namespaces.
             FilesUnavailable: Files of other nodes that it sees cannot be had.
-            RestoreFailed: The state cannot be used.
+            RestoreFailed: The state cannot be used, or a file is another than it was.
         """
         job = self._job
         job.check(Step.RESTORE)
@@ -75,6 +76,7 @@ class Restoring:
             saved = saved.in_logs(request.logs)
         job.cgroup = request.cgroup
         jobmounts.furnish(request.files, saved.account)
+        check_known(request.files.known)
         started_s = time.monotonic()
 
         def outcome(failure: SsiError | None) -> None:

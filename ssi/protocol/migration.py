@@ -201,6 +201,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
         members: Inner pid, gpid and birth of each process, so that they keep their names.
         revived: No client waits for it: it comes from a checkpoint, or is a copy.
         lazy: Memory that is not in the images is to be had by GetPages once the job runs.
+        followed: What it has open of files that it sees on every node, without digests.
     """
 
     mutating: ClassVar[bool] = True
@@ -213,6 +214,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     directories: tuple[FileMeta, ...] = ()
     revived: bool = False
     lazy: bool = False
+    followed: tuple[FileMeta, ...] = ()
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):

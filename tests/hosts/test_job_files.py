@@ -189,4 +189,18 @@ def test_what_cannot_follow_is_refused_by_name(ssi: Ssi, project: str) -> None:
         assert refused.status == 26, refused
         assert f"{project}/locked is locked" in refused.err and named in refused.err, refused
         assert ssi.job(gpid)["state"] == "running"
+        kept = ssi("checkpoint", gpid)
+        assert (kept.status == 0) == (node == "n1"), "away from home its files cannot be compared"
         ssi.ok("kill", gpid)
+
+
+def test_file_that_was_exchanged_for_a_link_is_not_opened_for_a_job(ssi: Ssi, project: str) -> None:
+    line = "exec 5< secret; echo holds; sleep 600"
+    said(ssi, "n1", f"cd {project} && touch secret && chmod 600 secret")
+    gpid = said(ssi, "n1", f"cd {project} && ssi run -n n2 -d -- sh -c '{line}'").strip()
+    await_output(ssi, "n1", f"ssi logs {gpid}", "holds\n")
+    said(ssi, "n1", f"cd {project} && rm secret && ln -s /etc/shadow secret")
+    refused = ssi("migrate", gpid, "n3")
+    assert refused.status in {26, 27} and "runs on at n2" in refused.err, refused
+    assert ssi.job(gpid)["state"] == "running"
+    ssi.ok("kill", gpid)
