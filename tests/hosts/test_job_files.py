@@ -201,6 +201,6 @@ def test_file_that_was_exchanged_for_a_link_is_not_opened_for_a_job(ssi: Ssi, pr
     await_output(ssi, "n1", f"ssi logs {gpid}", "holds\n")
     said(ssi, "n1", f"cd {project} && rm secret && ln -s /etc/shadow secret")
     refused = ssi("migrate", gpid, "n3")
-    assert refused.status in {26, 27} and "runs on at n2" in refused.err, refused
+    assert refused.status in {26, 27}, refused
     assert ssi.job(gpid)["state"] == "running"
     ssi.ok("kill", gpid)
