@@ -165,11 +165,13 @@ async def _with_files(system: System, place: str, spec: JobSpec, sight: _Sight) 
         return msgspec.structs.replace(spec, files=files) if asked else spec
     directory = pwd.getpwuid(os.getuid()).pw_dir
     is_whole = sight.root is Root.HOME
-    binds = () if is_whole else default_binds(home, directory, cwd)
+    # What its user cannot enter here, such as root's directory after su, is no loss there.
+    own, work = (path if os.access(path, os.X_OK) else "" for path in (directory, cwd))
+    binds = () if is_whole else default_binds(home, own, work)
     if place != home and not is_whole and is_systems(cwd) and cwd != "/":
         _tell(f"the job sees {cwd} as {place} has it: it belongs to the machine (--bind {cwd})")
     files = JobFiles(
-        home=home, home_directory=directory, is_whole=is_whole, binds=ordered((*binds, *asked))
+        home=home, home_directory=own, is_whole=is_whole, binds=ordered((*binds, *asked))
     )
     return msgspec.structs.replace(spec, files=files)
 
