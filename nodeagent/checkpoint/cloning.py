@@ -58,7 +58,7 @@ class Cloner:
             began_s = time.monotonic()
             survey = await self._dumper.look(job)
             self._check_files(job, body, survey)
-            blockers = elsewhere(job.row, body.destination)
+            blockers = elsewhere(job.row, body.destination, survey.files)
             if blockers:
                 raise CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
             parcel = self._parcel(job, body, survey)

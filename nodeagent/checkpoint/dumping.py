@@ -202,12 +202,19 @@ class Dumper:
         return CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
 
 
-def elsewhere(row: JobRow, node: str) -> list[str]:
+def elsewhere(row: JobRow, node: str, opened: Sequence[FileMeta] | None = None) -> list[str]:
     """Why images of a job can neither be made nor used on a node, in a sentence; empty: they can.
 
     The files of a checkpoint are looked at by their paths, so that must be where they are.
+
+    Args:
+        row: The job.
+        node: Where it is to be looked at, or to run.
+        opened: The files that it had open; None where that is not known yet.
     """
     if row.files is None or row.files.home == node:
+        return []
+    if opened is not None and not any(row.files.cover(meta.path) for meta in opened):
         return []
     home = row.files.home
     return [

@@ -68,7 +68,7 @@ class Reviver:
         if not body.as_new:
             others = await self._check_history(manifest)
         await asyncio.to_thread(self._store.check_images, manifest)
-        found = elsewhere(manifest.row, body.destination)
+        found = elsewhere(manifest.row, body.destination, manifest.files)
         found += await asyncio.to_thread(changes, manifest.files, body.files)
         if found:
             raise CannotRestore(name=body.name, destination=body.destination, blockers=found)
