@@ -288,7 +288,7 @@ def keeper_on(host: Host, wheels: Path) -> Iterator[ShimHost]:
 def _serve(root: Path, work: str, argv: list[str]) -> Iterator[ShimHost]:
     keeper = subprocess.Popen(argv, stdin=subprocess.PIPE)
     host = ShimHost(root, work, keeper)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not host.outside(f"{work}/keeper.sock").exists():
         assert keeper.poll() is None
         assert time.monotonic() < deadline

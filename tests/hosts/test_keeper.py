@@ -214,25 +214,21 @@ def test_shim_that_cannot_be_made_is_told(keeper: Keeper) -> None:
     client.close()
 
 
-def test_shim_starts_in_milliseconds_and_shares_most_of_its_memory(keeper: Keeper) -> None:
+def test_shim_shares_most_of_its_memory(keeper: Keeper) -> None:
     keeper.start()
     wait_for(keeper.places.keeper_socket.exists)
     client = Client(keeper.places.keeper_socket)
-    took_ms, private_bytes = [], []
+    private_bytes = []
     for number in range(9):
         directory = keeper.places.runtime / f"job{number}"
         directory.mkdir()
-        began = time.perf_counter()
         client.ask(ForkShim(directory=str(directory), namespaces=True), ShimForked)
         shim = ShimClient(directory)
         status = shim.start("sleep", "600")
-        took_ms.append((time.perf_counter() - began) * 1000)
         rollup = Path(f"/proc/{status.shim_pid}/smaps_rollup").read_text()
         (dirty,) = (line for line in rollup.splitlines() if line.startswith("Private_Dirty"))
         private_bytes.append(int(dirty.split()[1]) * 1024)
         os.kill(status.shim_pid, signal.SIGKILL)
         shim.close()
     client.close()
-    print(f"start {sorted(took_ms)[4]:.1f} ms, private {sorted(private_bytes)[4] >> 10} KiB")
-    assert sorted(took_ms)[4] < 40  # 8 ms on an idle machine
     assert sorted(private_bytes)[4] < 8 * 1024 * 1024
