@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-import pytest
 
 
 def pytest_configure() -> None:
