@@ -157,10 +157,11 @@ async def _with_files(system: System, place: str, spec: JobSpec, sight: _Sight) 
                 text="this machine is no node, so its files are not seen on others",
                 hint="add it with ssi up, or bind files of a node: --bind NODE:SRC[:DST]",
             )
-        _tell(
-            f"the job sees the files of {place}: this machine is no node, and its files are not "
-            "seen there (--root local says nothing of it)"
-        )
+        if sys.stderr.isatty():  # for a person; ssh's users expect nothing else
+            _tell(
+                f"the job sees the files of {place}: this machine is no node, and its files are "
+                "not seen there (--root local says nothing of it)"
+            )
         files = JobFiles(home=place, binds=ordered(asked))
         return msgspec.structs.replace(spec, files=files) if asked else spec
     directory = pwd.getpwuid(os.getuid()).pw_dir

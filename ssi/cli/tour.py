@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -136,6 +137,7 @@ class _Tour:
         self._say(f"\n$ {line}")
         run = subprocess.run(
             [sys.executable, "-m", "ssi.cli", *words],
+            env={**os.environ, "SSI_ROOT": "local"},  # nobody here expects this machine's files
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             timeout=STEP_TIMEOUT_S,
