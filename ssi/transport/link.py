@@ -73,6 +73,7 @@ class Link:
         self.problem = ""
         self._pending: dict[bytes, asyncio.Future[Reply]] = {}
         self._connected = asyncio.Event()
+        self._turns = asyncio.Lock()
         self._retry: asyncio.TimerHandle | None = None
         self._broken_handshakes = 0
         self._descriptor = -1
@@ -100,8 +101,10 @@ class Link:
             SsiError: Whatever the peer failed with.
         """
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + timeout_s
-        await self._wait_connected(min(timeout_s, CONNECT_WAIT_S))
+        asked_at = loop.time()
+        give_up_at = asked_at + timeout_s
+        async with self._turns:  # else one that is asked at that moment would pass those who wait
+            await self._wait_connected(min(give_up_at, asked_at + CONNECT_WAIT_S))
         answer: asyncio.Future[Reply] = loop.create_future()
         self._pending[request.id] = answer
         timer = loop.call_at(give_up_at, self._expire, request, answer, timeout_s)
@@ -131,10 +134,10 @@ class Link:
         """How fast the connection is; None while there is none."""
         return read_link(self._descriptor) if self._descriptor >= 0 else None
 
-    async def _wait_connected(self, timeout_s: float) -> None:
+    async def _wait_connected(self, until: float) -> None:
         if self.state == "connecting":
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout_at(until):
                     await self._connected.wait()
         if self.state == "refused":
             raise LinkRefused(node=self.endpoint.node, reason=self.problem)

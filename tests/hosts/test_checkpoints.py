@@ -69,7 +69,7 @@ def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, fol
     eventually(lambda: len(numbers(ssi, "n1", path)) > 20, within_s=10, what="it counts")
     assert MADE.fullmatch(ssi.ok("checkpoint", gpid, "-o", "snap"))
     assert ssi("checkpoint", gpid, "-o", "snap").status == 2
-    (row,) = ssi.json("checkpoints")
+    (row,) = (row for row in ssi.json("checkpoints") if row["name"] == "snap")
     assert (row["name"], row["gpid"], row["node"], row["user"], row["epoch"], row["kept"]) == (
         *("snap", int(gpid), "n1", "root", 1, True),
     )
@@ -97,7 +97,8 @@ def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, fol
     found = numbers(ssi, "n2", path)
     assert found == list(range(len(found))) and len(found) > 20
     ssi.ok("checkpoints", "rm", "snap")
-    assert ssi.json("checkpoints") == [] and not store(ssi, "n1", "snap").exists()
+    assert "snap" not in {row["name"] for row in ssi.json("checkpoints")}
+    assert not store(ssi, "n1", "snap").exists()
     assert ssi("restore", "snap").status == 8
 
 

@@ -16,7 +16,7 @@ def test_down_leaves_no_file_and_no_process(ssi: Ssi, lab: Lab) -> None:
     ssi.ok("down")
     for host in lab.hosts:
         assert everything_of(host) == before[host.name]
-        assert out_of(host, "pgrep -fa '[n]odeagent'") == ""
+        assert out_of(host, "pgrep -fa '[l]ib/ssi/bundles'") == ""
     assert not (ssi.config / "cluster").exists()
     assert ssi("nodes").status == 12
 
