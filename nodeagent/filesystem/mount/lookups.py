@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-import struct
 import time
 from typing import Final
 
@@ -15,9 +13,6 @@ from nodeagent.filesystem.mount.mount import Mount, Then, key_of
 from nodeagent.filesystem.mount.nodes import Listed, Node, Stale
 from ssi.protocol import files
 from ssi.protocol.files import Entry, FileReply
-
-_MODE_AND_LINKS: Final = struct.Struct("<60xII")
-"""Where they stand in a packed ``struct fuse_attr``."""
 
 BURST: Final = 3
 BURST_WITHIN_S: Final = 0.1
@@ -206,22 +201,15 @@ def _from_listing(mount: Mount, node: Node) -> Entry | None:
     if node.parent is None:
         return None
     listed = _listed(mount, node.parent)
-    entry = listed.entries.get(node.name) if listed is not None else None
-    if listed is None or entry is None or _is_outdated(mount, listed, entry):
+    if listed is None or node.changed_at_s >= listed.at_s:
         return None
-    return entry if node.changed_at_s < listed.at_s else None
+    return listed.entries.get(node.name)
 
 
 def _is_outdated(mount: Mount, listed: Listed, entry: Entry) -> bool:
     """Whether this machine has changed a file, maybe by another name, since it was listed."""
     node = mount.nodes.of_key(key_of(entry))
-    if node is not None and node.changed_at_s >= listed.at_s:
-        return True
-    # The inode of a file with several names is found by one of them. Where another was removed, it
-    # is not known whose that was.
-    mode, links = _MODE_AND_LINKS.unpack_from(entry.attributes)
-    several = links > 1 and not stat.S_ISDIR(mode)
-    return several and (node is None or mount.removed_unseen_at_s >= listed.at_s)
+    return node is not None and node.changed_at_s >= listed.at_s
 
 
 def _check_same(mount: Mount, node: Node, entry: Entry) -> None:

@@ -72,8 +72,6 @@ class Mount:
         self.options = options
         self.link = link
         self.nodes = memory.nodes
-        self.removed_unseen_at_s = 0.0
-        """When a name was removed last of which it was not known what it led to."""
         self.handles = memory.handles
         self.memory = memory
         self.accounts = LocalAccounts()
@@ -387,8 +385,6 @@ class Mount:
             known = self.nodes.of_key(key_of(entry))
         if known is not None:
             self.changed(known)  # it has one link fewer
-        else:
-            self.removed_unseen_at_s = time.monotonic()
         _unlist(folder, name)
         if folder.listed is not None:
             folder.listed.entries.pop(name, None)
