@@ -61,22 +61,22 @@ async def keep_warden(node: str, places: Places, address: str, port: int) -> Non
 def _renew(pid: int, places: Places) -> None:
     """A warden that runs from other code than this agent goes on with ours; mounts stay."""
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    if os.fsencode(_library()) in arguments:
+    if os.fsencode(_lib()) in arguments:
         return
     try:
-        ask_warden(places.files_socket, Control(deed="replace", library=str(_library())))
+        ask_warden(places.files_socket, Control(deed="replace", lib=str(_lib())))
     except (OSError, Refused) as exc:
         _log.warning("event=warden-not-replaced reason=%s", exc)
 
 
-def _library() -> Path:
+def _lib() -> Path:
     assert nodeagent.__file__ is not None
     return Path(nodeagent.__file__).parent.parent
 
 
 async def _start(node: str, places: Places, address: str, port: int) -> None:
     options = ["--name", node, "--address", address, "--port", str(port)]
-    command = [sys.executable, "-I", "-c", _BOOT, str(_library()), *options]
+    command = [sys.executable, "-I", "-c", _BOOT, str(_lib()), *options]
     started = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: ASYNC220 - a fork of 1 ms
     give_up_at_s = asyncio.get_running_loop().time() + START_S
     while asyncio.get_running_loop().time() < give_up_at_s and started.poll() is None:

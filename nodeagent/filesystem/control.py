@@ -27,14 +27,14 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
         node: Whose files to mount.
         point: Where; empty for the usual place.
         options: How the mount behaves.
-        library: Where the other code is.
+        lib: The directory that holds the other code.
     """
 
     deed: Literal["list", "mount", "unmount", "replace"]
     node: str = ""
     point: str = ""
     options: MountOptions = MountOptions()
-    library: str = ""
+    lib: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -248,7 +248,7 @@ class Warden:
                     raise Refused(f"nothing of ssi is mounted at {asked.point}")
                 self.unmount(standing)
             elif asked.deed == "replace":
-                self._loop.call_after(ANSWERED_S, lambda: self._replace(asked.library))
+                self._loop.call_after(ANSWERED_S, lambda: self._replace(asked.lib))
         except OSError as exc:
             raise Refused(exc.strerror or str(exc)) from exc
         return self.rows()
@@ -271,7 +271,7 @@ class Warden:
 
     # Other code
 
-    def _replace(self, library: str) -> None:
+    def _replace(self, lib: str) -> None:
         """Goes on as another program, with all mounts: it forks a worker that knows them."""
         self._ending = True  # what ends from now on is not started again
         for child in (self._worker, self._server):
@@ -294,8 +294,8 @@ class Warden:
         for each in kept:
             os.set_inheritable(each.descriptor, True)
         command = list(sys.orig_argv)
-        command[command.index("--name") - 1] = library
-        _log.info("event=replaced library=%s", library)
+        command[command.index("--name") - 1] = lib
+        _log.info("event=replaced lib=%s", lib)
         os.execv(sys.executable, command)  # noqa: S606 - words, no shell
 
     def _adopt(self) -> bool:

@@ -41,19 +41,19 @@ class Installation:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.library = root / "lib"
+        self.lib = root / "lib"
         self.home = root / "home"
         self.home.mkdir(parents=True)
         for package in ("ssi", "nodeagent", "shell", "tui"):
-            shutil.copytree(ROOT / package, self.library / package)
+            shutil.copytree(ROOT / package, self.lib / package)
         for name in ("run", "wait"):
-            (self.library / "ssi/cli" / f"{name}.py").write_text(PROBE.format(name=name))
+            (self.lib / "ssi/cli" / f"{name}.py").write_text(PROBE.format(name=name))
         python = Path(sys.executable).resolve()
         (root / "bin").mkdir()
         command = (ROOT / "bin/ssi").read_text()
         assert "ssi_library=\n" in command
         (root / "bin/ssi").write_text(
-            command.replace("ssi_library=\n", f"ssi_library={self.library}\n")
+            command.replace("ssi_library=\n", f"ssi_library={self.lib}\n")
         )
         (root / "bin/ssi").chmod(0o755)
         (root / "bin/python3").symlink_to(python)
@@ -510,7 +510,7 @@ def test_a_warm_process_that_hangs_is_left_alone(ssi: Installation) -> None:
 
 def test_new_code_on_the_disk_is_what_runs(fresh: Installation) -> None:
     old = fresh.warm_up()
-    module = fresh.library / "ssi/cli/wait.py"
+    module = fresh.lib / "ssi/cli/wait.py"
     module.write_text(module.read_text().replace("exec(", "print('new'); exec("))
     assert fresh.do("wait", WHO)[1].startswith("new\n1 ")
     until(lambda: state_of(old) in {"", "Z"})
@@ -520,7 +520,7 @@ def test_new_code_on_the_disk_is_what_runs(fresh: Installation) -> None:
 def test_without_its_code_a_warm_process_ends_and_leaves_nothing(fresh: Installation) -> None:
     pid = fresh.warm_up()
     sockets = fresh.sockets()
-    shutil.rmtree(fresh.library / "ssi")
+    shutil.rmtree(fresh.lib / "ssi")
     until(lambda: state_of(pid) in {"", "Z"})
     assert not any(path.exists() for path in sockets)
 

@@ -152,9 +152,9 @@ def replace_worker(ssi: Ssi) -> None:
 
 
 def test_unmodified_programs_find_a_file_system(ssi: Ssi, place: str) -> None:
-    told = json.loads(python(ssi, "n1", PROGRAM, f"{place}/work"))
+    told = json.loads(python(ssi, "n1", PROGRAM, f"{place}/project"))
     assert [what for what, well in told.items() if not well] == []
-    assert sh(ssi, "n2", "tail -c 3 /srv/t/work/sparse; ls /srv/t/work/gone 2>&1 || true") != "end"
+    assert sh(ssi, "n2", "cd /srv/t/project && tail -c 3 sparse && test ! -e gone") == "end"
     assert sorted(sh(ssi, "n1", "ls /ssi/n").split()) == ["n1", "n2", "n3"]
     assert sh(ssi, "n1", "cat /ssi/n/n1/etc/hostname") == sh(ssi, "n1", "cat /etc/hostname")
 

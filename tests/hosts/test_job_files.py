@@ -76,14 +76,14 @@ def test_program_and_data_are_only_at_home(ssi: Ssi, project: str) -> None:
 
 
 def test_a_directory_that_the_node_lacks_is_there_for_the_job_only(ssi: Ssi, project: str) -> None:
-    said(ssi, "n1", "mkdir -p /work/deep && chown ada /work/deep && echo x > /work/deep/f",
+    said(ssi, "n1", "mkdir -p /project/deep && chown ada /project/deep && echo x > /project/deep/f",
          user="root")  # fmt: skip
-    line = "cat f; touch new; ls /usr/bin/env ~/project; mkdir /work/no 2>&1 || pwd"
-    out = said(ssi, "n1", f"cd /work/deep && ssi run -n n3 -- sh -c '{line}'")
-    assert out.startswith("x\n/usr/bin/env\n") and out.endswith("/work/deep\n"), out
-    assert said(ssi, "n1", "ls /work/deep") == "f\nnew\n"
-    assert on(ssi, "n3", "ls /work").status != 0
-    assert said(ssi, "n1", "rm -r /work", user="root") == ""
+    line = "cat f; touch new; ls /usr/bin/env ~/project; mkdir /project/no 2>&1 || pwd"
+    out = said(ssi, "n1", f"cd /project/deep && ssi run -n n3 -- sh -c '{line}'")
+    assert out.startswith("x\n/usr/bin/env\n") and out.endswith("/project/deep\n"), out
+    assert said(ssi, "n1", "ls /project/deep") == "f\nnew\n"
+    assert on(ssi, "n3", "ls /project").status != 0
+    assert said(ssi, "n1", "rm -r /project", user="root") == ""
 
 
 def test_binds_show_what_was_asked_for_and_give_nobody_powers(ssi: Ssi, project: str) -> None:

@@ -36,10 +36,10 @@ class Keeper:
     def __init__(self, folder: Path) -> None:
         self.places = Places(folder / "run", folder / "state")
         self.places.state.mkdir(parents=True)
-        self.library = folder / "lib"
-        self.library.mkdir()
-        (self.library / "ssi").symlink_to(PROJECT / "ssi")
-        package = self.library / "nodeagent"
+        self.lib = folder / "lib"
+        self.lib.mkdir()
+        (self.lib / "ssi").symlink_to(PROJECT / "ssi")
+        package = self.lib / "nodeagent"
         package.mkdir()
         for source in (PROJECT / "nodeagent").iterdir():
             if source.name not in {"__main__.py", "__pycache__"}:
@@ -58,7 +58,7 @@ class Keeper:
             "SSI_STATE_DIR": str(self.places.state),
         }
         process = subprocess.Popen(
-            [sys.executable, "-I", "-c", boot, str(self.library), *options], env=environment
+            [sys.executable, "-I", "-c", boot, str(self.lib), *options], env=environment
         )
         self.processes.append(process)
         return process

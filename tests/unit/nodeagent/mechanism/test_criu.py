@@ -19,7 +19,7 @@ def test_log_without_error_has_none() -> None:
 
 
 def test_dump_leaves_the_tree_stopped_and_cgroups_alone() -> None:
-    arguments = criu.dump_arguments("/c", 1000, "/images", "/work", real_ids=False, terminal=False)
+    arguments = criu.dump_arguments("/c", 1000, "/images", "/logs", real_ids=False, terminal=False)
     assert arguments[:4] == ["/c", "dump", "--tree", "1000"]
     assert "--leave-stopped" in arguments
     assert "--manage-cgroups=ignore" in arguments
@@ -28,7 +28,7 @@ def test_dump_leaves_the_tree_stopped_and_cgroups_alone() -> None:
 
 def test_restore_gives_each_pipe_of_the_images_our_descriptor() -> None:
     arguments = criu.restore_arguments(
-        "/c", "/images", "/work", "/script", {501: 7, 502: 9}, real_ids=True, terminal=True
+        "/c", "/images", "/logs", "/script", {501: 7, 502: 9}, real_ids=True, terminal=True
     )
     keys = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--inherit-fd"]
     assert keys == ["fd[7]:pipe:[501]", "fd[9]:pipe:[502]"]
@@ -47,7 +47,7 @@ def test_barrier_keeps_its_effective_ids_only_where_it_must() -> None:
 
 def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
     arguments = criu.dump_arguments(
-        "/c", 1000, "/images", "/work", real_ids=False, terminal=False, freezer="/sys/ssi/job-1"
+        "/c", 1000, "/images", "/logs", real_ids=False, terminal=False, freezer="/sys/ssi/job-1"
     )
     assert "--leave-stopped" not in arguments and "--leave-running" in arguments
     assert arguments[arguments.index("--freeze-cgroup") + 1] == "/sys/ssi/job-1"
