@@ -13,23 +13,20 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from nodeagent.files import replace_file
+from nodeagent.filesystem.child import Child
 from nodeagent.filesystem.control import Control, Refused, serve_control
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.worker import run_worker
-from nodeagent.filesystem.orders import MountOrder, MoveOrder, Order, UnmountOrder
+from nodeagent.filesystem.orders import MountOrder, MoveOrder, UnmountOrder
 from nodeagent.filesystem.points import Points
 from nodeagent.filesystem.server.process import run_server
-from nodeagent.keeper.backoff import Backoff
-from nodeagent.mechanism import libc
+from nodeagent.filesystem.standing import Standing, hand_down, inherit
 from nodeagent.mechanism.loop import Loop
 from nodeagent.places import Places
 from ssi.model.files import MountRow
@@ -41,7 +38,6 @@ LOOK_S: Final = 0.5
 ANSWERED_S: Final = 0.05
 """Before this process becomes another, whoever asked is answered."""
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _log: Final = logging.getLogger(__name__)
 
 
@@ -66,44 +62,6 @@ class Settings:
     places: Places
 
 
-@dataclass(eq=False, slots=True)
-class Standing:
-    """One mount."""
-
-    number: int
-    node: str
-    point: str
-    descriptor: int
-    options: MountOptions
-    entry: RosterEntry
-    is_base: bool
-    served: bool = False
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A mount, as it is handed to the program that this process becomes."""
-
-    number: int
-    node: str
-    point: str
-    descriptor: int
-    options: MountOptions
-    entry: RosterEntry
-    is_base: bool
-
-
-@dataclass(eq=False, slots=True)
-class Child:
-    """A process that is kept running."""
-
-    name: str
-    body: Callable[[socket.socket], None]
-    pid: int = 0
-    started_s: float = 0.0
-    orders: socket.socket | None = None
-    backoff: Backoff = field(default_factory=Backoff)
-
-
 class Warden:
     """See the module."""
 
@@ -112,15 +70,15 @@ class Warden:
         self._loop = Loop()
         self._folder = settings.places.files
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._kept = self._folder / "kept"
         self._points = Points(settings.base)
         self._mounts: dict[int, Standing] = {}
         self._last = 0
         self._roster: Roster | None = None
         self._roster_stamp = 0
-        self._problem = ""
         self._ending = False
-        self._worker = Child("worker", self._be_worker)
-        self._server = Child("server", self._be_server)
+        self._worker = Child(self._loop, "worker", self._be_worker, self._hand_over_all)
+        self._server = Child(self._loop, "server", self._be_server)
 
     def run(self) -> None:
         """Runs until SIGTERM, or the node is taken down; then nothing of it is left."""
@@ -131,7 +89,7 @@ class Warden:
             self._points.clear()
         gc.collect()
         gc.freeze()
-        self._start(self._server)
+        self._server.start()
         serve_control(self._loop, self._settings.places.files_socket, self._control)
         self._look()
         self._loop.run()
@@ -153,8 +111,8 @@ class Warden:
         standing = Standing(self._last, node, point, descriptor, options, entry, is_base)
         self._mounts[standing.number] = standing
         self._journal(standing).unlink(missing_ok=True)
-        if not self._worker.pid:
-            self._start(self._worker)
+        if not self._worker.is_running:
+            self._worker.start()
         else:
             self._hand_over(standing)
         _log.info("event=mounted node=%s point=%s", node, point)
@@ -163,7 +121,7 @@ class Warden:
     def unmount(self, standing: Standing) -> None:
         """Takes a mount away, whoever uses it."""
         del self._mounts[standing.number]
-        self._order(UnmountOrder(number=standing.number))
+        self._worker.order(UnmountOrder(number=standing.number))
         try:
             self._points.unmount(standing.point)
         except OSError as exc:
@@ -207,7 +165,7 @@ class Warden:
                 self.unmount(standing)
             elif entry != standing.entry:
                 standing.entry = entry
-                self._order(
+                self._worker.order(
                     MoveOrder(
                         number=standing.number,
                         node=entry.name,
@@ -273,26 +231,10 @@ class Warden:
 
     def _replace(self, lib: str) -> None:
         """Goes on as another program, with all mounts: it forks a worker that knows them."""
-        self._ending = True  # what ends from now on is not started again
+        self._ending = True
         for child in (self._worker, self._server):
-            if child.pid:
-                os.kill(child.pid, signal.SIGKILL)
-                os.waitpid(child.pid, 0)  # whoever we become does not know of it
-        kept = [
-            Kept(
-                number=each.number,
-                node=each.node,
-                point=each.point,
-                descriptor=each.descriptor,
-                options=each.options,
-                entry=each.entry,
-                is_base=each.is_base,
-            )
-            for each in self._mounts.values()
-        ]
-        replace_file(self._folder / "kept", msgspec.json.encode(kept), durable=False)
-        for each in kept:
-            os.set_inheritable(each.descriptor, True)
+            child.kill()  # whoever we become does not know of it
+        hand_down(self._kept, self._mounts.values())
         command = list(sys.orig_argv)
         command[command.index("--name") - 1] = lib
         _log.info("event=replaced lib=%s", lib)
@@ -300,67 +242,18 @@ class Warden:
 
     def _adopt(self) -> bool:
         """Takes over what this process had before it became another program."""
-        path = self._folder / "kept"
-        try:
-            kept = msgspec.json.decode(path.read_bytes(), type=list[Kept])
-        except FileNotFoundError:
+        kept = inherit(self._kept)
+        if kept is None:
             return False
-        path.unlink()
-        for each in kept:
-            if not _is_fuse(each.descriptor):
-                return False  # left by a warden that died before it could go on
-            os.set_inheritable(each.descriptor, False)
-        for each in kept:
-            self._mounts[each.number] = Standing(
-                each.number, each.node, each.point, each.descriptor, each.options, each.entry,
-                each.is_base, served=True,
-            )  # fmt: skip
-            self._last = max(self._last, each.number)
+        for standing in kept:
+            self._mounts[standing.number] = standing
+            self._last = max(self._last, standing.number)
         self._points.is_prepared = True
         if kept:
-            self._start(self._worker)
+            self._worker.start()
         return True
 
     # Processes
-
-    def _start(self, child: Child) -> None:
-        if self._ending:
-            return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
-        if pid == 0:
-            self._be(child, theirs)
-        theirs.close()
-        ours.setblocking(False)
-        if child.orders is not None:
-            child.orders.close()
-        child.pid, child.orders, child.started_s = pid, ours, time.monotonic()
-        self._loop.on_exit(pid, lambda status: self._ended(child, status))
-        _log.info("event=started process=%s pid=%d", child.name, pid)
-        if child is self._worker:
-            for standing in self._mounts.values():
-                self._hand_over(standing)
-
-    def _ended(self, child: Child, status: int) -> None:
-        lived_s = time.monotonic() - child.started_s
-        _log.warning("event=ended process=%s status=%d lived_s=%.1f", child.name, status, lived_s)
-        child.pid = 0
-        # What waits for a worker waits for as long: a first end is mended at once.
-        delay_s = 0.0 if lived_s > 5.0 else child.backoff.delay_s(lived_s)
-        self._loop.call_after(delay_s, lambda: self._start(child))
-
-    def _be(self, child: Child, orders: socket.socket) -> None:
-        """The life of a forked process; it shares no descriptor and no handler with us."""
-        status = 1
-        try:
-            _leave_parent(orders.fileno())
-            libc.end_with_parent()
-            child.body(orders)
-            status = 0
-        except Exception:
-            _log.exception("event=broke process=%s", child.name)
-        finally:
-            os._exit(status)
 
     def _be_worker(self, orders: socket.socket) -> None:
         run_worker(orders, self._settings.places.secret_key)
@@ -371,6 +264,10 @@ class Warden:
             settings.node, settings.places, settings.address, settings.port, settings.exports,
             settings.base,
         )  # fmt: skip
+
+    def _hand_over_all(self) -> None:
+        for standing in self._mounts.values():
+            self._hand_over(standing)
 
     def _hand_over(self, standing: Standing) -> None:
         entry = standing.entry
@@ -385,15 +282,7 @@ class Warden:
             public_key=entry.public_key,
         )
         standing.served = True
-        self._order(order, standing.descriptor)
-
-    def _order(self, order: Order, *descriptors: int) -> None:
-        if self._worker.orders is None or not self._worker.pid:
-            return  # the next worker is told of all that is there
-        try:
-            socket.send_fds(self._worker.orders, [_encoder.encode(order)], list(descriptors))
-        except (BrokenPipeError, ConnectionResetError, BlockingIOError) as exc:
-            _log.warning("event=order-not-taken reason=%s", exc)
+        self._worker.order(order, standing.descriptor)
 
     def _journal(self, standing: Standing) -> Path:
         return self._folder / f"{standing.number}.journal"
@@ -406,21 +295,5 @@ class Warden:
             self.unmount(standing)
         self._points.clear()
         for child in (self._worker, self._server):
-            if child.pid:
-                os.kill(child.pid, signal.SIGTERM)
+            child.end()
         self._loop.stop()
-
-
-def _is_fuse(descriptor: int) -> bool:
-    try:
-        return Path(f"/proc/self/fd/{descriptor}").readlink() == Path("/dev/fuse")
-    except OSError:
-        return False
-
-
-def _leave_parent(kept: int) -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, 65536)
