@@ -54,8 +54,8 @@ class Child:
         return self._pid != 0
 
     def start(self) -> None:
-        """Forks it, unless it is given up."""
-        if self._is_given_up:
+        """Forks it, unless it runs or is given up."""
+        if self._pid or self._is_given_up:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
