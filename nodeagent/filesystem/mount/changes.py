@@ -45,17 +45,19 @@ def make_link(mount: Mount, header: Header, body: Body) -> None:
     node = mount.nodes.get(body.node)
     folder = mount.nodes.get(header.node)
     asked = files.MakeLink(mount.nodes.path(node), mount.nodes.child_path(folder, body.name))
-    mount.changed(node)
+    mount.beliefs.changed(node)
     _make(mount, header, folder, body.name, asked)
 
 
 def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
-    mount.name_changed(folder, name)
+    mount.beliefs.name_changed(folder, name)
     asked_s = time.monotonic()
 
     def made(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
-        mount.name_changed(folder, name, reply)
+        if isinstance(asked, files.MakeLink):
+            mount.beliefs.links_changed()
+        mount.beliefs.name_changed(folder, name, reply)
         node = mount.tell_entry(header, folder, name, reply)
         if isinstance(asked, files.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
@@ -80,10 +82,10 @@ def remove_directory(mount: Mount, header: Header, body: Body) -> None:
 
 
 def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
-    mount.name_changed(folder, name)
+    mount.beliefs.name_changed(folder, name)
 
     def removed(_reply: FileReply, _payload: memoryview) -> None:
-        mount.name_removed(folder, name)
+        mount.beliefs.name_removed(folder, name)
         mount.nodes.removed(folder, name)
         mount.reply(header)
 
@@ -98,12 +100,12 @@ def rename(mount: Mount, header: Header, body: Body) -> None:
     new = mount.nodes.child_path(new_folder, body.new)
     places = ((folder, body.name), (new_folder, body.new))
     for place, name in places:
-        mount.name_changed(place, name)
+        mount.beliefs.name_changed(place, name)
 
     def renamed(_reply: FileReply, _payload: memoryview) -> None:
         for place, name in places:
-            mount.name_removed(place, name)
-            mount.name_changed(place, name)
+            mount.beliefs.name_removed(place, name)
+            mount.beliefs.name_changed(place, name)
         if body.flags & _RENAME_EXCHANGE:
             mount.nodes.exchanged(folder, body.name, new_folder, body.new)
         else:

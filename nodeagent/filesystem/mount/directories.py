@@ -24,10 +24,10 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
     """OPENDIR, which brings the beginning of the listing along."""
     node = mount.nodes.get(header.node)
 
-    def opened(listing: files.Listing) -> None:
+    def opened(listing: files.Listing, asked_s: float) -> None:
         user, group = mount.asker(header)
         number = mount.handles.next()
-        directory = Directory(number, node, user, group, listing.entries, listing.handle)
+        directory = Directory(number, node, user, group, listing.entries, listing.handle, asked_s)
         mount.handles.directories[number] = directory
         mount.memory.opened_directory(directory)
         mount.reply(header, replies.opened(number, 0))
@@ -35,14 +35,16 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
     _list(mount, header, node, opened)
 
 
-def _list(mount: Mount, header: Header, node: Node, then: Callable[[files.Listing], None]) -> None:
+def _list(
+    mount: Mount, header: Header, node: Node, then: Callable[[files.Listing, float], None]
+) -> None:
     changes, asked_s = node.changes, time.monotonic()
 
     def listed(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, files.Listing)
         if not reply.handle and node.changes == changes and mount.options.attributes_s > 0:
             node.listed = Listed(asked_s, dict(reply.entries))
-        then(reply)
+        then(reply, asked_s)
 
     mount.ask(header, files.OpenDirectory(mount.nodes.path(node)), listed)
 
@@ -55,8 +57,9 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if body.offset == 0 and directory.begun:  # rewinddir(3) wants to see what is there now
 
-        def anew(listing: files.Listing) -> None:
+        def anew(listing: files.Listing, asked_s: float) -> None:
             directory.entries, directory.rest = listing.entries, listing.handle
+            directory.read_at_s = asked_s
             directory.begun = False
             read_directory(mount, header, body)
 
@@ -101,7 +104,9 @@ def _rendered(
             continue
         values = ATTRIBUTES.unpack(entry.attributes)
         if plus:
-            parts.append(mount.entry(directory.node, name, entry)[1])
+            # One that has changed since the listing was read: the kernel asks for it by itself.
+            stands = mount.beliefs.stands(entry, directory.read_at_s)
+            parts.append(mount.entry(directory.node, name, entry)[1] if stands else b"\0" * before)
         parts.append(replies.name(values[0], index + 1, name, values[9]))
     return parts
 

@@ -54,7 +54,7 @@ def put(mount: Mount, header: Header, body: Body) -> None:
     path = mount.nodes.path(node)
     asked = files.SetExtended(path, body.name, body.value, body.flags)
     node.plain_until_s = 0.0
-    mount.changed(node)
+    mount.beliefs.changed(node)
     mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))
 
 
@@ -63,5 +63,5 @@ def remove(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Name)
     node = mount.nodes.get(header.node)
     asked = files.RemoveExtended(mount.nodes.path(node), body.name)
-    mount.changed(node)
+    mount.beliefs.changed(node)
     mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))

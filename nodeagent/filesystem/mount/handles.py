@@ -22,7 +22,6 @@ class File:
         lock_owners: Owners of fcntl(2) locks that were taken through it.
         has_flock: Whether a flock(2) lock was taken.
         error: An errno that the next close or fsync tells; 0 for none.
-        waiting: What goes on once it has been opened again.
         is_lost: The server has forgotten the handle.
         ahead: All of the file, which came as it was opened; empty where it did not.
         ahead_until_s: Until then that is believed.
@@ -52,7 +51,8 @@ class Directory:
     Attributes:
         entries: What was read so far, in the server's order.
         rest: The server's handle of what is left; 0 where that was all.
-        read_from: The first offset that was asked for, for a second look from the start.
+        read_at_s: When the reading began, by :func:`time.monotonic`.
+        begun: Whether the kernel has asked for its beginning.
     """
 
     number: int
@@ -61,6 +61,7 @@ class Directory:
     group: str
     entries: list[tuple[bytes, Entry]]
     rest: int
+    read_at_s: float
     begun: bool = False
 
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
-from nodeagent.filesystem.mount.mount import Mount, Then, key_of
-from nodeagent.filesystem.mount.nodes import Listed, Node, Stale
+from nodeagent.filesystem.mount.mount import Mount, Then
+from nodeagent.filesystem.mount.nodes import Listed, Node, Stale, key_of
 from ssi.protocol import files
 from ssi.protocol.files import Entry, FileReply
 
@@ -31,53 +31,56 @@ def lookup(mount: Mount, header: Header, body: Body) -> None:
     """LOOKUP."""
     assert isinstance(body, requests.Name)
     folder = mount.nodes.get(header.node)
-    path = mount.nodes.child_path(folder, body.name)
-    listed = _listed(mount, folder)
-    entry = listed.entries.get(body.name, _ABSENT) if listed is not None else None
-    if entry is _ABSENT:
-        mount.fail(header, errno.ENOENT)
-        return
-    if listed is not None and entry is not None and not _is_outdated(mount, listed, entry):
-        mount.tell_entry(header, folder, body.name, entry)
+    if _answer_from_listing(mount, header, folder, body.name):
         return
     _note_burst(mount, header, folder)
-    if folder.fetch is not None:
-        # What is being read whole just now will hold this name too, most likely.
-        mount.wait(header)
-        folder.fetch.append(lambda error: _after_fetch(mount, header, body, error))
+    if folder.fetch is None:
+        _ask(mount, header, folder, body.name)
         return
+    # What is being read whole just now will hold this name too, most likely.
+    mount.wait(header)
+    folder.fetch.append(lambda error: _after_fetch(mount, header, body.name, error))
 
+
+def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes) -> bool:
+    listed = mount.beliefs.listed(folder)
+    if listed is None:
+        return False
+    entry = listed.entries.get(name, _ABSENT)
+    if entry is _ABSENT:
+        mount.fail(header, errno.ENOENT)
+        return True
+    if entry is None or not mount.beliefs.stands(entry, listed.at_s):
+        return False
+    mount.tell_entry(header, folder, name, entry)
+    return True
+
+
+def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
     def found(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
-        mount.tell_entry(header, folder, body.name, reply)
+        mount.tell_entry(header, folder, name, reply)
 
-    mount.ask(header, files.Lookup(path), found)
+    mount.ask(header, files.Lookup(mount.nodes.child_path(folder, name)), found)
 
 
-def _after_fetch(mount: Mount, header: Header, body: Body, error: int) -> None:
+def _after_fetch(mount: Mount, header: Header, name: bytes, error: int) -> None:
     if not mount.waits(header):
         return
     if error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
         mount.fail(header, error)  # a second time would be waited for beyond the deadline
         return
     try:
-        lookup(mount, header, body)
+        folder = mount.nodes.get(header.node)
+        # A name that changed meanwhile is asked for itself: another fetch might miss it again.
+        if not _answer_from_listing(mount, header, folder, name):
+            _ask(mount, header, folder, name)
     except OSError as exc:
         mount.fail(header, exc.errno or errno.EIO)
 
 
 _ABSENT: Final = Entry(b"", 0)
 """Tells a name that a whole listing does not have from one that has changed since."""
-
-
-def _listed(mount: Mount, folder: Node) -> Listed | None:
-    listed = folder.listed
-    if listed is None:
-        return None
-    if time.monotonic() - listed.at_s > min(mount.options.attributes_s, mount.options.names_s):
-        folder.listed = None
-        return None
-    return listed
 
 
 def _note_burst(mount: Mount, header: Header, folder: Node) -> None:
@@ -154,7 +157,7 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
 
     file = mount.handles.files.get(body.handle) if body.flags & abi.GETATTR_FH else None
     if file is None:
-        listed = _from_listing(mount, node)
+        listed = mount.beliefs.of(node)
         if listed is not None:
             found(listed, memoryview(b""))
             return
@@ -195,21 +198,6 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
             mount.fail(header, error)
 
     mount.ask(header, files.Lookup(path), found_by_path, failed=failed)
-
-
-def _from_listing(mount: Mount, node: Node) -> Entry | None:
-    if node.parent is None:
-        return None
-    listed = _listed(mount, node.parent)
-    if listed is None or node.changed_at_s >= listed.at_s:
-        return None
-    return listed.entries.get(node.name)
-
-
-def _is_outdated(mount: Mount, listed: Listed, entry: Entry) -> bool:
-    """Whether this machine has changed a file, maybe by another name, since it was listed."""
-    node = mount.nodes.of_key(key_of(entry))
-    return node is not None and node.changed_at_s >= listed.at_s
 
 
 def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
@@ -253,7 +241,7 @@ def set_attributes(mount: Mount, header: Header, body: Body) -> None:
 
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
-        mount.changed(node)
+        mount.beliefs.changed(node)
         if file is not None and valid & abi.Valid.SIZE:
             file.unsynced = True
         attributes = mount.told(node, reply)

@@ -133,7 +133,7 @@ class Memory:
             file.lock_owners.update(record.lock_owners)
             self.handles.files[record.number] = file
         else:
-            directory = Directory(record.number, node, record.user, record.group, [], 0)
+            directory = Directory(record.number, node, record.user, record.group, [], 0, 0.0)
             directory.begun = True  # so that it is read anew
             self.handles.directories[record.number] = directory
 

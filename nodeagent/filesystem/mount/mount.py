@@ -14,11 +14,12 @@ from nodeagent.filesystem.fuse import replies
 from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.requests import BadRequest, Body, Header, Interrupt, decode
 from nodeagent.filesystem.mount.accounts import LocalAccounts
+from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.identities import Identities
 from nodeagent.filesystem.mount.link import LOST, FileLink
 from nodeagent.filesystem.mount.memory import Memory
-from nodeagent.filesystem.mount.nodes import Node
+from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol import files
@@ -72,6 +73,7 @@ class Mount:
         self.options = options
         self.link = link
         self.nodes = memory.nodes
+        self.beliefs = Beliefs(memory.nodes, options)
         self.handles = memory.handles
         self.memory = memory
         self.accounts = LocalAccounts()
@@ -362,45 +364,6 @@ class Mount:
         attributes = self.told(node, entry)
         options = self.options
         return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)
-
-    def changed(self, node: Node) -> None:
-        """What is known of a file, or was listed of it, does not hold any more."""
-        node.changes += 1
-        node.changed_at_s = time.monotonic()
-        if node.parent is not None:
-            _unlist(node.parent, node.name)
-
-    def name_changed(self, folder: Node, name: bytes, entry: Entry | None = None) -> None:
-        """What was listed of a name does not hold any more; ``entry`` does, where it is known."""
-        _unlist(folder, name)
-        if folder.listed is not None:
-            folder.listed.entries[name] = entry
-        self.changed(folder)
-
-    def name_removed(self, folder: Node, name: bytes) -> None:
-        """A name leads nowhere any more, or elsewhere."""
-        entry = folder.listed.entries.get(name) if folder.listed is not None else None
-        known = self.nodes.find(folder, name)
-        if known is None and entry is not None:
-            known = self.nodes.of_key(key_of(entry))
-        if known is not None:
-            self.changed(known)  # it has one link fewer
-        _unlist(folder, name)
-        if folder.listed is not None:
-            folder.listed.entries.pop(name, None)
-        self.changed(folder)
-
-
-def _unlist(folder: Node, name: bytes) -> None:
-    if folder.listed is not None:
-        folder.listed.entries[name] = None
-    if folder.fetch_missed is not None:
-        folder.fetch_missed.add(name)
-
-
-def key_of(entry: Entry) -> tuple[int, int]:
-    """What a file is, under whatever name."""
-    return entry.device, int.from_bytes(entry.attributes[:8], "little")
 
 
 def _ignored(_error: int, _reply: FileReply | None, _payload: memoryview) -> None:

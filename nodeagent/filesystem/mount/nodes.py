@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from nodeagent.filesystem.fuse.abi import ROOT_ID
-from ssi.protocol.files import Entry
+from ssi.protocol.files import ATTRIBUTES, Entry
+
+ATTRIBUTE_MODE: Final = 9
+ATTRIBUTE_LINKS: Final = 10
+"""Places in :data:`ATTRIBUTES`."""
 
 Key = tuple[int, int]
 """Device and number of an inode at the server: one file, under whatever name."""
@@ -74,6 +79,17 @@ class Node:
     fetch_missed: set[bytes] | None = None
     given: object = None
     changed_at_s: float = 0.0
+
+    def loses_a_link(self) -> bool:
+        """Notes that a name of it was removed; whether it has another, by what was told of it."""
+        if not self.told:
+            return False
+        values = list(ATTRIBUTES.unpack(self.told))
+        if stat.S_ISDIR(values[ATTRIBUTE_MODE]) or values[ATTRIBUTE_LINKS] < 2:
+            return False
+        values[ATTRIBUTE_LINKS] -= 1
+        self.told = ATTRIBUTES.pack(*values)
+        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -166,7 +182,8 @@ class Nodes:
         node = self._by_name.get((folder.number, name))
         if node is not None:
             self._unplace(node)
-            self._by_key.pop(node.key, None)  # its number may be given to another file
+            if not node.loses_a_link():
+                self._by_key.pop(node.key, None)  # its number may be given to another file
             self._drop_if_unused(node)
 
     def renamed(self, folder: Node, name: bytes, new_folder: Node, new_name: bytes) -> None:
@@ -235,3 +252,8 @@ class Nodes:
             del self._by_key[node.key]
         if node.parent is not None:
             self._unplace(node)
+
+
+def key_of(entry: Entry) -> Key:
+    """What a file is, under whatever name."""
+    return entry.device, int.from_bytes(entry.attributes[:8], "little")

@@ -12,8 +12,8 @@ from nodeagent.filesystem.fuse.abi import OpenFlag
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount import locking
 from nodeagent.filesystem.mount.handles import File
-from nodeagent.filesystem.mount.mount import Mount, key_of
-from nodeagent.filesystem.mount.nodes import Node, Stale
+from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.nodes import Node, Stale, key_of
 from ssi.protocol import files
 from ssi.protocol.files import FileReply
 
@@ -47,7 +47,7 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
         mount.reply(header, replies.opened(file.number, flags))
 
     if body.flags & os.O_TRUNC:
-        mount.changed(node)
+        mount.beliefs.changed(node)
     ahead = AHEAD_BYTES if _is_to_be_read(mount, node, body.flags) else 0
     mount.ask(header, files.Open(path, body.flags, ahead), opened)
 
@@ -74,11 +74,11 @@ def create(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Create)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    mount.name_changed(folder, body.name)
+    mount.beliefs.name_changed(folder, body.name)
 
     def created(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, files.Opened)
-        mount.name_changed(folder, body.name, reply.entry)
+        mount.beliefs.name_changed(folder, body.name, reply.entry)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
         mount.reply(header, entry, replies.opened(file.number, 0))
@@ -128,7 +128,7 @@ def write(mount: Mount, header: Header, body: Body) -> None:
     """WRITE, which is answered once the server's kernel has it."""
     assert isinstance(body, requests.Write)
     file = _file(mount, body.handle)
-    mount.changed(file.node)
+    mount.beliefs.changed(file.node)
     if not file.unsynced:
         file.unsynced = True
         mount.memory.opened(file)
@@ -136,7 +136,7 @@ def write(mount: Mount, header: Header, body: Body) -> None:
 
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, files.Count)
-        mount.changed(file.node)
+        mount.beliefs.changed(file.node)
         mount.reply(header, replies.written(reply.value))
 
     asked = files.Write(file.handle, body.offset, strip)
@@ -189,7 +189,7 @@ def allocate(mount: Mount, header: Header, body: Body) -> None:
     file = _file(mount, body.handle)
 
     def done(_reply: FileReply, _payload: memoryview) -> None:
-        mount.changed(file.node)
+        mount.beliefs.changed(file.node)
         mount.reply(header)
 
     asked = files.Allocate(file.handle, body.mode, body.offset, body.length)
@@ -216,7 +216,7 @@ def copy(mount: Mount, header: Header, body: Body) -> None:
 
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, files.Count)
-        mount.changed(target.node)
+        mount.beliefs.changed(target.node)
         mount.reply(header, replies.written(reply.value))
 
     asked = files.CopyRange(

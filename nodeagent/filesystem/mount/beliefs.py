@@ -1,0 +1,96 @@
+"""What is believed of files without asking the server once more, and for how long."""
+
+from __future__ import annotations
+
+import stat
+import time
+
+from nodeagent.filesystem.mount.nodes import (
+    ATTRIBUTE_LINKS,
+    ATTRIBUTE_MODE,
+    Listed,
+    Node,
+    Nodes,
+    key_of,
+)
+from nodeagent.filesystem.mount.options import MountOptions
+from ssi.protocol.files import ATTRIBUTES, Entry
+
+
+class Beliefs:
+    """See the module: listings, less what this machine has changed since they were read.
+
+    Args:
+        nodes: The inodes that are known.
+        options: How long what is known is believed.
+    """
+
+    def __init__(self, nodes: Nodes, options: MountOptions) -> None:
+        self._nodes = nodes
+        self._believed_s = min(options.attributes_s, options.names_s)
+        self._links_changed_at_s = 0.0
+
+    def listed(self, folder: Node) -> Listed | None:
+        """What a directory holds, if it was read just now."""
+        listed = folder.listed
+        if listed is not None and time.monotonic() - listed.at_s > self._believed_s:
+            folder.listed = None
+            return None
+        return listed
+
+    def of(self, node: Node) -> Entry | None:
+        """A file as the directory above it was read to hold it, if that still stands."""
+        listed = self.listed(node.parent) if node.parent is not None else None
+        if listed is None or node.changed_at_s >= listed.at_s:
+            return None
+        entry = listed.entries.get(node.name)
+        return entry if entry is not None and self.stands(entry, listed.at_s) else None
+
+    def stands(self, entry: Entry, read_at_s: float) -> bool:
+        """Whether this machine has left a file alone, by all of its names, since it was read.
+
+        A file of several names is known here by one of them. Where any name was made or removed
+        since, it may have been another of this file's, and its link count is not what was read.
+        """
+        node = self._nodes.of_key(key_of(entry))
+        if node is not None and node.changed_at_s >= read_at_s:
+            return False
+        values = ATTRIBUTES.unpack(entry.attributes)
+        several = values[ATTRIBUTE_LINKS] > 1 and not stat.S_ISDIR(values[ATTRIBUTE_MODE])
+        return not several or self._links_changed_at_s < read_at_s
+
+    def changed(self, node: Node) -> None:
+        """What is known of a file, or was listed of it, does not hold any more."""
+        node.changes += 1
+        node.changed_at_s = time.monotonic()
+        if node.parent is not None:
+            _unlist(node.parent, node.name)
+
+    def links_changed(self) -> None:
+        """A file has more names than it had, or fewer."""
+        self._links_changed_at_s = time.monotonic()
+
+    def name_changed(self, folder: Node, name: bytes, entry: Entry | None = None) -> None:
+        """What was listed of a name does not hold any more; ``entry`` does, where it is known."""
+        _unlist(folder, name)
+        if folder.listed is not None:
+            folder.listed.entries[name] = entry
+        self.changed(folder)
+
+    def name_removed(self, folder: Node, name: bytes) -> None:
+        """A name leads nowhere any more, or elsewhere."""
+        self.links_changed()
+        known = self._nodes.find(folder, name)
+        if known is not None:
+            self.changed(known)  # it has one link fewer
+        _unlist(folder, name)
+        if folder.listed is not None:
+            folder.listed.entries.pop(name, None)
+        self.changed(folder)
+
+
+def _unlist(folder: Node, name: bytes) -> None:
+    if folder.listed is not None:
+        folder.listed.entries[name] = None
+    if folder.fetch_missed is not None:
+        folder.fetch_missed.add(name)
