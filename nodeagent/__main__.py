@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import gc
 import logging
 import logging.handlers
@@ -13,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from nodeagent.mechanism.daemon import hold_lock
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
 
@@ -33,10 +33,7 @@ def main() -> int:
     os.umask(0o077)
     _make_directories(places, is_client=options.client)
     _start_logging(places)
-    lock = os.open(places.runtime / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if hold_lock(places.runtime / "agent.lock") is None:
         print("another agent runs here already", file=sys.stderr)
         return os.EX_TEMPFAIL
     write_pidfile(places.agent_pid, os.getpid())

@@ -7,12 +7,11 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
-import nodeagent
 from nodeagent.filesystem.control import Control, Refused, ask_warden
+from nodeagent.mechanism.daemon import daemon_command, own_lib
 from nodeagent.mechanism.pidfile import open_process
 from nodeagent.places import Places
 
@@ -20,10 +19,6 @@ START_S: Final = 10.0
 """How long a warden may take until it has written its pid."""
 
 AGAIN_S: Final = 1.0
-_BOOT: Final = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "runpy.run_module('nodeagent.filesystem', run_name='__main__', alter_sys=True)"
-)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -61,22 +56,17 @@ async def keep_warden(node: str, places: Places, address: str, port: int) -> Non
 def _renew(pid: int, places: Places) -> None:
     """A warden that runs from other code than this agent goes on with ours; mounts stay."""
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    if os.fsencode(_lib()) in arguments:
+    if os.fsencode(own_lib()) in arguments:
         return
     try:
-        ask_warden(places.files_socket, Control(deed="replace", lib=str(_lib())))
+        ask_warden(places.files_socket, Control(deed="replace", lib=str(own_lib())))
     except (OSError, Refused) as exc:
         _log.warning("event=warden-not-replaced reason=%s", exc)
 
 
-def _lib() -> Path:
-    assert nodeagent.__file__ is not None
-    return Path(nodeagent.__file__).parent.parent
-
-
 async def _start(node: str, places: Places, address: str, port: int) -> None:
     options = ["--name", node, "--address", address, "--port", str(port)]
-    command = [sys.executable, "-I", "-c", _BOOT, str(_lib()), *options]
+    command = daemon_command("nodeagent.filesystem", options)
     started = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: ASYNC220 - a fork of 1 ms
     give_up_at_s = asyncio.get_running_loop().time() + START_S
     while asyncio.get_running_loop().time() < give_up_at_s and started.poll() is None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
-import logging
 import os
 import sys
 from pathlib import Path
 
 from nodeagent.filesystem.warden import Settings, Warden
 from nodeagent.mechanism import libc
+from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import Places
 
@@ -27,12 +26,9 @@ def main() -> int:
     options = parser.parse_args()
     places = Places.of_this_user()
     os.umask(0o077)
-    lock = os.open(places.runtime / "files.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if hold_lock(places.runtime / "files.lock") is None:
         return 0
-    _open_log(places.files_log)
+    open_log(places.files_log)
     libc.set_process_name("ssi-warden")
     write_pidfile(places.files_pid, os.getpid())
     is_root = os.geteuid() == 0
@@ -50,18 +46,6 @@ def main() -> int:
         places.files_pid.unlink(missing_ok=True)
         places.files_socket.unlink(missing_ok=True)
     return 0
-
-
-def _open_log(path: Path) -> None:
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open("/dev/null", os.O_RDONLY)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.close(null)
-    os.close(log)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
 
 
 if __name__ == "__main__":

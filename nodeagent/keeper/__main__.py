@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from nodeagent.keeper.forge import Forge
 from nodeagent.keeper.supervisor import Supervisor
 from nodeagent.mechanism import libc
+from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
@@ -30,10 +29,9 @@ def main(options: Sequence[str]) -> int:
     """Runs until the node is taken down or SIGTERM comes; 0 also where a keeper runs already."""
     places = Places.of_this_user()
     _prepare(places)
-    lock = _lock(places.runtime / "keeper.lock")
-    if lock is None:
+    if hold_lock(places.runtime / "keeper.lock") is None:
         return 0
-    _open_log(places.keeper_log)
+    open_log(places.keeper_log)
     libc.set_process_name("ssi-keeper")
     libc.become_subreaper()  # an init that does not reap, as in many containers, has no shims to
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -76,30 +74,6 @@ def _prepare(places: Places) -> None:
         if not path.is_dir():
             path.mkdir(parents=True)
             path.chmod(mode)
-
-
-def _lock(path: Path) -> int | None:
-    """Holds the lock of the one keeper until this process ends; None where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _open_log(path: Path) -> None:
-    """Standard output and error are the log; shims get their own."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open("/dev/null", os.O_RDONLY)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.close(null)
-    os.close(log)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
-import nodeagent
 from nodeagent.keeper.backoff import Backoff
+from nodeagent.mechanism.daemon import daemon_command
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pidfile import open_process, write_pidfile
 from nodeagent.places import Places
@@ -20,18 +18,7 @@ from nodeagent.places import Places
 STOP_LIMIT_S: Final = 5.0
 """Between SIGTERM and SIGKILL for an agent that is to end."""
 
-_BOOT: Final = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "runpy.run_module('nodeagent', run_name='__main__', alter_sys=True)"
-)
 _log: Final = logging.getLogger(__name__)
-
-
-def agent_command(options: Sequence[str]) -> list[str]:
-    """The command line of an agent with our code and these options, whatever PYTHONPATH says."""
-    assert nodeagent.__file__ is not None
-    library = Path(nodeagent.__file__).parent.parent
-    return [sys.executable, "-I", "-c", _BOOT, str(library), *options]
 
 
 class Supervisor:
@@ -40,7 +27,7 @@ class Supervisor:
     def __init__(self, loop: Loop, places: Places, options: Sequence[str]) -> None:
         self._loop = loop
         self._places = places
-        self._command = agent_command(options)
+        self._command = daemon_command("nodeagent", options)
         self._backoff = Backoff()
         self._agent = 0
         self._started_s = 0.0
