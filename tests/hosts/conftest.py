@@ -16,11 +16,12 @@ from ssi.model.errors import SsiError
 from tests.hosts.system import Ssi
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A cached image takes seconds, a first one half a minute: the first test pays for it."""
+    bound_s = 300 + config.getoption("--files-seconds")
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(bound_s))
 
 
 @pytest.fixture(scope="session")
