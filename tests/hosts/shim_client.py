@@ -20,6 +20,7 @@ from nodeagent.shim.frames import FrameSplitter, decode_reply, encode_frame
 from ssi.lab import Host
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName, Terminal
+from tests.hosts.system import PATIENCE_S
 
 T = TypeVar("T", bound=m.ReplyMessage)
 
@@ -50,7 +51,7 @@ class Client:
         self._numbers = itertools.count(1)
         self._splitter = FrameSplitter()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(90)
+        self._socket.settimeout(2 * PATIENCE_S)
         with descriptor_path(path) as short:
             self._socket.connect(short)
 
@@ -161,9 +162,9 @@ class ShimClient(Client):
                 return b"".join(parts)
 
     def read_until(self, what: bytes, stream: StreamName = "stdout", offset: int = 0) -> bytes:
-        """The stream from ``offset`` on, once it holds ``what``; fails after 20 s."""
+        """The stream from ``offset`` on, once it holds ``what``."""
         held = b""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while what not in held:
             assert time.monotonic() < deadline, held
             data = self.read(stream, offset + len(held), wait_s=5)
@@ -255,7 +256,7 @@ class ShimHost:
             shim.close()
         assert self.keeper.stdin is not None
         self.keeper.stdin.close()  # it ends with its input
-        self.keeper.wait(10)
+        self.keeper.wait(PATIENCE_S)
         shutil.rmtree(self.outside(self.work))
 
 

@@ -22,13 +22,32 @@ from ssi.lab import Lab
 from ssi.model.job import Terminal
 from tests.hosts.pair import Pair, pair_on
 from tests.hosts.shim_client import ENVIRONMENT, ROOT, ShimClient
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.test_migration import running
 from tests.hosts.test_shim_migration import ADA
 
 SIZE = Terminal(rows=24, columns=80)
 BASH = ("bash", "--norc", "-i")
-SHELL = {**ENVIRONMENT, "PS1": "$ ", "HISTFILE": ""}
+
+GO = "/tmp/go"
+"""What waits for it goes on where it is there."""
+
+HOLDER = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGCONT, lambda *_: os.write(1, b"on\\n"))
+os.write(1, b"up\\n")
+while True:
+    time.sleep(0.05)
+"""
+"""Keeps the terminal until a key ends it. The child of an interactive shell has the terminal before
+it is executed and before it is continued, which the echo of the line does not prove: that comes
+while keys are still the shell's own. And it has no children: dash, stopped while it starts one by
+vfork(2), is never seen to stop."""
+
+HOLD = b'python3 -c "$HOLDER"'
+
+SHELL = {**ENVIRONMENT, "PS1": "$ ", "HISTFILE": "", "HOLDER": HOLDER}
 
 RAW = """
 import os, sys, termios, tty
@@ -38,10 +57,17 @@ while (key := os.read(0, 1)) != b"q":
     os.write(1, b"<" + key + b">")
 """
 
-LATE = """
-import sys, time
+AWAIT_GO = f"""
+import os, time
+while not os.path.exists("{GO}"): time.sleep(0.01)
+"""
+
+BUSY_RAW = RAW.replace("while (", AWAIT_GO + "while (")
+
+LATE = f"""
+import sys
 print("asleep", flush=True)
-time.sleep(float(sys.argv[1]))
+{AWAIT_GO}
 for line in sys.stdin:
     print("got", repr(line), flush=True)
 print("end")
@@ -62,7 +88,7 @@ class Typist:
         self.shim.start(*argv, account=account, environment={**SHELL, "TERM": term}, terminal=SIZE)
 
     def type(self, keys: bytes) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         wanted = self.typed + len(keys)
         while self.typed < wanted:
             assert time.monotonic() < deadline
@@ -85,6 +111,20 @@ class Typist:
         self.see(line.encode() + b"\r\n")
         return self.see(until)
 
+    def hold(self) -> None:
+        """Runs a command in the foreground; what is typed next is the command's."""
+        self.type(HOLD + b"\r")
+        self.see(b"up\r\n")
+
+    def let_go(self) -> None:
+        """What waits goes on, wherever it is."""
+        for host in (self.pair.here, self.pair.there):
+            host.outside(GO).touch()
+
+    def made_bytes(self) -> int:
+        """How much the job has written so far that its shim has taken."""
+        return self.shim.read(offset=1 << 30, wait_s=0, peek=True).offset
+
     def resize(self, rows: int, columns: int) -> None:
         self.shim.ask(m.Resize(terminal=Terminal(rows=rows, columns=columns)), m.Ok)
 
@@ -102,28 +142,28 @@ def pair(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture
 def user(pair: Pair) -> Typist:
+    for host in (pair.here, pair.there):
+        host.outside(GO).unlink(missing_ok=True)
     return Typist(pair, pair.here.shim())
 
 
 def test_shell_keeps_its_children_its_jobs_and_its_keys(user: Typist) -> None:
     user.start(*BASH)
     user.see(b"$ ")
-    user.type(b"sleep 1000\r")
-    user.see(b"sleep 1000\r\n")
-    time.sleep(0.2)
+    user.hold()
     user.type(b"\x1a")
     assert b"Stopped" in user.see(b"$ ")
     user.move(2)
     assert b"Stopped" in user.run("jobs", b"$ ")
     user.type(b"fg\r")
-    user.see(b"fg\r\nsleep 1000\r\n")
+    user.see(HOLD + b"\r\non\r\n")
     user.move(3)
     user.type(b"\x03")
     user.see(b"$ ")
     assert user.run("echo status $?", b"$ ") == b"status 130\r\n$ "
     user.type(b"exit 7\r")
     user.see_rest()
-    assert user.shim.status(5).exit_status == 7
+    assert user.shim.status(PATIENCE_S).exit_status == 7
 
 
 def test_nested_shell_keeps_its_job_control(user: Typist) -> None:
@@ -131,16 +171,16 @@ def test_nested_shell_keeps_its_job_control(user: Typist) -> None:
     user.see(b"$ ")
     user.run("bash --norc -i", b"$ ")
     user.move(2)
-    user.type(b"sleep 1000\r")
-    user.see(b"sleep 1000\r\n")
-    time.sleep(0.2)
+    user.hold()
     user.type(b"\x1a")
     assert b"Stopped" in user.see(b"$ ")
     assert b"Stopped" in user.run("jobs", b"$ ")
     user.run("kill -9 %1; wait %1", b"$ ")
-    user.type(b"exit\rexit 4\r")
+    user.type(b"exit\r")
+    user.see(b"$ ")
+    user.type(b"exit 4\r")
     user.see_rest()
-    assert user.shim.status(5).exit_status == 4
+    assert user.shim.status(PATIENCE_S).exit_status == 4
 
 
 def test_window_size_travels_and_can_be_changed_after(user: Typist) -> None:
@@ -174,35 +214,37 @@ def test_keys_that_are_typed_while_it_moves_arrive_once_and_in_order(user: Typis
 
 
 def test_lines_pasted_beyond_what_a_terminal_holds_arrive_whole(user: Typist) -> None:
-    user.start("sh", "-c", 'stty -echo; exec python3 -c "$0" 1', LATE)
+    user.start("sh", "-c", 'stty -echo; exec python3 -c "$0"', LATE)
     user.see(b"asleep\r\n")
     user.type(b"".join(b"line %05d\r" % number for number in range(1000)))
     user.move(2)
     user.type(b"\x04")
+    user.let_go()
     lines = "".join(f"got 'line {number:05d}\\n'\r\n" for number in range(1000))
     assert user.see_rest().decode() == lines + "end\r\n"
 
 
 def test_paste_into_a_raw_program_that_is_busy_arrives_whole(user: Typist) -> None:
-    user.start("python3", "-c", RAW.replace("while (", "import time; time.sleep(2)\nwhile ("))
+    user.start("python3", "-c", BUSY_RAW)
     user.see(b"raw")
     keys = b"".join(b"%05d " % number for number in range(2000))
     user.type(keys)
     user.move(2)
+    user.let_go()
     user.type(b"q")
     assert user.see_rest() == b"".join(b"<%c>" % key for key in keys)
 
 
 def test_lines_half_a_line_and_an_end_typed_ahead_are_read_as_typed(user: Typist) -> None:
-    user.start("python3", "-c", LATE, "1.5")
+    user.start("python3", "-c", LATE)
     user.see(b"asleep\r\n")
     user.type(b"one\rtwo\x16\x03\r\x16\x04lit\rhal")
     user.move(2)
     user.type(b"X\x7ff\r\x04")
-    shown = user.see_rest()
-    echoed, _, read = shown.partition(b"got")
-    assert echoed == b"one\r\ntwo^\x08^C\r\n^\x08^Dlit\r\nhalX\x08 \x08f\r\n"
-    assert (b"got" + read).decode().split("\r\n") == [
+    echo = b"one\r\ntwo^\x08^C\r\n^\x08^Dlit\r\nhalX\x08 \x08f\r\n"
+    assert user.see(b"f\r\n") == echo
+    user.let_go()
+    assert user.see_rest().decode().split("\r\n") == [
         "got 'one\\n'",
         "got 'two\\x03\\n'",
         "got '\\x04lit\\n'",
@@ -213,16 +255,17 @@ def test_lines_half_a_line_and_an_end_typed_ahead_are_read_as_typed(user: Typist
 
 
 def test_end_of_file_typed_ahead_ends_it(user: Typist) -> None:
-    user.start("python3", "-c", LATE, "1")
+    user.start("python3", "-c", LATE)
     user.see(b"asleep\r\n")
     user.type(b"last\r\x04")
     user.move()
+    user.let_go()
     assert user.see_rest().endswith(b"got 'last\\n'\r\nend\r\n")
 
 
 def test_output_that_nobody_read_yet_is_shown_once(user: Typist) -> None:
     user.start("sh", "-c", "seq 1 300000; read x; echo end $x")
-    time.sleep(0.3)
+    eventually(lambda: user.made_bytes() > 1000, what="some of it waits to be read")
     user.move(2)
     user.type(b"now\r")
     shown = user.see_rest().replace(b"now\r\n", b"", 1)
@@ -234,52 +277,58 @@ def test_output_held_by_the_user_stays_held(user: Typist) -> None:
     user.see(b"tick")
     user.type(b"\x13")
     user.move()
-    time.sleep(0.2)
-    held = user.shim.read(offset=1 << 30, wait_s=0, peek=True).offset
-    time.sleep(0.2)
-    assert user.shim.read(offset=1 << 30, wait_s=0, peek=True).offset == held
+    eventually(lambda: stands_still(user), what="nothing more to be shown")
+    held = user.made_bytes()
     user.type(b"\x11")
     user.seen = held
     user.see(b"tick")
 
 
+def stands_still(user: Typist) -> bool:
+    """Whether nothing came in a while in which much would have."""
+    before = user.made_bytes()
+    time.sleep(0.5)
+    return user.made_bytes() == before
+
+
 def test_python_at_its_prompt_keeps_what_it_knows(user: Typist) -> None:
     user.start("python3", "-q", term="xterm")
     user.see(b">>> ")
-    user.type(b"x = 41\r")
+    user.type(b"import time; x = 41\r")
     user.see(b">>> ")
     user.type(b"x + ")
     user.move(2)
     user.type(b"1\r")
     user.see(b"42\r\n")
-    user.type(b"import time; time.sleep(100)\r")
-    time.sleep(0.5)
+    # Short naps: Python forgets an interrupt that comes just before it blocks.
+    user.type(b"print('nap', 'ping'); any(time.sleep(.01) for _ in iter(int, 1))\r")
+    user.see(b"nap ping\r\n")
     user.move()
     user.type(b"\x03")
     user.see(b"KeyboardInterrupt")
+    user.see(b">>> ")
     user.type(b"exit()\r")
     user.see_rest()
-    assert user.shim.status(5).exit_status == 0
+    assert user.shim.status(PATIENCE_S).exit_status == 0
 
 
 def test_pager_goes_on_where_it_was(user: Typist) -> None:
     user.start("bash", "--norc", "-c", "seq 1 2000 | less", term="xterm")
     user.see(b":")
     user.type(b"100g")
-    user.see(b"100")
+    user.see(b"122")  # the last line of the page; less shows what is typed, too
     user.move(2)
     user.type(b"1500g")
-    user.see(b"1500")
+    user.see(b"1522")
     user.type(b"q")
     user.see_rest()
-    assert user.shim.status(5).exit_status == 0
+    assert user.shim.status(PATIENCE_S).exit_status == 0
 
 
 def test_terminal_of_an_ordinary_user_moves(user: Typist) -> None:
     user.start(*BASH, account=ADA)
     user.see(b"$ ")
-    user.type(b"sleep 1000\r")
-    user.see(b"sleep 1000\r\n")
+    user.hold()
     user.move(2)
     user.type(b"\x03")
     user.see(b"$ ")
@@ -289,16 +338,18 @@ def test_terminal_of_an_ordinary_user_moves(user: Typist) -> None:
 def test_thawed_shell_is_as_before_with_its_typeahead(user: Typist) -> None:
     user.start(*BASH)
     user.see(b"$ ")
-    user.type(b"sleep 1.5\r")
-    user.see(b"sleep 1.5\r\n")
+    user.type(f"sh -c 'echo up; until [ -e {GO} ]; do sleep 0.05; done'\r".encode())
+    user.see(b"up\r\n")
     user.type(b"echo ahe")
     images = user.pair.here.folder("images")
     user.shim.dump(images)
     user.shim.thaw()
     user.type(b"ad\r")
-    assert user.see(b"\nahead\r\n$ ").count(b"ahead") == 3, "echoed twice, by terminal and shell"
-    user.type(b"sleep 1000\r")
-    user.see(b"sleep 1000\r\n")
+    shown = user.see(b"echo ahead\r\n")
+    user.let_go()
+    shown += user.see(b"\nahead\r\n$ ")
+    assert shown.count(b"ahead") == 3, "echoed twice, by terminal and shell"
+    user.hold()
     user.shim.dump(images)
     user.shim.thaw()
     user.type(b"\x1a")
@@ -308,8 +359,7 @@ def test_thawed_shell_is_as_before_with_its_typeahead(user: Typist) -> None:
 def test_committed_shell_comes_back_from_its_images_at_home(user: Typist) -> None:
     user.start(*BASH)
     user.see(b"$ ")
-    user.type(b"sleep 1000\r")
-    user.see(b"sleep 1000\r\n")
+    user.hold()
     user.shim.dump(user.pair.here.folder("images"))
     user.shim.commit()
     assert user.shim.restore_here().stage == "running"
@@ -331,19 +381,19 @@ def test_keys_reach_a_shells_child_once_while_it_goes_round_three_nodes(ssi: Ssi
         typist.start()
         for destination in ("n2", "n3", "n1", "n3"):
             ssi.ok("migrate", gpid, destination)
-        typist.join(60)
+        typist.join(PATIENCE_S)
         screen.type(b"q")
         expected = b"".join(b"<%c>" % key for number in range(600) for key in b"%05d" % number)
         assert screen.see(expected[-15:]) == expected
         screen.resize(40, 100)
-        eventually(lambda: screen.answer(b"stty size") == b"40 100", within_s=10, what="its size")
-        screen.type(b"sleep 1000\r")
-        time.sleep(0.5)
+        eventually(lambda: screen.answer(b"stty size") == b"40 100", what="its size")
+        screen.type(b"sh -c 'echo up; exec sleep 1000'\r")
+        screen.see(b"up\r\n")
         ssi.ok("migrate", gpid, "n2")
         screen.type(b"\x03")
         assert screen.answer(b"echo $?") == b"130"
         screen.type(b"exit 3\r")
-        assert screen.client.wait(20) == 3
+        assert screen.client.wait(PATIENCE_S) == 3
 
 
 def test_vim_in_insert_mode_goes_along_with_its_text(ssi: Ssi) -> None:
@@ -357,9 +407,9 @@ def test_vim_in_insert_mode_goes_along_with_its_text(ssi: Ssi) -> None:
         typist.start()
         for destination in ("n2", "n3", "n1", "n2"):
             ssi.ok("migrate", gpid, destination)
-        typist.join(60)
+        typist.join(PATIENCE_S)
         screen.type(b"\x1b:wq\r")
-        assert screen.client.wait(20) == 0
+        assert screen.client.wait(PATIENCE_S) == 0
     text = ssi.host("n2").run("cat", "/tmp/novel").stdout
     assert text == b"".join(b"%05d\n" % number for number in range(300)) + b"\n"
 
@@ -375,7 +425,7 @@ class Screen:
     def type(self, keys: bytes) -> None:
         os.write(self.descriptor, keys)
 
-    def see(self, what: bytes, within_s: float = 20) -> bytes:
+    def see(self, what: bytes, within_s: float = PATIENCE_S) -> bytes:
         """What is shown up to and with ``what``."""
         deadline = time.monotonic() + within_s
         while what not in self.unseen:
