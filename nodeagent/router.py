@@ -17,6 +17,9 @@ from ssi.transport.door import DoorUser
 MAX_DEADLINE_S = 3600.0
 """The longest that an answer is waited for, whatever the asker says."""
 
+HEARD_LATELY_S = 2.0
+"""Longer than the time between two probes of a node: one that was heard so lately is not dead."""
+
 
 class Router:
     """Between the sockets and the dispatcher.
@@ -67,7 +70,8 @@ class Router:
 
     async def _pass_on(self, request: Request, user: str) -> Reply:
         silent_s = self._silent_s(request.target)
-        if silent_s is not None:
+        # One that spoke a moment ago is back, though not everybody has heard it refute its death.
+        if silent_s is not None and silent_s >= HEARD_LATELY_S:
             raise NodeDown(node=request.target, silent_s=silent_s)
         forwarded = Request(
             request.id,

@@ -166,6 +166,19 @@ def test_dead_node_is_not_asked(agent: Agent) -> None:
     assert agent.peers.passed == []
 
 
+def test_node_that_spoke_a_moment_ago_is_asked_though_it_is_still_believed_dead(
+    agent: Agent,
+) -> None:
+    agent.silent["n2"] = 0.4
+
+    async def test() -> None:
+        async with agent.routing() as router:
+            await router.from_door(request_of(ListNodes(), target="n2"), ADA)
+
+    run(test())
+    assert len(agent.peers.passed) == 1
+
+
 def test_failure_on_the_way_is_an_answer(agent: Agent) -> None:
     agent.peers.error = LinkDown(node="n2", reason="cut")
 
