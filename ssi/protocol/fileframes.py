@@ -7,10 +7,46 @@ from typing import Final
 import msgspec
 
 from ssi.protocol.codec import BadMessage
-from ssi.protocol.files import Answered, Asked
+from ssi.protocol.filereplies import FileReply
+from ssi.protocol.filerequests import FileRequest
 
 MAGIC: Final = b"SSF\x01"
 """The last byte is the version of this protocol."""
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """One request.
+
+    Attributes:
+        id: Counts up within the session.
+        session: 16 random bytes, made by the mount.
+        user: On whose behalf; empty for what belongs to nobody (Hello, Release, ...).
+        group: With which group new files are made; empty for the user's own.
+        body: What is asked.
+    """
+
+    id: int
+    session: bytes
+    user: str
+    group: str
+    body: FileRequest
+
+
+class Answered(msgspec.Struct, frozen=True, array_like=True):
+    """One answer.
+
+    Attributes:
+        id: Of the request.
+        error: 0, or an errno(3) with its number on x86_64.
+        body: Where the error is 0.
+        no_session: The server knows no such session: it was restarted, or the lease ran out.
+    """
+
+    id: int
+    error: int = 0
+    body: FileReply | None = None
+    no_session: bool = False
+
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _asked: Final = msgspec.msgpack.Decoder(Asked)

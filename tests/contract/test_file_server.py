@@ -23,8 +23,10 @@ from nodeagent.filesystem.server.operations import Operations
 from nodeagent.filesystem.server.paths import Paths
 from nodeagent.filesystem.server.session import Session
 from nodeagent.filesystem.server.tree import Tree
-from ssi.protocol import files
-from ssi.protocol.files import ATTRIBUTES, Asked, FileReply, FileRequest
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.fileframes import Asked
+from ssi.protocol.filereplies import ATTRIBUTES, FileReply
+from ssi.protocol.filerequests import FileRequest
 
 T = TypeVar("T")
 ME = Identity(user="me", uid=os.geteuid(), gid=os.getegid(), groups=())
@@ -43,13 +45,13 @@ class Served:
         asked = Asked(1, b"", "me", "", body)
         return self.operations.perform(self.session, asked, memoryview(data), ME)[0]
 
-    def read(self, body: files.Read) -> bytes:
+    def read(self, body: filerequests.Read) -> bytes:
         asked = Asked(1, b"", "me", "", body)
         return self.operations.perform(self.session, asked, memoryview(b""), ME)[1]
 
     def open(self, path: bytes, flags: int) -> int:
-        reply = self.ask(files.Open(path, flags))
-        assert isinstance(reply, files.Opened)
+        reply = self.ask(filerequests.Open(path, flags))
+        assert isinstance(reply, filereplies.Opened)
         return reply.handle
 
     def refused(self, body: FileRequest) -> int:
@@ -89,34 +91,34 @@ def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
 
 
 def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
-    opened = served.ask(files.Create(b"rw/f", os.O_RDWR, 0o640))
-    assert isinstance(opened, files.Opened)
+    opened = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+    assert isinstance(opened, filereplies.Opened)
     values = ATTRIBUTES.unpack(opened.entry.attributes)
     assert stat.S_ISREG(values[9])
-    assert served.ask(files.Write(opened.handle, 3), b"abc") == files.Count(3)
-    assert served.read(files.Read(opened.handle, 0, 100)) == b"\0\0\0abc"
-    served.ask(files.Rename(b"rw/f", b"rw/g"))
-    served.ask(files.SetAttributes(b"rw/g", mode=0o600, size=4, mtime_ns=5))
-    served.ask(files.Unlink(b"rw/g"))
-    entry = served.ask(files.GetAttributes(opened.handle))
-    assert isinstance(entry, files.Entry)
+    assert served.ask(filerequests.Write(opened.handle, 3), b"abc") == filereplies.Count(3)
+    assert served.read(filerequests.Read(opened.handle, 0, 100)) == b"\0\0\0abc"
+    served.ask(filerequests.Rename(b"rw/f", b"rw/g"))
+    served.ask(filerequests.SetAttributes(b"rw/g", mode=0o600, size=4, mtime_ns=5))
+    served.ask(filerequests.Unlink(b"rw/g"))
+    entry = served.ask(filerequests.GetAttributes(opened.handle))
+    assert isinstance(entry, filereplies.Entry)
     values = ATTRIBUTES.unpack(entry.attributes)
     assert (values[1], values[7], values[10]) == (4, 5, 0), "size, mtime and nlink, without a name"
-    served.ask(files.Release(opened.handle))
-    assert served.refused(files.GetAttributes(opened.handle)) == errno.EBADF
+    served.ask(filerequests.Release(opened.handle))
+    assert served.refused(filerequests.GetAttributes(opened.handle)) == errno.EBADF
 
 
 def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:
     names = {f"{number:05}".encode() for number in range(2500)}
     for name in names:
         (served.root / "rw" / name.decode()).touch()
-    listing = served.ask(files.OpenDirectory(b"rw"))
+    listing = served.ask(filerequests.OpenDirectory(b"rw"))
     found: list[bytes] = []
-    while isinstance(listing, files.Listing):
+    while isinstance(listing, filereplies.Listing):
         found += [name for name, _ in listing.entries]
         if not listing.handle:
             break
-        listing = served.ask(files.ListMore(listing.handle))
+        listing = served.ask(filerequests.ListMore(listing.handle))
     assert len(found) == 2500
     assert set(found) == names
     assert not served.session.rests
@@ -126,18 +128,18 @@ def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:
     "path", [b"../outside", b"rw/../../outside", b"/etc/passwd", b"rw/", b"", b"rw//x"]
 )
 def test_unsound_path_is_opened_nowhere(served: Served, path: bytes) -> None:
-    assert served.refused(files.Open(path, os.O_RDONLY)) in {errno.EINVAL, errno.EISDIR}
+    assert served.refused(filerequests.Open(path, os.O_RDONLY)) in {errno.EINVAL, errno.EISDIR}
 
 
 def test_no_link_leads_anywhere_at_the_server(served: Served) -> None:
     (served.root / "rw/up").symlink_to("../..")
     (served.root / "rw/abs").symlink_to("/etc")
     (served.root / "rw/last").symlink_to("../../outside")
-    assert served.refused(files.Open(b"rw/up/outside", os.O_RDONLY)) == errno.ELOOP
-    assert served.refused(files.Lookup(b"rw/abs/passwd")) == errno.ELOOP
-    assert served.refused(files.Open(b"rw/last", os.O_RDONLY)) == errno.ENXIO
-    assert served.refused(files.Create(b"rw/last", os.O_WRONLY, 0o600)) == errno.ELOOP
-    assert served.ask(files.ReadLink(b"rw/last")) == files.Text(b"../../outside")
+    assert served.refused(filerequests.Open(b"rw/up/outside", os.O_RDONLY)) == errno.ELOOP
+    assert served.refused(filerequests.Lookup(b"rw/abs/passwd")) == errno.ELOOP
+    assert served.refused(filerequests.Open(b"rw/last", os.O_RDONLY)) == errno.ENXIO
+    assert served.refused(filerequests.Create(b"rw/last", os.O_WRONLY, 0o600)) == errno.ELOOP
+    assert served.ask(filerequests.ReadLink(b"rw/last")) == filereplies.Text(b"../../outside")
 
 
 def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_path: Path) -> None:
@@ -166,40 +168,40 @@ def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_p
             except OSError as exc:
                 assert exc.errno in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EAGAIN}
                 continue
-            assert served.read(files.Read(handle, 0, 100)) == b"inside"
-            served.ask(files.Release(handle))
+            assert served.read(filerequests.Read(handle, 0, 100)) == b"inside"
+            served.ask(filerequests.Release(handle))
     finally:
         over.set()
         thread.join(10)
 
 
 def test_secrets_are_an_empty_directory(served: Served) -> None:
-    assert served.refused(files.Lookup(b"secret/key")) == errno.ENOENT
-    assert served.refused(files.Open(b"secret/key", os.O_RDONLY)) == errno.ENOENT
-    assert served.refused(files.Create(b"secret/new", os.O_WRONLY, 0o600)) == errno.ENOENT
-    assert served.refused(files.Rename(b"secret", b"rw/s")) == errno.EROFS
-    assert served.ask(files.OpenDirectory(b"secret")) == files.Listing(0, [])
+    assert served.refused(filerequests.Lookup(b"secret/key")) == errno.ENOENT
+    assert served.refused(filerequests.Open(b"secret/key", os.O_RDONLY)) == errno.ENOENT
+    assert served.refused(filerequests.Create(b"secret/new", os.O_WRONLY, 0o600)) == errno.ENOENT
+    assert served.refused(filerequests.Rename(b"secret", b"rw/s")) == errno.EROFS
+    assert served.ask(filerequests.OpenDirectory(b"secret")) == filereplies.Listing(0, [])
 
 
 def test_read_only_export_is_read_and_not_changed(served: Served) -> None:
     handle = served.open(b"ro/file", os.O_RDONLY)
-    assert served.read(files.Read(handle, 0, 9)) == b"fixed"
+    assert served.read(filerequests.Read(handle, 0, 9)) == b"fixed"
     for body in (
-        files.Open(b"ro/file", os.O_WRONLY),
-        files.Open(b"ro/file", os.O_RDONLY | os.O_TRUNC),
-        files.Create(b"ro/new", os.O_RDWR, 0o600),
-        files.Unlink(b"ro/file"),
-        files.Rename(b"rw", b"ro/rw"),
-        files.MakeLink(b"ro/file", b"rw/file"),
-        files.SetAttributes(b"ro/file", mode=0o777),
-        files.SetExtended(b"ro/file", b"user.x", b"1"),
+        filerequests.Open(b"ro/file", os.O_WRONLY),
+        filerequests.Open(b"ro/file", os.O_RDONLY | os.O_TRUNC),
+        filerequests.Create(b"ro/new", os.O_RDWR, 0o600),
+        filerequests.Unlink(b"ro/file"),
+        filerequests.Rename(b"rw", b"ro/rw"),
+        filerequests.MakeLink(b"ro/file", b"rw/file"),
+        filerequests.SetAttributes(b"ro/file", mode=0o777),
+        filerequests.SetExtended(b"ro/file", b"user.x", b"1"),
     ):
         assert served.refused(body) == errno.EROFS, body
 
 
 def test_devices_and_fifos_are_never_opened_at_the_server(served: Served) -> None:
     os.mkfifo(served.root / "rw/fifo")
-    assert served.refused(files.Open(b"rw/fifo", os.O_RDONLY)) == errno.ENXIO
+    assert served.refused(filerequests.Open(b"rw/fifo", os.O_RDONLY)) == errno.ENXIO
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
@@ -257,7 +259,7 @@ def test_lock_is_met_by_programs_of_the_server_until_its_session_ends(
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     handle = served.open(b"rw/l", os.O_RDWR)
-    served.ask(files.Lock(handle, 5, fcntl.F_WRLCK, 0, 9, whole=whole))
+    served.ask(filerequests.Lock(handle, 5, fcntl.F_WRLCK, 0, 9, whole=whole))
     assert not is_free()
     served.session.close()
     assert is_free()
@@ -266,15 +268,15 @@ def test_lock_is_met_by_programs_of_the_server_until_its_session_ends(
 def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(served: Served) -> None:
     (served.root / "rw/l").touch()
     one, two = (served.open(b"rw/l", os.O_RDWR) for _ in range(2))
-    served.ask(files.Lock(one, 5, fcntl.F_WRLCK, 0, 9))
-    served.ask(files.Lock(two, 5, fcntl.F_WRLCK, 0, 9))
+    served.ask(filerequests.Lock(one, 5, fcntl.F_WRLCK, 0, 9))
+    served.ask(filerequests.Lock(two, 5, fcntl.F_WRLCK, 0, 9))
     with pytest.raises(BlockingIOError):
-        served.ask(files.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
-    held = served.ask(files.TestLock(one, 6, fcntl.F_RDLCK, 0, 99))
-    assert isinstance(held, files.Held)
+        served.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    held = served.ask(filerequests.TestLock(one, 6, fcntl.F_RDLCK, 0, 99))
+    assert isinstance(held, filereplies.Held)
     assert (held.kind, held.start, held.end) == (fcntl.F_WRLCK, 0, 9)
-    served.ask(files.Lock(two, 5, fcntl.F_UNLCK, 0, (1 << 63) - 1))
-    served.ask(files.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
-    served.ask(files.Lock(one, 0, fcntl.F_WRLCK, whole=True))
+    served.ask(filerequests.Lock(two, 5, fcntl.F_UNLCK, 0, (1 << 63) - 1))
+    served.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    served.ask(filerequests.Lock(one, 0, fcntl.F_WRLCK, whole=True))
     with pytest.raises(BlockingIOError):
-        served.ask(files.Lock(two, 0, fcntl.F_WRLCK, whole=True))
+        served.ask(filerequests.Lock(two, 0, fcntl.F_WRLCK, whole=True))

@@ -13,8 +13,9 @@ from nodeagent.filesystem.fuse.requests import HEADER, BadRequest, Request, deco
 from nodeagent.filesystem.mount.journal import NodeRecord, _framed, read_journal
 from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, parse_exports
 from ssi.protocol.codec import BadMessage
-from ssi.protocol.fileframes import MAGIC, decode_answered, decode_asked, encode
-from ssi.protocol.files import Answered, Asked, Entry, Lookup, Rename, Write
+from ssi.protocol.fileframes import MAGIC, Answered, Asked, decode_answered, decode_asked, encode
+from ssi.protocol.filereplies import Entry
+from ssi.protocol.filerequests import Lookup, Rename, Write
 
 
 @given(st.binary(max_size=200))

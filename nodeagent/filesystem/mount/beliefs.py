@@ -14,7 +14,7 @@ from nodeagent.filesystem.mount.nodes import (
     key_of,
 )
 from nodeagent.filesystem.mount.options import MountOptions
-from ssi.protocol.files import ATTRIBUTES, Entry
+from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 
 class Beliefs:

@@ -9,8 +9,9 @@ from nodeagent.filesystem.fuse import requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Listed, Node
-from ssi.protocol import files
-from ssi.protocol.files import Entry, FileReply, FileRequest
+from ssi.protocol import filerequests
+from ssi.protocol.filereplies import Entry, FileReply
+from ssi.protocol.filerequests import FileRequest
 
 _RENAME_EXCHANGE: Final = 2
 
@@ -20,7 +21,7 @@ def make_node(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.MakeNode)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    _make(mount, header, folder, body.name, files.MakeNode(path, body.mode, body.device))
+    _make(mount, header, folder, body.name, filerequests.MakeNode(path, body.mode, body.device))
 
 
 def make_directory(mount: Mount, header: Header, body: Body) -> None:
@@ -28,7 +29,7 @@ def make_directory(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.MakeNode)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    _make(mount, header, folder, body.name, files.MakeDirectory(path, body.mode))
+    _make(mount, header, folder, body.name, filerequests.MakeDirectory(path, body.mode))
 
 
 def make_symlink(mount: Mount, header: Header, body: Body) -> None:
@@ -36,7 +37,7 @@ def make_symlink(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Symlink)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    _make(mount, header, folder, body.name, files.MakeSymlink(path, body.target))
+    _make(mount, header, folder, body.name, filerequests.MakeSymlink(path, body.target))
 
 
 def make_link(mount: Mount, header: Header, body: Body) -> None:
@@ -44,7 +45,7 @@ def make_link(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Link)
     node = mount.nodes.get(body.node)
     folder = mount.nodes.get(header.node)
-    asked = files.MakeLink(mount.nodes.path(node), mount.nodes.child_path(folder, body.name))
+    asked = filerequests.MakeLink(mount.nodes.path(node), mount.nodes.child_path(folder, body.name))
     mount.beliefs.changed(node)
     _make(mount, header, folder, body.name, asked)
 
@@ -55,11 +56,11 @@ def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRe
 
     def made(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
-        if isinstance(asked, files.MakeLink):
+        if isinstance(asked, filerequests.MakeLink):
             mount.beliefs.links_changed()
         mount.beliefs.name_changed(folder, name, reply)
         node = mount.tell_entry(header, folder, name, reply)
-        if isinstance(asked, files.MakeDirectory) and mount.options.prefetch:
+        if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
 
     mount.ask(header, asked, made)
@@ -70,7 +71,7 @@ def unlink(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Name)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    _remove(mount, header, folder, body.name, files.Unlink(path))
+    _remove(mount, header, folder, body.name, filerequests.Unlink(path))
 
 
 def remove_directory(mount: Mount, header: Header, body: Body) -> None:
@@ -78,7 +79,7 @@ def remove_directory(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Name)
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
-    _remove(mount, header, folder, body.name, files.RemoveDirectory(path))
+    _remove(mount, header, folder, body.name, filerequests.RemoveDirectory(path))
 
 
 def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
@@ -112,4 +113,4 @@ def rename(mount: Mount, header: Header, body: Body) -> None:
             mount.nodes.renamed(folder, body.name, new_folder, body.new)
         mount.reply(header)
 
-    mount.ask(header, files.Rename(path, new, body.flags), renamed)
+    mount.ask(header, filerequests.Rename(path, new, body.flags), renamed)

@@ -14,8 +14,8 @@ from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.handles import Directory
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Listed, Node
-from ssi.protocol import files
-from ssi.protocol.files import ATTRIBUTES, Entry, FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import ATTRIBUTES, Entry, FileReply
 
 _DOTS = (b".", b"..")
 
@@ -24,7 +24,7 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
     """OPENDIR, which brings the beginning of the listing along."""
     node = mount.nodes.get(header.node)
 
-    def opened(listing: files.Listing, asked_s: float) -> None:
+    def opened(listing: filereplies.Listing, asked_s: float) -> None:
         user, group = mount.asker(header)
         number = mount.handles.next()
         directory = Directory(number, node, user, group, listing.entries, listing.handle, asked_s)
@@ -36,17 +36,17 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
 
 
 def _list(
-    mount: Mount, header: Header, node: Node, then: Callable[[files.Listing, float], None]
+    mount: Mount, header: Header, node: Node, then: Callable[[filereplies.Listing, float], None]
 ) -> None:
     changes, asked_s = node.changes, time.monotonic()
 
     def listed(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Listing)
+        assert isinstance(reply, filereplies.Listing)
         if not reply.handle and node.changes == changes and mount.options.attributes_s > 0:
             node.listed = Listed(asked_s, dict(reply.entries))
         then(reply, asked_s)
 
-    mount.ask(header, files.OpenDirectory(mount.nodes.path(node)), listed)
+    mount.ask(header, filerequests.OpenDirectory(mount.nodes.path(node)), listed)
 
 
 def read_directory(mount: Mount, header: Header, body: Body) -> None:
@@ -57,14 +57,14 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if body.offset == 0 and directory.begun:  # rewinddir(3) wants to see what is there now
 
-        def anew(listing: files.Listing, asked_s: float) -> None:
+        def anew(listing: filereplies.Listing, asked_s: float) -> None:
             directory.entries, directory.rest = listing.entries, listing.handle
             directory.read_at_s = asked_s
             directory.begun = False
             read_directory(mount, header, body)
 
         if directory.rest:
-            mount.tell(files.Release(directory.rest))
+            mount.tell(filerequests.Release(directory.rest))
         _list(mount, header, directory.node, anew)
         return
     directory.begun = directory.begun or body.offset == 0
@@ -77,12 +77,12 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
 
 def _read_more(mount: Mount, header: Header, body: requests.Read, directory: Directory) -> None:
     def more(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Listing)
+        assert isinstance(reply, filereplies.Listing)
         directory.entries.extend(reply.entries)
         directory.rest = reply.handle
         read_directory(mount, header, body)
 
-    mount.ask(header, files.ListMore(directory.rest), more)
+    mount.ask(header, filerequests.ListMore(directory.rest), more)
 
 
 def _rendered(
@@ -125,10 +125,12 @@ def release_directory(mount: Mount, header: Header, body: Body) -> None:
     if directory is not None:
         mount.memory.closed(directory.number)
         if directory.rest:
-            mount.tell(files.Release(directory.rest))
+            mount.tell(filerequests.Release(directory.rest))
 
 
 def sync_directory(mount: Mount, header: Header, _body: Body) -> None:
     """FSYNCDIR."""
     path = mount.nodes.path(mount.nodes.get(header.node))
-    mount.ask(header, files.SyncDirectory(path), lambda _reply, _payload: mount.reply(header))
+    mount.ask(
+        header, filerequests.SyncDirectory(path), lambda _reply, _payload: mount.reply(header)
+    )

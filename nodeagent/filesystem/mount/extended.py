@@ -8,8 +8,8 @@ import time
 from nodeagent.filesystem.fuse import replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
-from ssi.protocol import files
-from ssi.protocol.files import FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import FileReply
 
 
 def get(mount: Mount, header: Header, body: Body) -> None:
@@ -19,7 +19,7 @@ def get(mount: Mount, header: Header, body: Body) -> None:
     if time.monotonic() < node.plain_until_s:
         mount.fail(header, errno.ENODATA)
         return
-    _ask(mount, header, files.GetExtended(mount.nodes.path(node), body.name), body.size)
+    _ask(mount, header, filerequests.GetExtended(mount.nodes.path(node), body.name), body.size)
 
 
 def list_names(mount: Mount, header: Header, body: Body) -> None:
@@ -29,14 +29,17 @@ def list_names(mount: Mount, header: Header, body: Body) -> None:
     if time.monotonic() < node.plain_until_s:
         mount.reply(header, b"" if body.size else replies.written(0))
         return
-    _ask(mount, header, files.ListExtended(mount.nodes.path(node)), body.size)
+    _ask(mount, header, filerequests.ListExtended(mount.nodes.path(node)), body.size)
 
 
 def _ask(
-    mount: Mount, header: Header, asked: files.GetExtended | files.ListExtended, size: int
+    mount: Mount,
+    header: Header,
+    asked: filerequests.GetExtended | filerequests.ListExtended,
+    size: int,
 ) -> None:
     def found(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Text)
+        assert isinstance(reply, filereplies.Text)
         if not size:
             mount.reply(header, replies.written(len(reply.value)))
         elif len(reply.value) > size:
@@ -52,7 +55,7 @@ def put(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.SetXattr)
     node = mount.nodes.get(header.node)
     path = mount.nodes.path(node)
-    asked = files.SetExtended(path, body.name, body.value, body.flags)
+    asked = filerequests.SetExtended(path, body.name, body.value, body.flags)
     node.plain_until_s = 0.0
     mount.beliefs.changed(node)
     mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))
@@ -62,6 +65,6 @@ def remove(mount: Mount, header: Header, body: Body) -> None:
     """REMOVEXATTR."""
     assert isinstance(body, requests.Name)
     node = mount.nodes.get(header.node)
-    asked = files.RemoveExtended(mount.nodes.path(node), body.name)
+    asked = filerequests.RemoveExtended(mount.nodes.path(node), body.name)
     mount.beliefs.changed(node)
     mount.ask(header, asked, lambda _reply, _payload: mount.reply(header))

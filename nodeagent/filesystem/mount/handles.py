@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nodeagent.filesystem.mount.nodes import Node
-from ssi.protocol.files import Entry
+from ssi.protocol.filereplies import Entry
 
 
 @dataclass(eq=False, slots=True)

@@ -22,9 +22,10 @@ from zmq.utils.monitor import parse_monitor_message
 
 from nodeagent.mechanism.loop import Loop
 from ssi.model.errors import SsiError
-from ssi.protocol import files
-from ssi.protocol.fileframes import decode_answered, encode
-from ssi.protocol.files import Asked, FileReply, FileRequest, Hello, Welcome
+from ssi.protocol import filerequests
+from ssi.protocol.fileframes import Asked, decode_answered, encode
+from ssi.protocol.filereplies import FileReply, Listing, Opened, Welcome
+from ssi.protocol.filerequests import FileRequest, Hello
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint
 
@@ -99,7 +100,7 @@ class FileLink:
         self._unsent: deque[Pending] = deque()
         # A later worker goes on with the session, and must not use a number again.
         self._last_id = time.time_ns()
-        self._window_requests, self._window_bytes = FIRST_WINDOW, files.MAX_DATA_BYTES * 8
+        self._window_requests, self._window_bytes = FIRST_WINDOW, filerequests.MAX_DATA_BYTES * 8
         self._under_way = self._under_way_bytes = 0
         self._asked_s = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = None
@@ -122,7 +123,7 @@ class FileLink:
         """Sends a request, now or once that is possible; its number."""
         self._last_id += 1
         asked = Asked(self._last_id, self.session, user, group, body)
-        cost_bytes = len(data) or (body.size if isinstance(body, files.Read) else 0)
+        cost_bytes = len(data) or (body.size if isinstance(body, filerequests.Read) else 0)
         pending = Pending(asked, data, then, time.monotonic() + within_s, cost_bytes)
         self._pending[asked.id] = pending
         self._unsent.append(pending)
@@ -146,10 +147,10 @@ class FileLink:
             self.give_up(pending.asked.id)
             pending.then(errno.ETIMEDOUT, None, memoryview(b""))
         if self.is_mute and not self._pending:  # how else would it be heard again
-            self.ask("", "", files.Ping(), _nothing, within_s=PROBE_S)
+            self.ask("", "", filerequests.Ping(), _nothing, within_s=PROBE_S)
         if holds and now_s - self._asked_s > PING_S and self._socket is not None:
             self._asked_s = now_s
-            self.ask("", "", files.Ping(), _nothing, within_s=PING_S)
+            self.ask("", "", filerequests.Ping(), _nothing, within_s=PING_S)
 
     def idle_s(self) -> float:
         """For how long nothing was asked."""
@@ -287,9 +288,9 @@ class FileLink:
         if pending is not None:
             data = frames[1].buffer if len(frames) > 1 else memoryview(b"")
             pending.then(answered.error, answered.body, data)
-        elif isinstance(answered.body, files.Opened | files.Listing) and answered.body.handle:
+        elif isinstance(answered.body, Opened | Listing) and answered.body.handle:
             # Nobody waited any more for what was opened.
-            release = files.Release(answered.body.handle)
+            release = filerequests.Release(answered.body.handle)
             self.ask("", "", release, _nothing, within_s=PING_S)
         self._flush()
 

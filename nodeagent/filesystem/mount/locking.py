@@ -12,8 +12,8 @@ from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
-from ssi.protocol import files
-from ssi.protocol.files import FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import FileReply
 
 _LAST: Final = (1 << 63) - 1
 
@@ -24,7 +24,7 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
     file = _file(mount, body.handle)
     whole = bool(body.flags & abi.LK_FLOCK)
     waits = header.opcode == Opcode.SETLKW and body.kind != fcntl.F_UNLCK
-    asked = files.Lock(
+    asked = filerequests.Lock(
         file.handle, body.owner, body.kind, body.start, min(body.end, _LAST), whole, waits
     )
     if body.kind != fcntl.F_UNLCK:
@@ -46,18 +46,18 @@ def test(mount: Mount, header: Header, body: Body) -> None:
     file = _file(mount, body.handle)
 
     def found(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Held)
+        assert isinstance(reply, filereplies.Held)
         mount.reply(header, replies.lock(reply.start, reply.end, reply.kind, reply.pid))
 
     end = min(body.end, _LAST)
-    asked = files.TestLock(file.handle, body.owner, body.kind, body.start, end)
+    asked = filerequests.TestLock(file.handle, body.owner, body.kind, body.start, end)
     mount.ask(header, asked, found, as_opener=file)
 
 
 def release_all(mount: Mount, header: Header, file: File, owner: int) -> None:
     """Gives back all fcntl(2) locks of a process that closes a descriptor."""
     file.lock_owners.discard(owner)
-    asked = files.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
+    asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
     mount.ask(header, asked, lambda _reply, _payload: mount.reply(header), as_opener=file)
 
 

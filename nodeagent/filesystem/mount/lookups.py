@@ -11,8 +11,8 @@ from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount, Then
 from nodeagent.filesystem.mount.nodes import Listed, Node, Stale, key_of
-from ssi.protocol import files
-from ssi.protocol.files import Entry, FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import Entry, FileReply
 
 BURST: Final = 3
 BURST_WITHIN_S: Final = 0.1
@@ -61,7 +61,7 @@ def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
         assert isinstance(reply, Entry)
         mount.tell_entry(header, folder, name, reply)
 
-    mount.ask(header, files.Lookup(mount.nodes.child_path(folder, name)), found)
+    mount.ask(header, filerequests.Lookup(mount.nodes.child_path(folder, name)), found)
 
 
 def _after_fetch(mount: Mount, header: Header, name: bytes, error: int) -> None:
@@ -105,23 +105,23 @@ class Fetch:
     def begin(self) -> None:
         """Asks for the beginning; lookups in the directory wait for the outcome."""
         self._folder.fetch, self._folder.fetch_missed = [], set()
-        self._ask(files.OpenDirectory(self._mount.nodes.path(self._folder)))
+        self._ask(filerequests.OpenDirectory(self._mount.nodes.path(self._folder)))
 
-    def _ask(self, body: files.OpenDirectory | files.ListMore) -> None:
+    def _ask(self, body: filerequests.OpenDirectory | filerequests.ListMore) -> None:
         within_s = self._mount.options.deadline_s
         self._mount.link.ask(self._user, self._group, body, self._take, within_s=within_s)
 
     def _take(self, error: int, reply: FileReply | None, _payload: memoryview) -> None:
-        if error or not isinstance(reply, files.Listing):
+        if error or not isinstance(reply, filereplies.Listing):
             self._end(error)
             return
         self._entries.update(reply.entries)
         useful = len(self._entries) <= FETCHED_AT_MOST
         if reply.handle and useful:
-            self._ask(files.ListMore(reply.handle))
+            self._ask(filerequests.ListMore(reply.handle))
             return
         if reply.handle:
-            self._mount.tell(files.Release(reply.handle))
+            self._mount.tell(filerequests.Release(reply.handle))
         elif useful:
             for name in self._folder.fetch_missed or ():
                 self._entries[name] = None
@@ -168,7 +168,7 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
             if file is None:
                 raise
     if file is not None:
-        mount.ask(header, files.GetAttributes(file.handle), found, as_opener=file)
+        mount.ask(header, filerequests.GetAttributes(file.handle), found, as_opener=file)
         return
 
     _attributes_at(mount, header, node, path, found)
@@ -179,7 +179,7 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
         """Asks by an open file: another node may have removed or renamed its name."""
         opened = mount.handles.of_node(node)
         if opened is not None:
-            mount.ask(header, files.GetAttributes(opened.handle), found, as_opener=opened)
+            mount.ask(header, filerequests.GetAttributes(opened.handle), found, as_opener=opened)
         return opened is not None
 
     def found_by_path(reply: FileReply, payload: memoryview) -> None:
@@ -197,7 +197,7 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
         else:
             mount.fail(header, error)
 
-    mount.ask(header, files.Lookup(path), found_by_path, failed=failed)
+    mount.ask(header, filerequests.Lookup(path), found_by_path, failed=failed)
 
 
 def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
@@ -211,7 +211,7 @@ def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
 
 
 def _some_directory() -> bytes:
-    return files.ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
+    return filereplies.ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
 
 
 def set_attributes(mount: Mount, header: Header, body: Body) -> None:
@@ -228,7 +228,7 @@ def set_attributes(mount: Mount, header: Header, body: Body) -> None:
             file = mount.handles.of_node(node, writable=bool(valid & abi.Valid.SIZE))
             if file is None:
                 raise
-    asked = files.SetAttributes(
+    asked = filerequests.SetAttributes(
         path,
         file.handle if file is not None else 0,
         body.mode if valid & abi.Valid.MODE else None,
@@ -269,10 +269,10 @@ def read_link(mount: Mount, header: Header, _body: Body) -> None:
     path = mount.nodes.path(mount.nodes.get(header.node))
 
     def found(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Text)
+        assert isinstance(reply, filereplies.Text)
         mount.reply(header, reply.value)
 
-    mount.ask(header, files.ReadLink(path), found)
+    mount.ask(header, filerequests.ReadLink(path), found)
 
 
 def space(mount: Mount, header: Header, _body: Body) -> None:
@@ -280,11 +280,11 @@ def space(mount: Mount, header: Header, _body: Body) -> None:
     path = mount.nodes.path(mount.nodes.get(header.node))
 
     def found(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Space)
+        assert isinstance(reply, filereplies.Space)
         packed = replies.space(
             reply.blocks, reply.free, reply.available, reply.files, reply.files_free,
             reply.block_bytes, reply.name_bytes, reply.fragment_bytes,
         )  # fmt: skip
         mount.reply(header, packed)
 
-    mount.ask(header, files.GetSpace(path), found)
+    mount.ask(header, filerequests.GetSpace(path), found)

@@ -22,8 +22,9 @@ from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.mechanism.loop import Loop
-from ssi.protocol import files
-from ssi.protocol.files import Entry, FileReply, FileRequest, Welcome
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import Entry, FileReply, Welcome
+from ssi.protocol.filerequests import FileRequest
 
 READ_BUDGET: Final = 32
 INTERRUPT_GRACE_S: Final = 0.3
@@ -226,7 +227,7 @@ class Mount:
         if file.is_lost:
             return
         if file.flags & os.O_ACCMODE != os.O_RDONLY or file.has_flock or file.lock_owners:
-            self.tell(files.Release(file.handle))
+            self.tell(filerequests.Release(file.handle))
             return
         self._released.append(file.handle)
         if len(self._released) >= RELEASED_AT_ONCE:
@@ -236,7 +237,7 @@ class Mount:
         if self._released:
             first, *others = self._released
             self._released.clear()
-            self.tell(files.Release(first, tuple(others)))
+            self.tell(filerequests.Release(first, tuple(others)))
 
     def _finish(self, header: Header, then: Then, reply: FileReply, payload: memoryview) -> None:
         try:
@@ -296,20 +297,20 @@ class Mount:
         flags = file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC)
 
         def opened(reply: FileReply, _payload: memoryview) -> None:
-            assert isinstance(reply, files.Opened)
+            assert isinstance(reply, filereplies.Opened)
             if key_of(reply.entry) != file.node.key:
                 file.error = errno.EIO
-                self.tell(files.Release(reply.handle))
+                self.tell(filerequests.Release(reply.handle))
                 self.fail(header, errno.EIO)
                 return
             if file.is_lost:
                 file.handle, file.is_lost = reply.handle, False
             else:
-                self.tell(files.Release(reply.handle))
+                self.tell(filerequests.Release(reply.handle))
             again = structs.replace(body, handle=file.handle)
             self.ask(header, again, then, data=data, as_opener=file)
 
-        self.ask(header, files.Open(path, flags), opened, as_opener=file)
+        self.ask(header, filerequests.Open(path, flags), opened, as_opener=file)
 
     # Interruption and time
 
@@ -327,8 +328,8 @@ class Mount:
         if waiting is None:
             return
         pending = self.link.give_up(waiting.request)
-        if pending is not None and isinstance(pending.asked.body, files.Lock):
-            self.tell(files.Cancel(waiting.request))
+        if pending is not None and isinstance(pending.asked.body, filerequests.Lock):
+            self.tell(filerequests.Cancel(waiting.request))
         self._write([replies.header(unique, errno.EINTR, 0)])
 
     def tick(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nodeagent.filesystem.fuse.abi import ROOT_ID
-from ssi.protocol.files import ATTRIBUTES, Entry
+from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 ATTRIBUTE_MODE: Final = 9
 ATTRIBUTE_LINKS: Final = 10

@@ -14,8 +14,8 @@ from nodeagent.filesystem.mount import locking
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Node, Stale, key_of
-from ssi.protocol import files
-from ssi.protocol.files import FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.filereplies import FileReply
 
 AHEAD_BYTES: Final = 128 * 1024
 """A file of at most this size is read as it is opened."""
@@ -31,9 +31,9 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
     changes, asked_s = node.changes, time.monotonic()
 
     def opened(reply: FileReply, payload: memoryview) -> None:
-        assert isinstance(reply, files.Opened)
+        assert isinstance(reply, filereplies.Opened)
         if key_of(reply.entry) != node.key:
-            mount.tell(files.Release(reply.handle))
+            mount.tell(filerequests.Release(reply.handle))
             raise Stale
         before = node.told
         same = _content(mount.told(node, reply.entry)) == _content(before)
@@ -49,7 +49,7 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
     if body.flags & os.O_TRUNC:
         mount.beliefs.changed(node)
     ahead = AHEAD_BYTES if _is_to_be_read(mount, node, body.flags) else 0
-    mount.ask(header, files.Open(path, body.flags, ahead), opened)
+    mount.ask(header, filerequests.Open(path, body.flags, ahead), opened)
 
 
 def _is_to_be_read(mount: Mount, node: Node, flags: int) -> bool:
@@ -77,13 +77,13 @@ def create(mount: Mount, header: Header, body: Body) -> None:
     mount.beliefs.name_changed(folder, body.name)
 
     def created(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Opened)
+        assert isinstance(reply, filereplies.Opened)
         mount.beliefs.name_changed(folder, body.name, reply.entry)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
         mount.reply(header, entry, replies.opened(file.number, 0))
 
-    mount.ask(header, files.Create(path, body.flags, body.mode), created)
+    mount.ask(header, filerequests.Create(path, body.flags, body.mode), created)
 
 
 def _keep(mount: Mount, header: Header, node: Node, handle: int, flags: int) -> File:
@@ -105,7 +105,7 @@ def read(mount: Mount, header: Header, body: Body) -> None:
     """READ."""
     assert isinstance(body, requests.Read)
     file = _file(mount, body.handle)
-    size = min(body.size, files.MAX_DATA_BYTES)
+    size = min(body.size, filerequests.MAX_DATA_BYTES)
     if file.ahead:
         data, end = file.ahead, body.offset + size
         same = file.ahead_of == _state(file.node)
@@ -121,7 +121,7 @@ def read(mount: Mount, header: Header, body: Body) -> None:
         file.node.given = _content(file.node.told)
         mount.reply(header, payload)
 
-    mount.ask(header, files.Read(file.handle, body.offset, size), done, as_opener=file)
+    mount.ask(header, filerequests.Read(file.handle, body.offset, size), done, as_opener=file)
 
 
 def write(mount: Mount, header: Header, body: Body) -> None:
@@ -135,11 +135,11 @@ def write(mount: Mount, header: Header, body: Body) -> None:
     strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
 
     def done(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Count)
+        assert isinstance(reply, filereplies.Count)
         mount.beliefs.changed(file.node)
         mount.reply(header, replies.written(reply.value))
 
-    asked = files.Write(file.handle, body.offset, strip)
+    asked = filerequests.Write(file.handle, body.offset, strip)
     mount.ask(header, asked, done, data=bytes(body.data), as_opener=file)
 
 
@@ -180,7 +180,7 @@ def sync(mount: Mount, header: Header, body: Body) -> None:
         mount.reply(header)
 
     data_only = bool(body.flags & abi.FSYNC_DATA_ONLY)
-    mount.ask(header, files.Sync(file.handle, data_only), done, as_opener=file)
+    mount.ask(header, filerequests.Sync(file.handle, data_only), done, as_opener=file)
 
 
 def allocate(mount: Mount, header: Header, body: Body) -> None:
@@ -192,7 +192,7 @@ def allocate(mount: Mount, header: Header, body: Body) -> None:
         mount.beliefs.changed(file.node)
         mount.reply(header)
 
-    asked = files.Allocate(file.handle, body.mode, body.offset, body.length)
+    asked = filerequests.Allocate(file.handle, body.mode, body.offset, body.length)
     mount.ask(header, asked, done, as_opener=file)
 
 
@@ -202,10 +202,12 @@ def seek(mount: Mount, header: Header, body: Body) -> None:
     file = _file(mount, body.handle)
 
     def done(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Count)
+        assert isinstance(reply, filereplies.Count)
         mount.reply(header, replies.offset(reply.value))
 
-    mount.ask(header, files.Seek(file.handle, body.offset, body.whence), done, as_opener=file)
+    mount.ask(
+        header, filerequests.Seek(file.handle, body.offset, body.whence), done, as_opener=file
+    )
 
 
 def copy(mount: Mount, header: Header, body: Body) -> None:
@@ -215,11 +217,11 @@ def copy(mount: Mount, header: Header, body: Body) -> None:
     target.unsynced = True
 
     def done(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, files.Count)
+        assert isinstance(reply, filereplies.Count)
         mount.beliefs.changed(target.node)
         mount.reply(header, replies.written(reply.value))
 
-    asked = files.CopyRange(
+    asked = filerequests.CopyRange(
         source.handle, body.offset, target.handle, body.target_offset, body.length
     )
     mount.ask(header, asked, done, as_opener=source)

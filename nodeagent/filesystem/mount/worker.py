@@ -25,7 +25,7 @@ from nodeagent.filesystem.mount.table import HANDLERS
 from nodeagent.filesystem.orders import MountOrder, MoveOrder, Order, UnmountOrder
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.loop import Loop
-from ssi.protocol.files import Welcome
+from ssi.protocol.filereplies import Welcome
 from ssi.transport.keys import load_or_make_key
 from ssi.transport.link import Endpoint
 

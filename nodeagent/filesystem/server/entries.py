@@ -7,7 +7,7 @@ import stat
 from typing import Final
 
 from nodeagent.filesystem.server.tree import reopened
-from ssi.protocol.files import ATTRIBUTES, Entry
+from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 _NS: Final = 1_000_000_000
 _BLOCK_BYTES: Final = 4096

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from ssi.protocol.files import MAX_PATH_BYTES
+from ssi.protocol.filerequests import MAX_PATH_BYTES
 
 UNSERVED_KINDS: Final = frozenset(
     {

@@ -16,7 +16,8 @@ from typing import Final
 
 from nodeagent.filesystem.server.session import OpenFile, Session
 from nodeagent.filesystem.server.tree import reopened
-from ssi.protocol.files import Held, Lock, Nothing, TestLock
+from ssi.protocol.filereplies import Held, Nothing
+from ssi.protocol.filerequests import Lock, TestLock
 
 _FLOCK: Final = struct.Struct("hhqqi4x")
 _SETLK: Final = 37

@@ -13,20 +13,16 @@ from nodeagent.filesystem.server.exports import Rule
 from nodeagent.filesystem.server.paths import Paths, change, refusal
 from nodeagent.filesystem.server.session import OpenFile, Rest, Session
 from nodeagent.filesystem.server.tree import reopened
-from ssi.protocol.files import (
+from ssi.protocol.filereplies import Count, Entry, Listing, Nothing, Opened
+from ssi.protocol.filerequests import (
     MAX_DATA_BYTES,
     Allocate,
     CopyRange,
-    Count,
     Create,
-    Entry,
     GetAttributes,
-    Listing,
     ListMore,
-    Nothing,
     Open,
     OpenDirectory,
-    Opened,
     Read,
     Release,
     Seek,
@@ -98,7 +94,7 @@ class OpenFiles:
         return Opened(handle, entry)
 
     def read(self, session: Session, body: Read) -> bytes:
-        """At most :data:`~ssi.protocol.files.MAX_DATA_BYTES`, fewer only at the end."""
+        """At most :data:`~ssi.protocol.filerequests.MAX_DATA_BYTES`, fewer only at the end."""
         with session.file(body.handle).use() as descriptor:
             return os.pread(descriptor, min(body.size, MAX_DATA_BYTES), body.offset)
 

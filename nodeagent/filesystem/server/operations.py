@@ -11,11 +11,19 @@ from nodeagent.filesystem.server.locks import Locks
 from nodeagent.filesystem.server.openfiles import OpenFiles
 from nodeagent.filesystem.server.paths import Paths, refusal
 from nodeagent.filesystem.server.session import Session
-from ssi.protocol import files
-from ssi.protocol.files import Asked, FileReply
+from ssi.protocol import filereplies, filerequests
+from ssi.protocol.fileframes import Asked
+from ssi.protocol.filereplies import FileReply
 
 NOBODYS: Final = frozenset(
-    {files.Release, files.Ping, files.Bye, files.Cancel, files.Hello, files.ListMore}
+    {
+        filerequests.Release,
+        filerequests.Ping,
+        filerequests.Bye,
+        filerequests.Cancel,
+        filerequests.Hello,
+        filerequests.ListMore,
+    }
 )
 """Requests that are done as nobody in particular, for they touch no file by its name."""
 
@@ -32,36 +40,36 @@ class Operations:
         self.locks = Locks()
         # Any: each function takes the one kind of request under which it stands.
         self._by_path: Mapping[type, Callable[[Any], FileReply]] = {
-            files.Lookup: paths.lookup,
-            files.ReadLink: paths.read_link,
-            files.GetSpace: paths.space,
-            files.MakeNode: paths.make_node,
-            files.MakeDirectory: paths.make_directory,
-            files.MakeSymlink: paths.make_symlink,
-            files.MakeLink: paths.make_link,
-            files.Unlink: paths.unlink,
-            files.RemoveDirectory: paths.remove_directory,
-            files.Rename: paths.rename,
-            files.SyncDirectory: paths.sync_directory,
-            files.GetExtended: paths.get_extended,
-            files.ListExtended: paths.list_extended,
-            files.SetExtended: paths.set_extended,
-            files.RemoveExtended: paths.remove_extended,
+            filerequests.Lookup: paths.lookup,
+            filerequests.ReadLink: paths.read_link,
+            filerequests.GetSpace: paths.space,
+            filerequests.MakeNode: paths.make_node,
+            filerequests.MakeDirectory: paths.make_directory,
+            filerequests.MakeSymlink: paths.make_symlink,
+            filerequests.MakeLink: paths.make_link,
+            filerequests.Unlink: paths.unlink,
+            filerequests.RemoveDirectory: paths.remove_directory,
+            filerequests.Rename: paths.rename,
+            filerequests.SyncDirectory: paths.sync_directory,
+            filerequests.GetExtended: paths.get_extended,
+            filerequests.ListExtended: paths.list_extended,
+            filerequests.SetExtended: paths.set_extended,
+            filerequests.RemoveExtended: paths.remove_extended,
         }
         self._opening: Mapping[type, Callable[[Session, Any, Identity], FileReply]] = {
-            files.Create: opened.create,
-            files.OpenDirectory: opened.open_directory,
+            filerequests.Create: opened.create,
+            filerequests.OpenDirectory: opened.open_directory,
         }
         self._by_handle: Mapping[type, Callable[[Session, Any], FileReply]] = {
-            files.Sync: opened.sync,
-            files.Release: opened.release,
-            files.GetAttributes: opened.attributes,
-            files.Allocate: opened.allocate,
-            files.Seek: opened.seek,
-            files.CopyRange: opened.copy,
-            files.ListMore: opened.list_more,
-            files.Lock: self.locks.take,
-            files.TestLock: self.locks.test,
+            filerequests.Sync: opened.sync,
+            filerequests.Release: opened.release,
+            filerequests.GetAttributes: opened.attributes,
+            filerequests.Allocate: opened.allocate,
+            filerequests.Seek: opened.seek,
+            filerequests.CopyRange: opened.copy,
+            filerequests.ListMore: opened.list_more,
+            filerequests.Lock: self.locks.take,
+            filerequests.TestLock: self.locks.test,
         }
         self._paths = paths
         self._opened = opened
@@ -72,13 +80,13 @@ class Operations:
         Raises:
             OSError: ``EBADF``.
         """
-        if isinstance(body, files.ListMore):
+        if isinstance(body, filerequests.ListMore):
             rest = session.rests.get(body.handle)
             if rest is None:
                 raise refusal(errno.EBADF)
             return rest.identity
         handle = getattr(body, "handle", 0)
-        if not handle or isinstance(body, files.Release):
+        if not handle or isinstance(body, filerequests.Release):
             return None
         return session.file(handle).identity
 
@@ -92,15 +100,15 @@ class Operations:
         """
         body = asked.body
         kind = type(body)
-        if isinstance(body, files.Read):
-            return files.Nothing(), self._opened.read(session, body)
-        if isinstance(body, files.Write):
+        if isinstance(body, filerequests.Read):
+            return filereplies.Nothing(), self._opened.read(session, body)
+        if isinstance(body, filerequests.Write):
             return self._opened.write(session, body, data), b""
-        if isinstance(body, files.SetAttributes):
+        if isinstance(body, filerequests.SetAttributes):
             if body.handle:
                 return self._opened.set_attributes(session, body), b""
             return self._paths.set_attributes(body), b""
-        if isinstance(body, files.Open):
+        if isinstance(body, filerequests.Open):
             opened = self._opened.open(session, body, identity)
             return opened, self._opened.ahead(session, body, opened) if body.ahead else b""
         if kind in self._by_path:

@@ -15,8 +15,8 @@ from typing import Final
 from nodeagent.filesystem.server.entries import Entries, is_plain
 from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, join
 from nodeagent.filesystem.server.tree import Tree, reopened
-from ssi.protocol.files import (
-    Entry,
+from ssi.protocol.filereplies import Entry, Nothing, Space, Text
+from ssi.protocol.filerequests import (
     GetExtended,
     GetSpace,
     ListExtended,
@@ -25,16 +25,13 @@ from ssi.protocol.files import (
     MakeLink,
     MakeNode,
     MakeSymlink,
-    Nothing,
     ReadLink,
     RemoveDirectory,
     RemoveExtended,
     Rename,
     SetAttributes,
     SetExtended,
-    Space,
     SyncDirectory,
-    Text,
     Unlink,
 )
 

@@ -20,7 +20,7 @@ from nodeagent.filesystem.server.service import FileServer
 from nodeagent.filesystem.server.tree import Tree
 from nodeagent.mechanism import libc
 from nodeagent.places import Places
-from ssi.protocol.files import MAX_DATA_BYTES
+from ssi.protocol.filerequests import MAX_DATA_BYTES
 from ssi.transport.gate import DOMAIN, Gate
 from ssi.transport.keys import load_or_make_key
 

@@ -36,9 +36,10 @@ from nodeagent.filesystem.server.operations import NOBODYS, Operations
 from nodeagent.filesystem.server.session import Frames, Session
 from nodeagent.filesystem.server.waiting import Waiting, WaitingLock
 from ssi.model.errors import SsiError
-from ssi.protocol import files
-from ssi.protocol.fileframes import decode_asked, encode
-from ssi.protocol.files import REPEATABLE, Answered, Asked, Nothing, Welcome
+from ssi.protocol import filerequests
+from ssi.protocol.fileframes import Answered, Asked, decode_asked, encode
+from ssi.protocol.filereplies import Nothing, Welcome
+from ssi.protocol.filerequests import REPEATABLE
 
 THREADS: Final = 6
 MAX_STUCK: Final = 6
@@ -59,7 +60,9 @@ LEASE_S: Final = 40.0
 
 WINDOW_REQUESTS: Final = 256
 WINDOW_BYTES: Final = 32 * 1024 * 1024
-LONG: Final = frozenset({files.Sync, files.SyncDirectory, files.Allocate, files.CopyRange})
+LONG: Final = frozenset(
+    {filerequests.Sync, filerequests.SyncDirectory, filerequests.Allocate, filerequests.CopyRange}
+)
 """Requests that may well take long."""
 
 _TICK_S: Final = 1.0
@@ -191,7 +194,7 @@ class FileServer:
             self._send(routing_id, [encode(Answered(asked.id, errno.EACCES))])
             return
         session = self._sessions.get((key, asked.session))
-        if isinstance(asked.body, files.Hello):
+        if isinstance(asked.body, filerequests.Hello):
             self._welcome(routing_id, key, name, asked, session)
             return
         if session is None:
@@ -215,11 +218,11 @@ class FileServer:
 
     def _schedule(self, session: Session, asked: Asked, data: memoryview) -> None:
         body = asked.body
-        if isinstance(body, files.Ping):
+        if isinstance(body, filerequests.Ping):
             self._answer(session, asked, [encode(Answered(asked.id, 0, Nothing()))])
-        elif isinstance(body, files.Cancel):
+        elif isinstance(body, filerequests.Cancel):
             self._cancel(session, asked, body.request)
-        elif isinstance(body, files.Bye):
+        elif isinstance(body, filerequests.Bye):
             self._end(session)
             self._answer(session, asked, [encode(Answered(asked.id, 0, Nothing()))])
         elif type(body) not in REPEATABLE:
@@ -240,7 +243,7 @@ class FileServer:
         self._do(work)
         if self._leader == turn:
             self._busy_since_s = 0.0
-            listed = isinstance(work.asked.body, files.OpenDirectory | files.ListMore)
+            listed = isinstance(work.asked.body, filerequests.OpenDirectory | filerequests.ListMore)
             if time.monotonic() - began_s > SLOW_S and not listed:
                 self._wary_until_s = time.monotonic() + WARY_S
 
@@ -292,15 +295,15 @@ class FileServer:
         try:
             reply, data = self._operations.perform(session, asked, work.data, identity)
         except BlockingIOError:
-            if isinstance(asked.body, files.Lock) and asked.body.wait:
+            if isinstance(asked.body, filerequests.Lock) and asked.body.wait:
                 if self._waiting.add(WaitingLock(session, asked)):
                     return None
                 return [encode(Answered(asked.id, errno.EINTR))]
             raise
-        if isinstance(asked.body, files.Lock) and self._is_unwanted(session, asked):
+        if isinstance(asked.body, filerequests.Lock) and self._is_unwanted(session, asked):
             freed = structs.replace(asked.body, kind=fcntl.F_UNLCK)
             self._operations.locks.take(session, freed)
-        if isinstance(asked.body, files.Lock | files.Release):
+        if isinstance(asked.body, filerequests.Lock | filerequests.Release):
             self._waiting.hurry()
             os.eventfd_write(self._wake, 1)
         frame = encode(Answered(asked.id, 0, reply))
@@ -308,7 +311,7 @@ class FileServer:
 
     def _is_unwanted(self, session: Session, asked: Asked) -> bool:
         body = asked.body
-        waits = isinstance(body, files.Lock) and body.wait
+        waits = isinstance(body, filerequests.Lock) and body.wait
         return waits and self._waiting.was_cancelled(session, asked.id)
 
     def _identity(self, session: Session, asked: Asked) -> Identity:
@@ -345,8 +348,8 @@ class FileServer:
 def _is_quick(work: Work) -> bool:
     """Whether a request takes a moment, but for what no one can know beforehand."""
     body = work.asked.body
-    if isinstance(body, files.Read):
+    if isinstance(body, filerequests.Read):
         return body.size <= QUICK_BYTES
-    if isinstance(body, files.Write):
+    if isinstance(body, filerequests.Write):
         return len(work.data) <= QUICK_BYTES
     return type(body) not in LONG

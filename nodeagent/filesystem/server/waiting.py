@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nodeagent.filesystem.server.session import Session
-from ssi.protocol.files import Asked
+from ssi.protocol.fileframes import Asked
 
 FIRST_S: Final = 0.01
 LONGEST_S: Final = 0.25

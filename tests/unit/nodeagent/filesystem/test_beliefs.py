@@ -9,7 +9,7 @@ import pytest
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.nodes import Listed, Node, Nodes, key_of
 from nodeagent.filesystem.mount.options import MountOptions
-from ssi.protocol.files import ATTRIBUTES, Entry
+from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 LONG_AGO_S = 1.0
 

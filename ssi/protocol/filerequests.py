@@ -1,21 +1,15 @@
-"""What a mount asks of the file server of another node, and the answers: one closed union each.
+"""What a mount asks of the file server of another node: one closed union.
 
-These travel on a port of their own, in frames of their own (:mod:`ssi.protocol.fileframes`). Paths
-are bytes, relative to the root of the export, without ``.`` and ``..``; the root itself is empty.
-``docs/protocol.md``, section 12, is the authority.
+Paths are bytes, relative to the root of the export, without ``.`` and ``..``; the root itself is
+empty. :mod:`ssi.protocol.filereplies` has the answers, :mod:`ssi.protocol.fileframes` what carries
+both. ``docs/protocol.md``, section 12, is the authority.
 """
 
 from __future__ import annotations
 
-import struct
 from typing import Final, TypeAlias
 
 import msgspec
-
-ATTRIBUTES: Final = struct.Struct("<QQQQQQIIIIIIIIII")
-"""Attributes of a file: ino, size, blocks, seconds of atime, mtime, ctime, their nanoseconds,
-mode, nlink, uid, gid, rdev, block size, flags. It is what the kernel's FUSE takes, so most
-attributes reach it without being unpacked."""
 
 MAX_DATA_BYTES: Final = 1024 * 1024
 """Of one read or write."""
@@ -24,35 +18,35 @@ MAX_PATH_BYTES: Final = 4095
 """Source: path_resolution(7)."""
 
 
-class _Part(msgspec.Struct, frozen=True, array_like=True):
-    """What requests and replies share."""
+class _Request(msgspec.Struct, frozen=True, array_like=True):
+    """What all requests share."""
 
 
-class Hello(_Part, frozen=True, tag="hello"):
+class Hello(_Request, frozen=True, tag="hello"):
     """Begins a session, or goes on with the one that the frame names: :class:`Welcome`."""
 
 
-class Bye(_Part, frozen=True, tag="bye"):
+class Bye(_Request, frozen=True, tag="bye"):
     """Ends the session with all that it holds: :class:`Nothing`."""
 
 
-class Ping(_Part, frozen=True, tag="ping"):
+class Ping(_Request, frozen=True, tag="ping"):
     """Keeps the session alive: :class:`Nothing`."""
 
 
-class Lookup(_Part, frozen=True, tag="lookup"):
+class Lookup(_Request, frozen=True, tag="lookup"):
     """What is at a path, a symbolic link not followed: :class:`Entry`."""
 
     path: bytes
 
 
-class GetAttributes(_Part, frozen=True, tag="getattr"):
+class GetAttributes(_Request, frozen=True, tag="getattr"):
     """Attributes of an open file, also where it has no path any more: :class:`Entry`."""
 
     handle: int
 
 
-class SetAttributes(_Part, frozen=True, tag="setattr"):
+class SetAttributes(_Request, frozen=True, tag="setattr"):
     """Changes what is not None, of a path, or of an open file where ``handle`` is not 0.
 
     Answered by :class:`Entry`. Times are nanoseconds; -1 is the server's now.
@@ -68,13 +62,13 @@ class SetAttributes(_Part, frozen=True, tag="setattr"):
     mtime_ns: int | None = None
 
 
-class ReadLink(_Part, frozen=True, tag="readlink"):
+class ReadLink(_Request, frozen=True, tag="readlink"):
     """Where a symbolic link leads: :class:`Text`."""
 
     path: bytes
 
 
-class MakeNode(_Part, frozen=True, tag="mknod"):
+class MakeNode(_Request, frozen=True, tag="mknod"):
     """Makes a regular file, a fifo, a socket or a device: :class:`Entry`."""
 
     path: bytes
@@ -82,40 +76,40 @@ class MakeNode(_Part, frozen=True, tag="mknod"):
     device: int = 0
 
 
-class MakeDirectory(_Part, frozen=True, tag="mkdir"):
+class MakeDirectory(_Request, frozen=True, tag="mkdir"):
     """Makes a directory: :class:`Entry`."""
 
     path: bytes
     mode: int
 
 
-class MakeSymlink(_Part, frozen=True, tag="symlink"):
+class MakeSymlink(_Request, frozen=True, tag="symlink"):
     """Makes a symbolic link: :class:`Entry`."""
 
     path: bytes
     target: bytes
 
 
-class MakeLink(_Part, frozen=True, tag="link"):
+class MakeLink(_Request, frozen=True, tag="link"):
     """Gives a file another name: :class:`Entry`."""
 
     path: bytes
     new: bytes
 
 
-class Unlink(_Part, frozen=True, tag="unlink"):
+class Unlink(_Request, frozen=True, tag="unlink"):
     """Removes a name: :class:`Nothing`."""
 
     path: bytes
 
 
-class RemoveDirectory(_Part, frozen=True, tag="rmdir"):
+class RemoveDirectory(_Request, frozen=True, tag="rmdir"):
     """Removes an empty directory: :class:`Nothing`."""
 
     path: bytes
 
 
-class Rename(_Part, frozen=True, tag="rename"):
+class Rename(_Request, frozen=True, tag="rename"):
     """Renames, with the flags of renameat2(2): :class:`Nothing`."""
 
     path: bytes
@@ -123,7 +117,7 @@ class Rename(_Part, frozen=True, tag="rename"):
     flags: int = 0
 
 
-class Open(_Part, frozen=True, tag="open"):
+class Open(_Request, frozen=True, tag="open"):
     """Opens a regular file: :class:`Opened`, maybe with the whole file behind it.
 
     Attributes:
@@ -136,7 +130,7 @@ class Open(_Part, frozen=True, tag="open"):
     ahead: int = 0
 
 
-class Create(_Part, frozen=True, tag="create"):
+class Create(_Request, frozen=True, tag="create"):
     """Makes a regular file if need be and opens it: :class:`Opened`."""
 
     path: bytes
@@ -144,7 +138,7 @@ class Create(_Part, frozen=True, tag="create"):
     mode: int
 
 
-class Read(_Part, frozen=True, tag="read"):
+class Read(_Request, frozen=True, tag="read"):
     """Bytes from an offset on: :class:`Nothing`, with the bytes behind it."""
 
     handle: int
@@ -152,7 +146,7 @@ class Read(_Part, frozen=True, tag="read"):
     size: int
 
 
-class Write(_Part, frozen=True, tag="write"):
+class Write(_Request, frozen=True, tag="write"):
     """Writes the bytes behind it, at the end where the file was opened to append: :class:`Count`.
 
     Attributes:
@@ -164,58 +158,58 @@ class Write(_Part, frozen=True, tag="write"):
     strip: bool = False
 
 
-class Sync(_Part, frozen=True, tag="fsync"):
+class Sync(_Request, frozen=True, tag="fsync"):
     """What was written is on the server's disk: :class:`Nothing`."""
 
     handle: int
     data_only: bool = False
 
 
-class Release(_Part, frozen=True, tag="release"):
+class Release(_Request, frozen=True, tag="release"):
     """An open file or directory, and others, are not needed any more: :class:`Nothing`."""
 
     handle: int
     others: tuple[int, ...] = ()
 
 
-class OpenDirectory(_Part, frozen=True, tag="opendir"):
+class OpenDirectory(_Request, frozen=True, tag="opendir"):
     """Lists a directory: :class:`Listing`, which holds its beginning."""
 
     path: bytes
 
 
-class ListMore(_Part, frozen=True, tag="list"):
+class ListMore(_Request, frozen=True, tag="list"):
     """Goes on with a listing: :class:`Listing`."""
 
     handle: int
 
 
-class SyncDirectory(_Part, frozen=True, tag="fsyncdir"):
+class SyncDirectory(_Request, frozen=True, tag="fsyncdir"):
     """Names in a directory are on the server's disk: :class:`Nothing`."""
 
     path: bytes
 
 
-class GetSpace(_Part, frozen=True, tag="statfs"):
+class GetSpace(_Request, frozen=True, tag="statfs"):
     """How full the file system is: :class:`Space`."""
 
     path: bytes
 
 
-class GetExtended(_Part, frozen=True, tag="getxattr"):
+class GetExtended(_Request, frozen=True, tag="getxattr"):
     """An extended attribute: :class:`Text`."""
 
     path: bytes
     name: bytes
 
 
-class ListExtended(_Part, frozen=True, tag="listxattr"):
+class ListExtended(_Request, frozen=True, tag="listxattr"):
     """Names of extended attributes, each ended by a NUL: :class:`Text`."""
 
     path: bytes
 
 
-class SetExtended(_Part, frozen=True, tag="setxattr"):
+class SetExtended(_Request, frozen=True, tag="setxattr"):
     """Sets an extended attribute, with the flags of setxattr(2): :class:`Nothing`."""
 
     path: bytes
@@ -224,14 +218,14 @@ class SetExtended(_Part, frozen=True, tag="setxattr"):
     flags: int = 0
 
 
-class RemoveExtended(_Part, frozen=True, tag="removexattr"):
+class RemoveExtended(_Request, frozen=True, tag="removexattr"):
     """Removes an extended attribute: :class:`Nothing`."""
 
     path: bytes
     name: bytes
 
 
-class Allocate(_Part, frozen=True, tag="fallocate"):
+class Allocate(_Request, frozen=True, tag="fallocate"):
     """fallocate(2): :class:`Nothing`."""
 
     handle: int
@@ -240,7 +234,7 @@ class Allocate(_Part, frozen=True, tag="fallocate"):
     length: int
 
 
-class Seek(_Part, frozen=True, tag="lseek"):
+class Seek(_Request, frozen=True, tag="lseek"):
     """lseek(2) to data or to a hole: :class:`Count`."""
 
     handle: int
@@ -248,7 +242,7 @@ class Seek(_Part, frozen=True, tag="lseek"):
     whence: int
 
 
-class CopyRange(_Part, frozen=True, tag="copy"):
+class CopyRange(_Request, frozen=True, tag="copy"):
     """Copies between two open files at the server: :class:`Count`."""
 
     handle: int
@@ -258,7 +252,7 @@ class CopyRange(_Part, frozen=True, tag="copy"):
     length: int
 
 
-class Lock(_Part, frozen=True, tag="lock"):
+class Lock(_Request, frozen=True, tag="lock"):
     """Takes or gives back a lock: :class:`Nothing`; refused with EAGAIN, or EINTR once cancelled.
 
     Attributes:
@@ -277,7 +271,7 @@ class Lock(_Part, frozen=True, tag="lock"):
     wait: bool = False
 
 
-class TestLock(_Part, frozen=True, tag="test-lock"):
+class TestLock(_Request, frozen=True, tag="test-lock"):
     """Who is in the way of a lock: :class:`Held`."""
 
     handle: int
@@ -287,7 +281,7 @@ class TestLock(_Part, frozen=True, tag="test-lock"):
     end: int
 
 
-class Cancel(_Part, frozen=True, tag="cancel"):
+class Cancel(_Request, frozen=True, tag="cancel"):
     """Nobody waits for the answer to a lock any more: :class:`Nothing`."""
 
     request: int
@@ -351,128 +345,3 @@ REPEATABLE: Final = frozenset(
     }
 )
 """Requests that may be carried out twice. Of all others the server remembers the answer."""
-
-
-class Welcome(_Part, frozen=True, tag="welcome"):
-    """The session stands.
-
-    Attributes:
-        boot: Names the run of the server's kernel; another one has lost what was not synced.
-        kept: Whether the session was there already, with its open files.
-        users: Ids of the server by name.
-        groups: Likewise.
-        lease_s: After so long without a request the session ends.
-        window_requests: So many requests may be under way.
-        window_bytes: So many bytes of reads and writes.
-    """
-
-    boot: str
-    kept: bool
-    users: dict[int, str]
-    groups: dict[int, str]
-    lease_s: float
-    window_requests: int
-    window_bytes: int
-
-
-class Nothing(_Part, frozen=True, tag="ok"):
-    """It is done."""
-
-
-class Entry(_Part, frozen=True, tag="entry"):
-    """A file.
-
-    Attributes:
-        attributes: See :data:`ATTRIBUTES`; uid and gid are the server's.
-        device: With the ino it is what the file is, under whatever name.
-        plain: It has no extended attributes.
-    """
-
-    attributes: bytes
-    device: int
-    plain: bool = False
-
-
-class Opened(_Part, frozen=True, tag="opened"):
-    """An open file, named by its handle, which is not 0."""
-
-    handle: int
-    entry: Entry
-
-
-class Listing(_Part, frozen=True, tag="listing"):
-    """Names with what they lead to; ``handle`` is 0 where that was all."""
-
-    handle: int
-    entries: list[tuple[bytes, Entry]]
-
-
-class Count(_Part, frozen=True, tag="count"):
-    """A number of bytes, or an offset."""
-
-    value: int
-
-
-class Text(_Part, frozen=True, tag="text"):
-    """Bytes of a link or of extended attributes."""
-
-    value: bytes
-
-
-class Space(_Part, frozen=True, tag="space"):
-    """As statvfs(3)."""
-
-    blocks: int
-    free: int
-    available: int
-    files: int
-    files_free: int
-    block_bytes: int
-    name_bytes: int
-    fragment_bytes: int
-
-
-class Held(_Part, frozen=True, tag="held"):
-    """A lock that is in the way; ``F_UNLCK`` where none is."""
-
-    kind: int
-    start: int
-    end: int
-    pid: int
-
-
-FileReply: TypeAlias = Welcome | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
-
-
-class Asked(msgspec.Struct, frozen=True, array_like=True):
-    """One request.
-
-    Attributes:
-        id: Counts up within the session.
-        session: 16 random bytes, made by the mount.
-        user: On whose behalf; empty for what belongs to nobody (Hello, Release, ...).
-        group: With which group new files are made; empty for the user's own.
-        body: What is asked.
-    """
-
-    id: int
-    session: bytes
-    user: str
-    group: str
-    body: FileRequest
-
-
-class Answered(msgspec.Struct, frozen=True, array_like=True):
-    """One answer.
-
-    Attributes:
-        id: Of the request.
-        error: 0, or an errno(3) with its number on x86_64.
-        body: Where the error is 0.
-        no_session: The server knows no such session: it was restarted, or the lease ran out.
-    """
-
-    id: int
-    error: int = 0
-    body: FileReply | None = None
-    no_session: bool = False

@@ -1,0 +1,111 @@
+"""What a file server answers: one closed union.
+
+``docs/protocol.md``, section 12, is the authority.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, TypeAlias
+
+import msgspec
+
+ATTRIBUTES: Final = struct.Struct("<QQQQQQIIIIIIIIII")
+"""Attributes of a file: ino, size, blocks, seconds of atime, mtime, ctime, their nanoseconds,
+mode, nlink, uid, gid, rdev, block size, flags. It is what the kernel's FUSE takes, so most
+attributes reach it without being unpacked."""
+
+
+class _Reply(msgspec.Struct, frozen=True, array_like=True):
+    """What all replies share."""
+
+
+class Welcome(_Reply, frozen=True, tag="welcome"):
+    """The session stands.
+
+    Attributes:
+        boot: Names the run of the server's kernel; another one has lost what was not synced.
+        kept: Whether the session was there already, with its open files.
+        users: Ids of the server by name.
+        groups: Likewise.
+        lease_s: After so long without a request the session ends.
+        window_requests: So many requests may be under way.
+        window_bytes: So many bytes of reads and writes.
+    """
+
+    boot: str
+    kept: bool
+    users: dict[int, str]
+    groups: dict[int, str]
+    lease_s: float
+    window_requests: int
+    window_bytes: int
+
+
+class Nothing(_Reply, frozen=True, tag="ok"):
+    """It is done."""
+
+
+class Entry(_Reply, frozen=True, tag="entry"):
+    """A file.
+
+    Attributes:
+        attributes: See :data:`ATTRIBUTES`; uid and gid are the server's.
+        device: With the ino it is what the file is, under whatever name.
+        plain: It has no extended attributes.
+    """
+
+    attributes: bytes
+    device: int
+    plain: bool = False
+
+
+class Opened(_Reply, frozen=True, tag="opened"):
+    """An open file, named by its handle, which is not 0."""
+
+    handle: int
+    entry: Entry
+
+
+class Listing(_Reply, frozen=True, tag="listing"):
+    """Names with what they lead to; ``handle`` is 0 where that was all."""
+
+    handle: int
+    entries: list[tuple[bytes, Entry]]
+
+
+class Count(_Reply, frozen=True, tag="count"):
+    """A number of bytes, or an offset."""
+
+    value: int
+
+
+class Text(_Reply, frozen=True, tag="text"):
+    """Bytes of a link or of extended attributes."""
+
+    value: bytes
+
+
+class Space(_Reply, frozen=True, tag="space"):
+    """As statvfs(3)."""
+
+    blocks: int
+    free: int
+    available: int
+    files: int
+    files_free: int
+    block_bytes: int
+    name_bytes: int
+    fragment_bytes: int
+
+
+class Held(_Reply, frozen=True, tag="held"):
+    """A lock that is in the way; ``F_UNLCK`` where none is."""
+
+    kind: int
+    start: int
+    end: int
+    pid: int
+
+
+FileReply: TypeAlias = Welcome | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
