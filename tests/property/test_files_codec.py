@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeagent.filesystem.fuse.abi import Opcode
-from nodeagent.filesystem.fuse.requests import HEADER, BadRequest, Request, decode
+from nodeagent.filesystem.fuse.decoding import HEADER, BadRequest, decode
+from nodeagent.filesystem.fuse.requests import Request
 from nodeagent.filesystem.mount.journal import NodeRecord, _framed, read_journal
 from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, parse_exports
 from ssi.protocol.codec import BadMessage

@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 from nodeagent.filesystem.fuse import replies
 from nodeagent.filesystem.fuse.abi import Opcode
-from nodeagent.filesystem.fuse.requests import BadRequest, Body, Header, Interrupt, decode
+from nodeagent.filesystem.fuse.decoding import BadRequest, decode
+from nodeagent.filesystem.fuse.requests import Body, Header, Interrupt
 from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import File
