@@ -19,8 +19,8 @@ from nodeagent.shim.messages import (
     RequestFrame,
     RequestMessage,
 )
-from ssi.model.checkpoint import ShimGone, ShimSilent
 from ssi.model.errors import SsiError
+from ssi.model.shim import ShimGone, ShimSilent
 from ssi.protocol.codec import BadMessage
 from ssi.transport.frames import read_frame, write_frame
 

@@ -27,10 +27,10 @@ from nodeagent.migration.describe import describe_directory, describe_file, desc
 from nodeagent.migration.plan import Plan
 from nodeagent.migration.survey import connected, described, listening, plan_of
 from nodeagent.shim.messages import Account
+from ssi.model.adoption import AdoptionFailed, CannotAdopt
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
-from ssi.model.keeping import AdoptionFailed, CannotAdopt
 from ssi.model.process import ProcessRow
 from ssi.protocol.checkpoints import JobRevived
 from ssi.protocol.migration import MigrationChecked

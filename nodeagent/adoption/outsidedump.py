@@ -13,8 +13,8 @@ from nodeagent.mechanism.crimage import BadImage
 from nodeagent.shim.dump import mend_images
 from nodeagent.shim.messages import Account
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedStream, encode_state, save_bytes
-from ssi.model.checkpoint import DumpFailed
 from ssi.model.job import DEFAULT_LOG_LIMIT_BYTES, StreamName
+from ssi.model.shim import DumpFailed
 
 TIME_LIMIT_S: Final = 600.0
 _STREAMS: Final[tuple[StreamName, ...]] = ("stdin", "stdout", "stderr")

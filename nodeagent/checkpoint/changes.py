@@ -18,7 +18,7 @@ import msgspec
 from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.describe import CHUNK_BYTES, describe_file
 from nodeagent.migration.plan import Item
-from ssi.model.keeping import FilesRule
+from ssi.model.checkpoint import FilesRule
 from ssi.protocol.migration import FileMeta
 
 

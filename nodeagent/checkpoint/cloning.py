@@ -15,9 +15,9 @@ from nodeagent.jobtable import remove_tree
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.plan import Item
 from nodeagent.migration.survey import Survey
+from ssi.model.checkpoint import CannotCheckpoint
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobState
-from ssi.model.keeping import CannotCheckpoint
 from ssi.protocol.checkpoints import CloneJob, JobRevived
 
 

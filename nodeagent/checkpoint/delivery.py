@@ -18,9 +18,9 @@ from nodeagent.migration.describe import describe_parents
 from nodeagent.migration.images import ImageReader
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
+from ssi.model.checkpoint import CannotRestore
 from ssi.model.errors import SsiError, first_error
 from ssi.model.job import JobRow
-from ssi.model.keeping import CannotRestore
 from ssi.protocol.migration import (
     AbandonMigration,
     CompareFiles,

@@ -26,9 +26,9 @@ from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.services.freezer import hold_job, thaw_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
+from ssi.model.checkpoint import CannotCheckpoint, CheckpointFailed
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
-from ssi.model.keeping import CannotCheckpoint, CheckpointFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import FileMeta
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
+from ssi.model.checkpoint import CheckpointRow
 from ssi.model.job import JobRow
-from ssi.model.keeping import CheckpointRow
 from ssi.protocol.migration import FileMeta
 
 VERSION: Final = 1

@@ -17,10 +17,10 @@ from nodeagent.checkpoint.store import Store
 from nodeagent.dispatch import Caller
 from nodeagent.mechanism import login
 from nodeagent.peers import Peers
+from ssi.model.checkpoint import CannotRestore, CheckpointRefused
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
-from ssi.model.keeping import CannotRestore, CheckpointRefused
 from ssi.protocol.checkpoints import JobRevived, LeaveJob, RestoreCheckpoint
 from ssi.protocol.migration import GetOwnership, Ownership
 from ssi.protocol.refusals import NotPermitted

@@ -22,7 +22,7 @@ from nodeagent.jobtable import remove_tree
 from nodeagent.mechanism.crimage import BadImage
 from nodeagent.mechanism.digest import sha256
 from nodeagent.mechanism.imagecreds import read_image_credentials
-from ssi.model.keeping import (
+from ssi.model.checkpoint import (
     CheckpointRefused,
     CheckpointRow,
     CheckpointStands,

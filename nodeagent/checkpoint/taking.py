@@ -19,7 +19,7 @@ from nodeagent.migration.capability import Capability
 from nodeagent.migration.survey import Survey
 from nodeagent.shim.messages import Commit, Ok
 from nodeagent.shimlink import ShimGone
-from ssi.model.keeping import CannotCheckpoint, CheckpointFailed
+from ssi.model.checkpoint import CannotCheckpoint, CheckpointFailed
 from ssi.protocol.checkpoints import CheckpointMade
 
 _log = logging.getLogger(__name__)

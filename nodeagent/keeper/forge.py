@@ -10,7 +10,7 @@ from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.birth import fork_shim
 from nodeagent.shim.messages import ForkShim, RequestMessage, ShimForked
 from nodeagent.shim.server import Answer
-from ssi.model.checkpoint import ShimFailed, WrongStage
+from ssi.model.shim import ShimFailed, WrongStage
 
 BIRTH_LIMIT_S: Final = 10.0
 _log: Final = logging.getLogger(__name__)

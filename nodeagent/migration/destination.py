@@ -38,9 +38,9 @@ from nodeagent.shim.messages import (
     Status,
 )
 from nodeagent.shimlink import ShimGone, ShimSilent
-from ssi.model.checkpoint import RestoreFailed, WrongStage
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
+from ssi.model.shim import RestoreFailed, WrongStage
 from ssi.protocol.message import Done
 from ssi.protocol.migration import (
     AbandonMigration,

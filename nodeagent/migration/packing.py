@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.shim import RestoreFailed
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.migration import Piece
 from ssi.transport.linkrate import LinkReading

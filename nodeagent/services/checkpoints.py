@@ -21,9 +21,9 @@ from nodeagent.peers import Peers
 from nodeagent.services.freezer import thaw_job
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
+from ssi.model.checkpoint import CheckpointRow, CheckpointUnknown, is_checkpoint_name
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
-from ssi.model.keeping import CheckpointRow, CheckpointUnknown, is_checkpoint_name
 from ssi.protocol.checkpoints import (
     CheckpointJob,
     CheckpointList,

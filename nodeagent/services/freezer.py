@@ -15,8 +15,8 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup
 from nodeagent.services.permission import owned_job
-from ssi.model.checkpoint import ShimGone, ShimSilent
 from ssi.model.freezing import CannotFreeze
+from ssi.model.shim import ShimGone, ShimSilent
 from ssi.protocol.jobs import FreezeJob, JobReply
 from ssi.protocol.refusals import NoSuchProcess
 

@@ -18,8 +18,8 @@ from nodeagent.mechanism.procfs import ProcessTable
 from nodeagent.services.freezer import thaw_job
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
-from ssi.model.checkpoint import ShimGone
 from ssi.model.process import ProcessRow
+from ssi.model.shim import ShimGone
 from ssi.protocol.jobs import SignalProcess
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown

@@ -21,7 +21,7 @@ from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
 from nodeagent.shim.tree import Member
-from ssi.model.checkpoint import DumpFailed, NotMovable, ShimFailed, WrongStage
+from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
 
 _STOPPED: Final = "Tt"
 _ZOMBIE: Final = "Z"

@@ -25,10 +25,10 @@ from nodeagent.shim.stage import Stage, Step, next_stage
 from nodeagent.shim.stdio import Stdio
 from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
-from ssi.model.checkpoint import ShimFailed, WrongStage
 from ssi.model.errors import SsiError
 from ssi.model.job import Terminal
 from ssi.model.launch import StartFailed
+from ssi.model.shim import ShimFailed, WrongStage
 
 _log: Final = logging.getLogger(__name__)
 

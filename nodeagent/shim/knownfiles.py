@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 
 from nodeagent.shim.messages import KnownFile
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.shim import RestoreFailed
 
 
 def check_known(files: Iterable[KnownFile]) -> None:

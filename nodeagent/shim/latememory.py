@@ -17,7 +17,7 @@ from typing import Final
 from nodeagent.mechanism import criu, libc
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim.imager import Imager, Run
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.shim import RestoreFailed
 
 LIMIT_S: Final = 24 * 3600.0
 """A day: 10 GiB at 1 Mbit/s."""

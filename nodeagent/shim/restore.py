@@ -28,8 +28,8 @@ from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import SavedJob, decode_state
 from nodeagent.shim.terminal import ControllingTerminal
-from ssi.model.checkpoint import NotMovable, RestoreFailed
 from ssi.model.errors import SsiError
+from ssi.model.shim import NotMovable, RestoreFailed
 
 _log: Final = logging.getLogger(__name__)
 

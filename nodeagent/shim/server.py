@@ -18,8 +18,8 @@ from typing import Final, TypeAlias
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.shim.frames import BadFrame, FrameSplitter, decode_request, encode_frame
 from nodeagent.shim.messages import Failed, ReplyFrame, ReplyMessage, RequestMessage
-from ssi.model.checkpoint import ShimFailed
 from ssi.model.errors import SsiError
+from ssi.model.shim import ShimFailed
 
 LONGEST_WAIT_S: Final = 60.0
 """Whatever ``wait_ms`` asks for."""

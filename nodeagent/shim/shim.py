@@ -18,8 +18,8 @@ from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
 from nodeagent.shim.streams import Streams
-from ssi.model.checkpoint import WrongStage
 from ssi.model.errors import SsiError
+from ssi.model.shim import WrongStage
 
 EMPTY_LIMIT_S: Final = 600.0
 """A shim whose agent never gives it a job ends after that time."""

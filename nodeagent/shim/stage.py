@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from ssi.model.checkpoint import WrongStage
+from ssi.model.shim import WrongStage
 
 
 class Stage(StrEnum):

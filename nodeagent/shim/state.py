@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from nodeagent.shim.messages import Account
-from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName, Terminal
+from ssi.model.shim import RestoreFailed
 
 STATE_VERSION: Final = 2
 

@@ -19,8 +19,8 @@ from nodeagent.shim.sink import MemorySink, Sink, TerminalSink
 from nodeagent.shim.state import SavedStream, save_bytes, stream_file
 from nodeagent.shim.stream import Stream
 from nodeagent.shim.terminal import ControllingTerminal
-from ssi.model.checkpoint import RestoreFailed
 from ssi.model.job import StreamName
+from ssi.model.shim import RestoreFailed
 
 _OF_TERMINAL: Final[tuple[StreamName, ...]] = ("stdin", "stdout")
 _OUTPUTS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")

@@ -12,7 +12,7 @@ from nodeagent.shim.job import Job
 from nodeagent.shim.server import Answer, Attempt
 from nodeagent.shim.sink import TerminalSink
 from nodeagent.shim.stage import Stage
-from ssi.model.checkpoint import WrongStage
+from ssi.model.shim import WrongStage
 
 VIEWER_PATIENCE_S: Final = 20.0
 """How long a terminal waits for a viewer that went away; then its job runs on without one."""

@@ -12,7 +12,7 @@ from ssi.cli.outcome import run_async
 from ssi.cli.signals import GpidArguments
 from ssi.client.moves import Mover
 from ssi.client.system import Location, System
-from ssi.model.keeping import CannotAdopt
+from ssi.model.adoption import CannotAdopt
 from ssi.view import moves as view
 
 

@@ -14,8 +14,8 @@ from ssi.cli.outcome import complain, run_async
 from ssi.client.checkpoints import Checkpoints
 from ssi.client.moves import Mover
 from ssi.client.system import System
+from ssi.model.checkpoint import FilesRule
 from ssi.model.errors import SsiError, UsageError
-from ssi.model.keeping import FilesRule
 from ssi.view import checkpoints as view
 from ssi.view.jsonview import render_json
 

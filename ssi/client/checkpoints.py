@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ssi.client.system import Location, System
+from ssi.model.checkpoint import CheckpointRow, CheckpointUnknown, FilesRule
 from ssi.model.errors import SsiError, UsageError
-from ssi.model.keeping import CheckpointRow, CheckpointUnknown, FilesRule
 from ssi.protocol.checkpoints import (
     CheckpointJob,
     CheckpointList,

@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
 from ssi.client.system import System
-from ssi.model.checkpoint import ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
+from ssi.model.shim import ShimSilent
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.jobs import (
     DisownJob,

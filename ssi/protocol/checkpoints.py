@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ssi.model.checkpoint import CheckpointRow, FilesRule
 from ssi.model.job import JobRow
-from ssi.model.keeping import CheckpointRow, FilesRule
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ssi.model.keeping import CheckpointRow
+from ssi.model.checkpoint import CheckpointRow
 from ssi.protocol.checkpoints import CheckpointMade, JobRevived
 from ssi.view.jsonview import JsonObject
 from ssi.view.quantity import age, size

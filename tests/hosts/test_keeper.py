@@ -15,7 +15,7 @@ import pytest
 from nodeagent.mechanism.pidfile import open_process, write_pidfile
 from nodeagent.places import Places
 from nodeagent.shim.messages import ForkShim, Read, ShimForked
-from ssi.model.checkpoint import ShimFailed, WrongStage
+from ssi.model.shim import ShimFailed, WrongStage
 from tests.hosts.shim_client import Client, ShimClient
 
 PROJECT = Path(__file__).parents[2]

@@ -18,9 +18,9 @@ import pytest
 from nodeagent.shim.log import truncation_note
 from nodeagent.shim.messages import Account, Renew, Resize
 from nodeagent.shim.messages import Ok as ShimOk
-from ssi.model.checkpoint import NotMovable, WrongStage
 from ssi.model.job import StreamName, Terminal
 from ssi.model.launch import CommandNotExecutable, CommandNotFound, CwdMissing
+from ssi.model.shim import NotMovable, WrongStage
 from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost, keeper_here
 
 NOBODY = Account(user="nobody", uid=65534, gid=65534, groups=(65534,))

@@ -13,7 +13,7 @@ import pytest
 
 from nodeagent.shim.messages import Account, Dumped
 from ssi.lab import Lab
-from ssi.model.checkpoint import DumpFailed, RestoreFailed, WrongStage
+from ssi.model.shim import DumpFailed, RestoreFailed, WrongStage
 from tests.hosts.pair import Pair, pair_on
 from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost
 

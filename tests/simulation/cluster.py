@@ -24,10 +24,10 @@ from nodeagent.services.migration import MigrationService
 from nodeagent.services.table import TableService
 from nodeagent.shim.stage import Stage
 from nodeagent.shimlink import ShimGone, ShimLink
-from ssi.model.checkpoint import ShimFailed
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
+from ssi.model.shim import ShimFailed
 from ssi.protocol.refusals import LinkDown
 from tests.simulation.copies import Ledger, SimShim
 from tests.simulation.network import Network

@@ -15,7 +15,7 @@ from random import Random
 
 from nodeagent.shim import messages as m
 from nodeagent.shim.stage import MAY_END, Stage, Step, next_stage
-from ssi.model.checkpoint import DumpFailed, RestoreFailed, WrongStage
+from ssi.model.shim import DumpFailed, RestoreFailed, WrongStage
 from tests.simulation.world import Broken
 
 _EPSILON_S = 1e-6

@@ -11,10 +11,10 @@ from ssi.client import jobs as jobs_module
 from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
-from ssi.model.checkpoint import ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import NodeRow, NodeState
+from ssi.model.shim import ShimSilent
 from ssi.protocol.jobs import JobReply, ReleaseJob, StreamData, WaitJob
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.messages import ReplyBody

@@ -8,7 +8,7 @@ import pytest
 from nodeagent.checkpoint.changes import changes, settled
 from nodeagent.migration.describe import describe_file
 from nodeagent.migration.plan import Item
-from ssi.model.keeping import FilesRule
+from ssi.model.checkpoint import FilesRule
 from ssi.protocol.migration import FileMeta
 
 SAME, REWIND, AS_IS = FilesRule.SAME, FilesRule.REWIND, FilesRule.AS_IS

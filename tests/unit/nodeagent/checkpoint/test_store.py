@@ -9,7 +9,7 @@ import pytest
 from nodeagent.checkpoint import store as module
 from nodeagent.checkpoint.manifest import Image, Manifest
 from nodeagent.checkpoint.store import Store
-from ssi.model.keeping import CheckpointRefused, CheckpointStands, CheckpointUnknown
+from ssi.model.checkpoint import CheckpointRefused, CheckpointStands, CheckpointUnknown
 from tests.unit.nodeagent.checkpoint.test_manifest import KEY, MANIFEST
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from nodeagent.migration.packing import Packer, PackingRule
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import Piece
 from ssi.transport.linkrate import LinkReading
 

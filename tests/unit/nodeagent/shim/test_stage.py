@@ -1,7 +1,7 @@
 import pytest
 
 from nodeagent.shim.stage import MAY_END, STEPS, Stage, Step, next_stage
-from ssi.model.checkpoint import WrongStage
+from ssi.model.shim import WrongStage
 
 
 def test_a_move_takes_the_source_from_running_to_committed() -> None:
