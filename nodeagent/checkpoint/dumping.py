@@ -21,7 +21,7 @@ from nodeagent.jobtable import remove_tree, stage_of
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import describe_directory, describe_file
+from nodeagent.migration.describe import describe_directory, describe_file, is_as_described
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.services.freezer import hold_job, thaw_job
@@ -233,10 +233,7 @@ def _described_again(items: Sequence[Item], known: Sequence[FileMeta]) -> tuple[
 
     def describe(item: Item) -> FileMeta:
         status, meta = Path(item.link).stat(), before.get(item.path)
-        if meta is not None and (meta.size_bytes, meta.mtime_ns) == (
-            status.st_size,
-            status.st_mtime_ns,
-        ):
+        if meta is not None and is_as_described(status, meta):
             return meta
         return describe_file(item)
 

@@ -60,6 +60,11 @@ def describe_parents(paths: Iterable[str]) -> list[FileMeta]:
     return list(parents.values())
 
 
+def is_as_described(status: os.stat_result, meta: FileMeta) -> bool:
+    """Whether a file still has the size and the time of change that were described."""
+    return (status.st_size, status.st_mtime_ns) == (meta.size_bytes, meta.mtime_ns)
+
+
 def settle_files(items: Iterable[Item]) -> None:
     """What a stopped job wrote to these through its memory is where other nodes see it.
 

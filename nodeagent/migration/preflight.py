@@ -15,6 +15,7 @@ import msgspec
 
 from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.describe import is_as_described
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, survey_job
 from nodeagent.migration.transfer import Sent
@@ -77,10 +78,7 @@ class Move:
         for item in self.plan.files:
             known = self.files.get(item.path)
             status = Path(item.link).stat()
-            if known is None or (known.size_bytes, known.mtime_ns) != (
-                status.st_size,
-                status.st_mtime_ns,
-            ):
+            if known is None or not is_as_described(status, known):
                 changed.append(item)
         return changed
 
