@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import msgspec
 
+from nodeagent.shim.frames import BadFrame, decode_reply
 from nodeagent.shim.messages import (
     MAX_FRAME_BYTES,
     Failed,
     Message,
-    ReplyFrame,
     ReplyMessage,
     RequestFrame,
     RequestMessage,
@@ -25,7 +25,6 @@ from ssi.protocol.codec import BadMessage
 from ssi.transport.frames import read_frame, write_frame
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(ReplyFrame)
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 
@@ -101,11 +100,11 @@ class ShimLink:
     async def _read_replies(self) -> None:
         try:
             while (frame := await read_frame(self._reader, MAX_FRAME_BYTES)) is not None:
-                reply = _decoder.decode(frame)
+                reply = decode_reply(frame)
                 answer = self._pending.get(reply.number)
                 if answer is not None and not answer.done():
                     answer.set_result(reply.body)
-        except (BadMessage, msgspec.DecodeError, ConnectionError):
+        except (BadMessage, BadFrame, ConnectionError):
             pass  # a shim that was killed mid-frame is gone, as one that closed
         finally:
             self.gone.set()

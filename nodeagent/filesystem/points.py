@@ -19,8 +19,6 @@ READ_AHEAD_KIB: Final = 1024
 
 _MS_BIND: Final = 0x1000
 _MS_SHARED: Final = 0x100000
-_MS_REMOUNT: Final = 0x20
-_MS_RDONLY: Final = 0x1
 
 
 class Points:

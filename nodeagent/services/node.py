@@ -57,7 +57,6 @@ class NodeServices:
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._node = node
-        self._places = places
         self._register = register
         self._tasks = tasks
         self._keeper = KeeperLink(places.keeper_socket, tasks)

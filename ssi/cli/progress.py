@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -28,7 +27,6 @@ class Display:
 
     def __init__(self, hosts: Sequence[str]) -> None:
         self._lock = threading.Lock()
-        self._started_s = time.monotonic()
         self._now: dict[str, str] = dict.fromkeys(hosts, "waits")
         self._ended: dict[str, Outcome] = {}
         self._live: Live | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,14 +73,3 @@ def start_client_agent() -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def client_agent_answers() -> bool:
-    """Whether this user's client-mode agent listens now."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(paths.client_door()))
-        except OSError:
-            return False
-    return True

@@ -7,13 +7,7 @@ from typing import Final
 
 MAJOR: Final = 7
 MINOR: Final = 40
-OLDEST_MINOR: Final = 31
-"""Of Linux 5.4; from 5.6 on there is openat2(2), which the server needs."""
-
 ROOT_ID: Final = 1
-RESENT: Final = 1 << 63
-"""Set in the number of a request that the kernel sends again."""
-
 MAX_PAGES: Final = 256
 MAX_WRITE_BYTES: Final = 1024 * 1024
 READ_BUFFER_BYTES: Final = MAX_WRITE_BYTES + 64 * 1024
@@ -111,12 +105,10 @@ class Notify(IntEnum):
     """What the file system tells the kernel unasked."""
 
     INVAL_INODE = 2
-    INVAL_ENTRY = 3
     RESEND = 7
 
 
 GETATTR_FH: Final = 1
 WRITE_KILL_SUIDGID: Final = 1 << 2
-RELEASE_FLOCK_UNLOCK: Final = 1 << 1
 LK_FLOCK: Final = 1
 FSYNC_DATA_ONLY: Final = 1

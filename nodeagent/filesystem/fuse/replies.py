@@ -18,7 +18,6 @@ _LOCK: Final = struct.Struct("=QQII")
 _INIT: Final = struct.Struct("=IIIIHHIIHHII24x")
 _ENTRY_NAME: Final = struct.Struct("=QQII")
 _INVAL_INODE: Final = struct.Struct("=Qqq")
-_INVAL_ENTRY: Final = struct.Struct("=QII")
 
 MAX_BACKGROUND: Final = 64
 CONGESTION: Final = 48

@@ -105,7 +105,6 @@ class FileLink:
         self._asked_s = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
-        self._connected = False
         self._hello_id = 0
 
     # Asking
@@ -208,13 +207,12 @@ class FileLink:
                 return
             event = parse_monitor_message(message)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._connected = True
                 self._say_hello()
             elif event == zmq.EVENT_DISCONNECTED:
                 self._disconnected()
 
     def _disconnected(self) -> None:
-        self._connected = self.stands = False
+        self.stands = False
         self._send_again()
 
     def _send_again(self) -> None:
