@@ -23,6 +23,7 @@ from nodeagent.router import Router
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
 from nodeagent.wardenlink import free_port, keep_warden
+from ssi.model.unreadable import UNREADABLE
 from ssi.transport.door import Door
 from ssi.transport.gate import Gate
 from ssi.transport.keys import load_or_make_key
@@ -206,7 +207,7 @@ def next_incarnation(path: Path, now_s: float) -> int:
 def _kept_ports(path: Path) -> list[int]:
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=list[int])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         kept = []
     return [*kept, 0, 0, 0, 0][:4]
 

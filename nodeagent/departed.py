@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.files import replace_file
+from ssi.model.unreadable import UNREADABLE
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,6 @@ def _load(path: Path) -> dict[int, Departure]:
         return msgspec.json.decode(path.read_bytes(), type=dict[int, Departure])
     except FileNotFoundError:
         return {}
-    except msgspec.DecodeError as exc:
+    except UNREADABLE as exc:
         _log.warning("event=departed-unreadable path=%s reason=%s", path, exc)
         return {}

@@ -15,6 +15,7 @@ from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.job import TRANSITIONS, JobRow, JobState
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import NotAJob
 
 _log = logging.getLogger(__name__)
@@ -182,7 +183,7 @@ class Job:
         """Whether the job was given away when its shim died; then that is taken up again."""
         try:
             pledge = msgspec.json.decode(self._pledge_path.read_bytes(), type=Pledge)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, *UNREADABLE):
             return False
         self.stage, self.destination = "committed", pledge.destination
         self.carried = list(pledge.carried)
@@ -214,7 +215,7 @@ class Job:
         try:
             content = (self.sockets / "exit.json").read_bytes()
             record = msgspec.json.decode(content, type=ExitRecord)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, *UNREADABLE):
             if not self.is_over and self._recall_pledge():
                 return
             if not self.is_over:

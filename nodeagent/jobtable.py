@@ -23,6 +23,7 @@ from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid, gpid_of_job_process
 from ssi.model.job import JobRow, JobState
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
 _log = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class JobTable:
         job.stage = stage_of(status.stage)
         if status.stage == "running" and status.doing:
             job.stage = "stopped"  # or soon, by a dump that nobody waits for: doubt lets it run on
-        with suppress(msgspec.DecodeError):
+        with suppress(*UNREADABLE):
             job.recall(msgspec.msgpack.decode(status.note, type=Note))
         if job.row.node != self._node and status.stage == "empty":
             job.stage = "restoring"
@@ -276,5 +277,5 @@ def _numbered(parent: Path) -> Iterable[Path]:
 def _kept_row(path: Path) -> JobRow | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=JobRow)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         return None

@@ -11,6 +11,7 @@ import msgspec
 
 from nodeagent.files import replace_file
 from ssi.model.node import Roster, is_public_key
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import ClientRefused, RosterConflict
 
 _log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def _load(path: Path, kind: type[_KindT]) -> _KindT | None:
         return None
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         aside = path.with_name(f"{path.name}.unreadable")
         path.replace(aside)
         _log.error("event=register-unreadable file=%s aside=%s reason=%s", path, aside, exc)

@@ -12,6 +12,7 @@ import msgspec
 
 from nodeagent.files import replace_file
 from nodeagent.mechanism.pidfile import start_ticks
+from ssi.model.unreadable import UNREADABLE
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Journal:
             for path in self._directory.iterdir():
                 try:
                     found.append(msgspec.json.decode(path.read_bytes(), type=Adoption))
-                except (OSError, msgspec.DecodeError) as exc:
+                except (OSError, *UNREADABLE) as exc:
                     _log.warning("event=adoption-unreadable path=%s reason=%s", path, exc)
         return found
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ssi.model.checkpoint import CheckpointRow
 from ssi.model.job import JobRow
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.migration import FileMeta
 
 VERSION: Final = 1
@@ -123,7 +124,7 @@ def unseal(data: bytes, key: bytes) -> Manifest:
         raise NotSealed("its manifest does not bear the seal of this node")
     try:
         manifest = msgspec.json.decode(body, type=Manifest)
-    except msgspec.DecodeError as exc:
+    except UNREADABLE as exc:
         raise NotSealed(f"its manifest is of another version of ssi: {exc}") from exc
     if manifest.version != VERSION:
         raise NotSealed(f"its manifest has version {manifest.version}, this node knows {VERSION}")

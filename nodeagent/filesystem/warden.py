@@ -31,6 +31,7 @@ from nodeagent.mechanism.loop import Loop
 from nodeagent.places import Places
 from ssi.model.files import MountRow
 from ssi.model.node import Roster, RosterEntry
+from ssi.model.unreadable import UNREADABLE
 
 LOOK_S: Final = 0.5
 """How often the roster, and whether the node was taken down, are looked at."""
@@ -156,7 +157,7 @@ class Warden:
     def _follow(self, content: bytes) -> None:
         try:
             self._roster = msgspec.json.decode(content, type=Roster)
-        except msgspec.DecodeError as exc:
+        except UNREADABLE as exc:
             _log.warning("event=roster-unreadable reason=%s", exc)
             return
         for standing in list(self._mounts.values()):

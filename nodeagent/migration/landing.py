@@ -21,6 +21,7 @@ from nodeagent.files import replace_file
 from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.migration import FileMeta
 
 
@@ -168,7 +169,7 @@ class Landing:
 
 def undo_journal(journal: Path) -> None:
     """Undoes what a landing of an earlier agent has brought; nothing where there is no journal."""
-    with suppress(FileNotFoundError, msgspec.DecodeError):
+    with suppress(FileNotFoundError, *UNREADABLE):
         _remove(msgspec.json.decode(journal.read_bytes(), type=_Record))
 
 

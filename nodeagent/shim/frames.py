@@ -9,6 +9,7 @@ import msgspec
 
 from nodeagent.shim.messages import MAX_FRAME_BYTES, ReplyFrame, RequestFrame
 from ssi.model.errors import SsiError
+from ssi.model.unreadable import UNREADABLE
 
 _HEAD_BYTES: Final = 4
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -42,7 +43,7 @@ def decode_request(body: bytes | memoryview) -> RequestFrame:
     """
     try:
         return _requests.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise BadFrame(reason=str(exc)) from exc
 
 
@@ -54,7 +55,7 @@ def decode_reply(body: bytes | memoryview) -> ReplyFrame:
     """
     try:
         return _replies.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise BadFrame(reason=str(exc)) from exc
 
 

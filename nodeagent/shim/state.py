@@ -15,6 +15,7 @@ import msgspec
 from nodeagent.shim.messages import Account
 from ssi.model.job import StreamName, Terminal
 from ssi.model.shim import RestoreFailed
+from ssi.model.unreadable import UNREADABLE
 
 STATE_VERSION: Final = 2
 
@@ -112,7 +113,7 @@ def decode_state(data: bytes) -> SavedJob:
     """
     try:
         job = msgspec.msgpack.decode(data, type=SavedJob)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise RestoreFailed(reason=f"its state cannot be read: {exc}") from exc
     if job.version != STATE_VERSION:
         raise RestoreFailed(

@@ -19,6 +19,7 @@ from nodeagent.files import replace_file
 from ssi.client import paths
 from ssi.deploy.errors import DeployerBusy
 from ssi.model.node import Roster
+from ssi.model.unreadable import UNREADABLE
 from ssi.transport.keys import load_or_make_key
 
 LOCK_TIMEOUT_S = 90.0
@@ -57,7 +58,7 @@ def load_roster() -> Roster | None:
     """The roster as this machine knows it; None before the first deployment."""
     try:
         return msgspec.json.decode(paths.cluster().read_bytes(), type=Roster)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         return None  # the nodes have it too, and it is taken over from them
 
 
@@ -86,7 +87,7 @@ def load_failed() -> list[str]:
     """Which hosts failed last time."""
     try:
         return msgspec.json.decode(_failed().read_bytes(), type=list[str])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         return []
 
 

@@ -13,6 +13,7 @@ from ssi.client import paths
 from ssi.deploy import door
 from ssi.model.errors import SsiError
 from ssi.model.node import Roster
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.message import Done
 from ssi.protocol.system import InstallRoster
 
@@ -38,7 +39,7 @@ def end_local_agent() -> None:
     try:
         ready = msgspec.json.decode((paths.client_runtime() / "ready").read_bytes(), type=_Ready)
         os.kill(ready.pid, signal.SIGTERM)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return
     give_up_at_s = time.monotonic() + TIMEOUT_S
     while paths.client_door().exists() and time.monotonic() < give_up_at_s:

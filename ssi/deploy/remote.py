@@ -18,6 +18,7 @@ from ssi.deploy.connection import Connection, translated
 from ssi.deploy.errors import NoPython, RemoteStepFailed
 from ssi.deploy.platform import Libc, Platform
 from ssi.model.errors import FieldValue, SsiError
+from ssi.model.unreadable import UNREADABLE
 
 STEP_TIMEOUT_S = 30.0
 """For a step on the host; for a bundle, between two pieces of it that it takes."""
@@ -207,7 +208,7 @@ class Remote:
                 if msgspec.json.decode(line, type=_Event).event == event:
                     return msgspec.json.decode(line, type=kind)
                 failure = msgspec.json.decode(line, type=_Failure)
-            except msgspec.DecodeError as exc:
+            except UNREADABLE as exc:
                 raise RemoteStepFailed(host=self._host, step=step, reason=str(exc)) from exc
             raise SsiError.from_wire(failure.word, {**failure.fields, "host": self._host})
 

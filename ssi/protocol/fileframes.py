@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.codec import BadMessage
 from ssi.protocol.filereplies import FileReply
 from ssi.protocol.filerequests import FileRequest
@@ -69,7 +70,7 @@ def decode_asked(frame: bytes) -> Asked:
     _check(frame)
     try:
         return _asked.decode(memoryview(frame)[4:])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=f"no request for files: {exc}") from exc
 
 
@@ -82,7 +83,7 @@ def decode_answered(frame: bytes) -> Answered:
     _check(frame)
     try:
         return _answered.decode(memoryview(frame)[4:])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=f"no answer about files: {exc}") from exc
 
 

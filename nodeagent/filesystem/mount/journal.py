@@ -15,6 +15,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ssi.model.unreadable import UNREADABLE
+
 _LENGTH: Final = struct.Struct("<I")
 COMPACT_ABOVE_BYTES: Final = 4 * 1024 * 1024
 
@@ -121,7 +123,7 @@ def read_journal(data: bytes) -> list[Record]:
             break
         try:
             records.append(_decoder.decode(record))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             break
         at += _LENGTH.size + length
     return records

@@ -36,9 +36,10 @@ def test_the_oldest_are_forgotten_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert [record.of(gpid) is None for gpid in (1, 2, 3)] == [False, True, False]
 
 
-def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"{half", b'{"1": ["\xff", 1]}'])
+def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "departed"
-    path.write_bytes(b"{half")
+    path.write_bytes(content)
     record = Departed(path)
     assert record.of(1) is None
     record.note(1, "n3", 1)

@@ -12,6 +12,7 @@ from nodeagent.shim.frames import (
 from nodeagent.shim.messages import (
     MAX_FRAME_BYTES,
     Data,
+    Failed,
     ReplyFrame,
     RequestFrame,
     Write,
@@ -49,3 +50,10 @@ def test_garbage_is_a_bad_frame_and_nothing_else(data: bytes) -> None:
         decode_request(data)
     except BadFrame as exc:
         assert exc.reason
+
+
+def test_text_that_is_no_utf8_is_a_bad_frame_too() -> None:
+    failed = encode_frame(ReplyFrame(1, Failed(word="word", fields={})))
+    (body,) = FrameSplitter().feed(failed.replace(b"word", b"wor\xff"))
+    with pytest.raises(BadFrame):
+        decode_reply(body)
