@@ -22,7 +22,9 @@ from nodeagent.register import Register
 from nodeagent.router import Router
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
+from nodeagent.vouchers import Vouchers
 from nodeagent.wardenlink import free_port, keep_warden
+from ssi.mesh.vouching import signer_of
 from ssi.model.unreadable import UNREADABLE
 from ssi.transport.door import Door
 from ssi.transport.gate import Gate
@@ -71,8 +73,12 @@ class Agent:
         self._settings = settings
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._key = load_or_make_key(settings.key_path)
-        clients_path = None if settings.is_client else settings.places.clients
-        self._register = Register(settings.node, settings.roster_path, clients_path)
+        self._signer = signer_of(settings.node, self._key.secret)
+        clients_path, vouchers = None, None
+        if not settings.is_client:
+            clients_path = settings.places.clients
+            vouchers = Vouchers(settings.places.vouchers, self._signer)
+        self._register = Register(settings.node, settings.roster_path, clients_path, vouchers)
         self._peers = Peers(self._context, settings.node, self._key)
         incarnation = next_incarnation(settings.places.state / "incarnation", time.time())
         self._identity = Identity(
@@ -170,6 +176,7 @@ class Agent:
             "files_port": ports[3],
             "pid": os.getpid(),
             "version": VERSION,
+            "signing_key": self._signer.public.hex(),
             "bundle": _bundle(),
         }
         replace_file(self._settings.places.ready, msgspec.json.encode(ready), durable=False)

@@ -102,6 +102,11 @@ class Places:
         return self.state / "roster"
 
     @property
+    def vouchers(self) -> Path:
+        """Entries of the roster as nodes have signed them."""
+        return self.state / "vouchers"
+
+    @property
     def clients(self) -> Path:
         """Public keys of client-mode agents with their users, 0600."""
         return self.state / "clients"

@@ -28,6 +28,8 @@ from ssi.mesh.event import (
     Received,
     RosterInstalled,
     Send,
+    SendEntries,
+    TakeEntries,
     Tick,
 )
 from ssi.mesh.member import Member
@@ -49,7 +51,9 @@ SWEEP_S: Final = 10.0
 FAREWELL_MS: Final = 300
 """How long what was said last may take to get out."""
 
-Tell = Callable[[FetchRoster | Moved], None]
+Told = FetchRoster | TakeEntries | Moved
+
+Tell = Callable[[Told], None]
 """Takes what is for the agent's loop; called on the heartbeat thread, must not block."""
 
 
@@ -70,15 +74,24 @@ class Heart:
         incarnation: Higher than at any earlier start.
         key: Of this agent.
         knows: Whether a node or a client has that key.
+        entries: The signed entries of the roster that are newer than a version; any thread.
         tell: See :data:`Tell`.
     """
 
     def __init__(
-        self, name: str, incarnation: int, key: KeyPair, knows: Callable[[str], bool], tell: Tell
+        self,
+        name: str,
+        incarnation: int,
+        key: KeyPair,
+        *,
+        knows: Callable[[str], bool],
+        entries: Callable[[int], tuple[bytes, ...]],
+        tell: Tell,
     ) -> None:
         # Choices that spread load and guard nothing.
         random = Random()  # noqa: S311
         self._machine = Membership(name, incarnation if name else 0, random)
+        self._entries = entries
         self._tell = tell
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._gate = Gate(self._context, knows) if name else None
@@ -227,7 +240,11 @@ class Heart:
                 if isinstance(datagram, Ack) and datagram.wall_ms:
                     datagram = msgspec.structs.replace(datagram, fares=self.fares)
                 self._routes.send(to, self._endpoints.get(to), encode_datagram(datagram))
-            case FetchRoster():
+            case SendEntries(to=to, since=since, datagram=gossip):
+                if entries := self._entries(since):
+                    gossip = msgspec.structs.replace(gossip, entries=entries)
+                    self._routes.send(to, self._endpoints.get(to), encode_datagram(gossip))
+            case FetchRoster() | TakeEntries():
                 self._tell(instruction)
             case Moved(name=name, address=address):
                 known = self._endpoints.get(name)

@@ -13,10 +13,10 @@ import msgspec
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.peers import Peers
-from nodeagent.pulse.heart import Heart, Look
+from nodeagent.pulse.heart import Heart, Look, Told
 from nodeagent.register import Register
 from ssi.mesh.chronicle import kind_of
-from ssi.mesh.event import FetchRoster, Moved
+from ssi.mesh.event import FetchRoster, Moved, TakeEntries
 from ssi.mesh.hybridclock import wall_ms_of
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeMetrics, NodeRow, NodeState, Roster, RosterEntry
@@ -87,7 +87,12 @@ class MeshService:
         self._fetching_roster = False
         self._started_at_s = time.monotonic()
         self.heart = Heart(
-            identity.node, identity.incarnation, identity.key, register.knows, self._hear
+            identity.node,
+            identity.incarnation,
+            identity.key,
+            knows=register.knows,
+            entries=register.signed_since,
+            tell=self._hear,
         )
         register.on_change(self._follow)
         if register.roster is not None:
@@ -123,18 +128,20 @@ class MeshService:
 
     # What the heartbeat thread tells
 
-    def _hear(self, instruction: FetchRoster | Moved) -> None:
+    def _hear(self, instruction: Told) -> None:
         try:
             self._loop.call_soon_threadsafe(self._perform, instruction)
         except RuntimeError:  # the loop is closed: the agent ends
             _log.debug("event=untold instruction=%s", instruction)
 
-    def _perform(self, instruction: FetchRoster | Moved) -> None:
+    def _perform(self, instruction: Told) -> None:
         match instruction:
             case FetchRoster(source=source):
                 if not self._fetching_roster:
                     self._fetching_roster = True
                     self._tasks.create_task(self._fetch_roster(source))
+            case TakeEntries(source=source, entries=entries):
+                self._take_entries(source, entries)
             case Moved(name=name, address=address):
                 self._moved[name] = address
                 if self._register.roster is not None:
@@ -144,11 +151,18 @@ class MeshService:
         try:
             reply = await self._peers.ask(name, GetRoster(), timeout_s=5.0)
             if isinstance(reply, RosterReply) and reply.roster is not None:
-                self._register.install(reply.roster)
+                self._register.install_of(name, reply.roster)
         except SsiError as exc:
             _log.warning("event=roster-not-fetched node=%s reason=%s", name, exc.what())
         finally:
             self._fetching_roster = False
+
+    def _take_entries(self, source: str, entries: tuple[bytes, ...]) -> None:
+        try:
+            taken = self._register.install_signed(entries)
+            _log.info("event=entries source=%s count=%d taken=%s", source, len(entries), taken)
+        except SsiError as exc:
+            _log.warning("event=entries-refused source=%s reason=%s", source, exc.what())
 
     # The roster
 
@@ -249,7 +263,7 @@ class MeshService:
             clock_error_ms=None if rtt_s is None else rtt_s * 500,
             metrics=fares.metrics,
             problem=self._peers.problem(entry.name),
-            version=fares.version,
+            version=fares.version or entry.version,
             suspicion_s=None if suspicion is None else max(suspicion.ends_s - look.at_s, 0.0),
             accusers=0 if suspicion is None else len(suspicion.accusers),
         )

@@ -220,6 +220,8 @@ def _candidate(target: Target, address: str, probe: Probe, ready: Ready) -> Cand
         bulk_port=ready.bulk_port,
         pulse_port=ready.pulse_port,
         files_port=ready.files_port,
+        version=ready.version,
+        signing_key=bytes.fromhex(ready.signing_key),
         python=".".join(map(str, probe.python)),
         ssh_target=target.spelled,
         user="root" if probe.is_root else target.user,

@@ -24,6 +24,8 @@ class Candidate:
     pulse_port: int = 0
     files_port: int = 0
     user: str = "root"
+    version: str = ""
+    signing_key: bytes = b""
 
 
 def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
@@ -49,6 +51,8 @@ def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
             python=candidate.python,
             ssh_target=candidate.ssh_target,
             user=candidate.user,
+            version=candidate.version,
+            signing_key=candidate.signing_key,
         )
         next_number = max(next_number, number + 1)
     return _changed(roster, entries.values(), next_number)

@@ -78,6 +78,7 @@ class Ready(msgspec.Struct, frozen=True):
     bundle: str
     started: bool
     files_port: int = 0
+    signing_key: str = ""
 
 
 class Sight(msgspec.Struct, frozen=True):

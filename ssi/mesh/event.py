@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ssi.model.node import NodeState
-from ssi.protocol.pulse import AnyDatagram
+from ssi.protocol.pulse import AnyDatagram, Gossip
 
 
 class Now(NamedTuple):
@@ -72,6 +72,23 @@ class FetchRoster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendEntries:
+    """Send that member the roster's signed entries newer than ``since``, within a datagram."""
+
+    to: str
+    since: int
+    datagram: Gossip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeEntries:
+    """Signed entries came that may lead to a newer roster."""
+
+    source: str
+    entries: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """A member can be reached elsewhere from now on."""
 
@@ -90,4 +107,4 @@ class Changed:
     silent_s: float
 
 
-Instruction: TypeAlias = Send | FetchRoster | Moved | Changed
+Instruction: TypeAlias = Send | FetchRoster | SendEntries | TakeEntries | Moved | Changed

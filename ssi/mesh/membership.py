@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, TypedDict, assert_never
 
 from ssi.mesh.beliefs import Beliefs
+from ssi.mesh.catchingup import CatchingUp
 from ssi.mesh.chance import Chance
 from ssi.mesh.event import (
     Event,
@@ -15,6 +16,8 @@ from ssi.mesh.event import (
     Received,
     RosterInstalled,
     Send,
+    SendEntries,
+    TakeEntries,
     Tick,
 )
 from ssi.mesh.probing import PendingProbe, Probing, Relay
@@ -36,9 +39,6 @@ NEVER: Final = float("inf")
 
 FIRST_SYNC_S: Final = 0.5
 """After a first roster: a member that was away has much to hear."""
-
-FETCH_AGAIN_S: Final = 1.0
-"""Between two requests for a newer roster."""
 
 
 class _Head(TypedDict):
@@ -75,7 +75,7 @@ class Membership:
         self._ring = Ring(random)
         self._probing = Probing()
         self._probe_at_s = self._gossip_at_s = self._sync_at_s = self._reach_out_at_s = NEVER
-        self._fetch_at_s = -NEVER
+        self._catching_up = CatchingUp()
         self._handled_s = -NEVER
         self._told_due_s = NEVER
 
@@ -116,6 +116,7 @@ class Membership:
     def _follow(self, event: RosterInstalled, now: Now) -> list[Instruction]:
         is_first = self.roster_version == 0
         self.roster_version = event.version
+        self._catching_up.arrived()
         told = self.beliefs.follow(event.addresses, now)
         newcomers = [m.name for m in self.beliefs.members.values() if not m.ever_heard]
         self._ring.follow(set(self.beliefs.members))
@@ -272,7 +273,7 @@ class Membership:
             told += self.beliefs.heard_from(source, datagram.incarnation, now)
             for rumour in datagram.rumours:
                 told += self.beliefs.hear(rumour, now)
-            told += self._compare_roster(source, datagram.roster_version, now)
+            told += self._compare_roster(source, datagram, now)
         match datagram:
             case Probe():
                 ack = Ack(
@@ -301,11 +302,22 @@ class Membership:
             return []
         return [Send(to=source, datagram=Gossip(**self._head(source)))]
 
-    def _compare_roster(self, source: str, version: int, now: Now) -> list[Instruction]:
-        if version <= self.roster_version or now.elapsed_s < self._fetch_at_s:
-            return []
-        self._fetch_at_s = now.elapsed_s + FETCH_AGAIN_S
-        return [FetchRoster(source=source)]
+    def _compare_roster(self, source: str, datagram: AnyDatagram, now: Now) -> list[Instruction]:
+        """Whoever has the newer roster gives the other what changed since."""
+        theirs, ours = datagram.roster_version, self.roster_version
+        if isinstance(datagram, Gossip) and datagram.entries and theirs > ours:
+            return [TakeEntries(source=source, entries=datagram.entries)]
+        if self.beliefs.is_observer:  # nobody gives it anything that it does not ask for
+            may_fetch = theirs > ours and self._catching_up.may_ask(now.elapsed_s)
+            return [FetchRoster(source=source)] if may_fetch else []
+        if 0 < theirs < ours and self._catching_up.may_give(source, theirs, now.elapsed_s):
+            head = self._head(source)
+            return [SendEntries(to=source, since=theirs, datagram=Gossip(**head))]
+        if theirs > ours and self._catching_up.may_ask(now.elapsed_s):
+            if self._catching_up.has_asked_in_vain():
+                return [FetchRoster(source=source)]
+            return [Send(to=source, datagram=Gossip(**self._head(source)))]
+        return []
 
     def _probe_for(self, asker: str, request: IndirectProbe, now: Now) -> list[Instruction]:
         if request.target not in self.beliefs.members:

@@ -41,6 +41,8 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         user: As whom its agent runs. Only root's is believed when it names another user.
         pulse_port: TCP port of its socket for heartbeats; 0 in rosters of older versions.
         files_port: TCP port of its file server; 0 where it has none.
+        version: Of ssi, as it was deployed; empty in rosters of older versions.
+        signing_key: Ed25519 public key by which it vouches for entries; empty likewise.
     """
 
     name: str
@@ -54,6 +56,8 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     user: str = "root"
     pulse_port: int = 0
     files_port: int = 0
+    version: str = ""
+    signing_key: bytes = b""
 
     def fault(self) -> str:
         """What is wrong with it; empty where nothing is."""
@@ -63,6 +67,8 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
             return f"number {self.number}"
         if not is_public_key(self.public_key):
             return "its public key is none"
+        if len(self.signing_key) not in {0, 32}:
+            return "its signing key is none"
         ports = [self.control_port, self.bulk_port, self.pulse_port or self.control_port]
         ports.append(self.files_port or self.control_port)
         return "" if all(0 < port < 65536 for port in ports) else f"ports {ports}"

@@ -27,7 +27,7 @@ from ssi.protocol.envelope import (
 )
 from ssi.protocol.message import ReplyMessage, RequestMessage
 from ssi.protocol.messages import ReplyBody, RequestBody
-from ssi.protocol.pulse import MAX_DATAGRAM_BYTES, AnyDatagram, Fares
+from ssi.protocol.pulse import MAX_DATAGRAM_BYTES, AnyDatagram, Fares, SignedEntry, Statement
 
 # msgspec reports text that is no UTF-8 by UnicodeDecodeError, which is no DecodeError (measured).
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -38,6 +38,8 @@ _requests: Final[msgspec.msgpack.Decoder[RequestBody]] = msgspec.msgpack.Decoder
 _replies: Final[msgspec.msgpack.Decoder[ReplyBody]] = msgspec.msgpack.Decoder(ReplyBody)
 _datagrams: Final[msgspec.msgpack.Decoder[AnyDatagram]] = msgspec.msgpack.Decoder(AnyDatagram)
 _fares: Final[msgspec.msgpack.Decoder[Fares]] = msgspec.msgpack.Decoder(Fares)
+_statements: Final[msgspec.msgpack.Decoder[Statement]] = msgspec.msgpack.Decoder(Statement)
+_entries: Final[msgspec.msgpack.Decoder[SignedEntry]] = msgspec.msgpack.Decoder(SignedEntry)
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -200,6 +202,40 @@ def decode_fares(encoded: bytes) -> Fares:
         raise BadMessage(reason=str(exc)) from exc
 
 
+def encode_statement(statement: Statement) -> bytes:
+    """What is signed."""
+    return _encoder.encode(statement)
+
+
+def decode_statement(encoded: bytes) -> Statement:
+    """What was signed.
+
+    Raises:
+        BadMessage: It cannot be read.
+    """
+    try:
+        return _statements.decode(encoded)
+    except _UNREADABLE as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
+def encode_entry(entry: SignedEntry) -> bytes:
+    """An entry of the roster, for a datagram."""
+    return _encoder.encode(entry)
+
+
+def decode_entry(encoded: bytes) -> SignedEntry:
+    """An entry of the roster, from a datagram.
+
+    Raises:
+        BadMessage: It cannot be read.
+    """
+    try:
+        return _entries.decode(encoded)
+    except _UNREADABLE as exc:
+        raise BadMessage(reason=str(exc)) from exc
+
+
 def make_failure(request_id: bytes, error: SsiError) -> Failure:
     """The failure that tells of an error; one of a newer peer is passed on as it came."""
     if isinstance(error, RemoteError):
@@ -219,15 +255,19 @@ __all__ = [
     "Request",
     "VersionMismatch",
     "decode_datagram",
+    "decode_entry",
     "decode_envelope",
     "decode_fares",
     "decode_reply_body",
     "decode_request_body",
+    "decode_statement",
     "encode_datagram",
+    "encode_entry",
     "encode_envelope",
     "encode_fares",
     "encode_reply_body",
     "encode_request_body",
+    "encode_statement",
     "error_of",
     "is_bulk",
     "make_failure",

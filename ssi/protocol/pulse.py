@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ssi.model.node import NodeMetrics, NodeState
+from ssi.model.node import NodeMetrics, NodeState, RosterEntry
 
 MAX_DATAGRAM_BYTES: Final = 1024 * 1024
 """Longest datagram that is read: a :class:`Sync` of many thousand members fits."""
@@ -41,6 +41,40 @@ class Fares(msgspec.Struct, frozen=True, array_like=True):
 
     version: str
     metrics: NodeMetrics | None = None
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What one version of the roster says of one node.
+
+    Attributes:
+        system: Of the roster.
+        version: Of the roster that brought this.
+        name: The node.
+        entry: None where it is no node any more.
+        next_number: Of the roster.
+        digest: Of the whole roster of that version: whoever has heard all has the same.
+    """
+
+    system: str
+    version: int
+    name: str
+    entry: RosterEntry | None
+    next_number: int
+    digest: bytes
+
+
+class SignedEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A statement that may pass through anybody's hands.
+
+    Attributes:
+        statement: A :class:`Statement`, encoded: what is signed is these bytes.
+        signer: The node that vouches for it, by its name.
+        signature: Ed25519, by the signer's ``signing_key``.
+    """
+
+    statement: bytes
+    signer: str
+    signature: bytes
 
 
 class Datagram(msgspec.Struct, frozen=True, array_like=True, kw_only=True, omit_defaults=True):
@@ -89,8 +123,14 @@ class Nack(Datagram, frozen=True, tag=3):
     sequence: int
 
 
-class Gossip(Datagram, frozen=True, tag=4):
-    """Rumours alone."""
+class Gossip(Datagram, frozen=True, kw_only=True, tag=4):
+    """Rumours, and entries of the roster for a member whose own is older.
+
+    Attributes:
+        entries: Each a :class:`SignedEntry`, encoded. Versions before them pass them over.
+    """
+
+    entries: tuple[bytes, ...] = ()
 
 
 class Sync(Datagram, frozen=True, tag=5):

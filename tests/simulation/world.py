@@ -23,14 +23,20 @@ from ssi.mesh.event import (
     Received,
     RosterInstalled,
     Send,
+    SendEntries,
+    TakeEntries,
     Tick,
 )
 from ssi.mesh.membership import Membership
 from ssi.mesh.settings import LAN, Settings
 from ssi.model.node import NodeState
+from ssi.protocol.pulse import AnyDatagram
 from tests.simulation.network import Network
 
 START_MS: Final = 1_700_000_000_000
+
+ENTRY_BYTES: Final = 300
+"""Of a signed entry of the roster: names, keys, address, ports, digest, signature."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -259,15 +265,14 @@ class World:
     def _carry_out(self, host: Host, instruction: Instruction) -> None:
         match instruction:
             case Send(to=to, datagram=datagram):
-                self.messages[host.name] += 1
-                self.bytes[host.name] += len(_encoder.encode(datagram))
-                receiver = self.hosts.get(to)
-                if receiver is None:
-                    return
-                event = Received(source=host.name, datagram=datagram)
-                life = receiver.lives
-                for delay_s in self.network.delays_s(host.name, to):
-                    self.at(self.now_s + delay_s, partial(self._arrive, to, life, event))
+                self._send(host, to, datagram)
+            case SendEntries(to=to, since=since, datagram=gossip):
+                versions = range(since + 1, host.machine.roster_version + 1)
+                entries = tuple(b"%0*d" % (ENTRY_BYTES, version) for version in versions)
+                self._send(host, to, msgspec.structs.replace(gossip, entries=entries))
+            case TakeEntries(entries=entries):
+                version = int(entries[-1])
+                self.at(self.now_s + 0.02, partial(self._catch_up, host, version))
             case FetchRoster(source=source):
                 self.at(self.now_s + 0.02, lambda: self._fetch(host, source))
             case Changed(name=name, after=after, incarnation=incarnation):
@@ -276,10 +281,23 @@ class World:
                 host.incarnations[name] = incarnation
                 self.sightings.append(Sighting(self.now_s, host.name, name, after))
 
+    def _send(self, host: Host, to: str, datagram: AnyDatagram) -> None:
+        self.messages[host.name] += 1
+        self.bytes[host.name] += len(_encoder.encode(datagram))
+        receiver = self.hosts.get(to)
+        if receiver is None:
+            return
+        event = Received(source=host.name, datagram=datagram)
+        for delay_s in self.network.delays_s(host.name, to):
+            self.at(self.now_s + delay_s, partial(self._arrive, to, receiver.lives, event))
+
     def _fetch(self, host: Host, source: str) -> None:
         there = self.network.passes(host.name, source) and self.network.passes(source, host.name)
         other = self.hosts[source]
         if there and other.running and not other.paused:
             version = other.machine.roster_version
-            if version > host.machine.roster_version:
-                self._install(host, version)
+            self._catch_up(host, version)
+
+    def _catch_up(self, host: Host, version: int) -> None:
+        if version > host.machine.roster_version:
+            self._install(host, version)

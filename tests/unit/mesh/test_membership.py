@@ -16,6 +16,8 @@ from ssi.mesh.event import (
     Received,
     RosterInstalled,
     Send,
+    SendEntries,
+    TakeEntries,
     Tick,
 )
 from ssi.mesh.membership import Membership
@@ -264,12 +266,44 @@ def test_observer_looks_on_and_says_nothing() -> None:
     assert story.state("n2") is NodeState.ALIVE
 
 
-def test_newer_roster_is_fetched_once_from_whoever_has_it() -> None:
+def test_member_that_is_behind_says_so_and_fetches_only_where_nothing_comes_of_it() -> None:
     story = Story("n2", "n3")
-    assert story.hear("n2", Gossip(incarnation=BORN, roster_version=2))[-1:] == [
-        FetchRoster(source="n2")
-    ]
-    assert story.hear("n3", Gossip(incarnation=BORN, roster_version=2)) == []
+    newer = Gossip(incarnation=BORN, roster_version=2)
+    for _ in range(2):
+        ((to, asked),) = sent(story.hear("n2", newer), Gossip)
+        assert (to, asked.roster_version) == ("n2", 1)
+        assert sent(story.hear("n3", newer), Gossip) == []  # one is enough
+        story.now_s += 1.0
+    assert story.hear("n3", newer) == [FetchRoster(source="n3")]
+
+
+def test_member_that_is_behind_is_given_what_changed_once() -> None:
+    story = Story("n2", "n3")
+    names = {"n1": "10.0.0.1", "n2": "10.0.0.2", "n3": "10.0.0.3", "n4": "10.0.0.4"}
+    story.feed(RosterInstalled(version=3, addresses=names))
+    behind = Gossip(incarnation=BORN, roster_version=1)
+    (given,) = [i for i in story.hear("n2", behind) if isinstance(i, SendEntries)]
+    assert (given.to, given.since, given.datagram.roster_version) == ("n2", 1, 3)
+    assert [i for i in story.hear("n2", behind) if isinstance(i, SendEntries)] == []
+    story.now_s += 1.0
+    assert [i.to for i in story.hear("n2", behind) if isinstance(i, SendEntries)] == ["n2"]
+    assert story.hear("?key", Gossip(incarnation=0, roster_version=1)) == []
+
+
+def test_entries_are_taken_from_members_that_have_a_newer_roster() -> None:
+    story = Story("n2", "n3")
+    given = Gossip(incarnation=BORN, roster_version=2, entries=(b"signed",))
+    assert story.hear("n2", given) == [TakeEntries(source="n2", entries=(b"signed",))]
+    old = Gossip(incarnation=BORN, roster_version=1, entries=(b"signed",))
+    assert story.hear("n2", old) == []
+    assert story.hear("?key", Gossip(incarnation=0, roster_version=2, entries=(b"x",))) == []
+
+
+def test_observer_fetches_the_whole_roster_at_once() -> None:
+    story = Story("n2", "n3", name="")
+    newer = Gossip(incarnation=BORN, roster_version=2)
+    assert story.hear("n2", newer) == [FetchRoster(source="n2")]
+    assert story.hear("n3", newer) == []
 
 
 def test_member_that_the_roster_no_longer_names_is_forgotten() -> None:

@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from nodeagent.register import MAX_CLIENTS_PER_USER, Register
+from nodeagent.vouchers import MAX_TOLD, Vouchers
+from ssi.mesh.vouching import Signer, signer_of
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.refusals import ClientRefused, RosterConflict
 
-KEY_A, KEY_B, KEY_C = "a" * 40, "b" * 40, "c" * 40
+KEYS = KEY_A, KEY_B, KEY_C, KEY_D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 
 
 def entry(number: int, key: str) -> RosterEntry:
@@ -170,3 +172,75 @@ def test_client_mode_agent_has_no_clients(tmp_path: Path) -> None:
     made.allow_client(KEY_A, "ada")
     assert made.clients == {}
     assert not made.knows(KEY_A)
+
+
+def vouching(folder: Path, number: int) -> tuple[Register, Signer]:
+    folder.mkdir(exist_ok=True)
+    signer = signer_of(f"n{number}", f"secret {number}")
+    vouchers = Vouchers(folder / "vouchers", signer)
+    register = Register(signer.name, folder / "roster", folder / "clients", vouchers)
+    return register, signer
+
+
+def signing(version: int, *signers: Signer, user: str = "root") -> Roster:
+    nodes = tuple(
+        msgspec.structs.replace(entry(n, KEYS[n - 1]), signing_key=s.public, user=user)
+        for n, s in enumerate(signers, 1)
+    )
+    return Roster(system="s", version=version, nodes=nodes, next_number=9)
+
+
+def test_what_one_node_was_told_goes_through_others_as_signed_entries(tmp_path: Path) -> None:
+    first, one = vouching(tmp_path / "1", 1)
+    second, two = vouching(tmp_path / "2", 2)
+    third, three = vouching(tmp_path / "3", 3)
+    heard: list[int] = []
+    third.on_change(lambda new: heard.append(new.version))
+    for each in (first, second, third):
+        each.install(signing(1, one, two, three))
+    newer = signing(2, one, two, three, signer_of("n4", "secret 4"))
+    assert first.install(newer)
+    assert second.install_signed(first.signed_since(1))
+    relayed, _ = vouching(tmp_path / "2", 2)  # kept over a restart
+    assert third.install_signed(relayed.signed_since(1))
+    assert third.roster == newer
+    assert heard == [1, 2]
+    assert third.signed_since(2) == ()
+
+
+def test_entries_that_lead_nowhere_change_nothing(tmp_path: Path) -> None:
+    first, one = vouching(tmp_path / "1", 1)
+    second, two = vouching(tmp_path / "2", 2)
+    for each in (first, second):
+        each.install(signing(1, one, two))
+    first.install(signing(2, one, two, signer_of("n3", "secret 3")))
+    told = first.signed_since(1)
+    assert not second.install_signed([told[0][:-1] + b"?"])
+    assert not second.install_signed([b"\xc1"])
+    assert not second.install_signed(list(told) * (MAX_TOLD + 1))
+    assert second.roster == signing(1, one, two)
+
+
+def test_whole_roster_is_taken_only_from_a_node_that_may_say_so(tmp_path: Path) -> None:
+    register, one = vouching(tmp_path, 1)
+    two = signer_of("n2", "secret 2")
+    both = signing(1, one, two)
+    ada = msgspec.structs.replace(both.nodes[1], user="ada")
+    register.install(msgspec.structs.replace(both, nodes=(both.nodes[0], ada)))
+    with pytest.raises(RosterConflict, match="n2 has no say"):
+        register.install_of("n2", signing(2, one, two))
+    with pytest.raises(RosterConflict, match="n9 has no say"):
+        register.install_of("n9", signing(2, one, two))
+    assert register.install_of("n1", signing(2, one, two))
+
+
+def test_vouchers_that_cannot_be_read_are_as_good_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "vouchers").write_bytes(b"[{}")
+    register, one = vouching(tmp_path, 1)
+    assert "event=vouchers-unreadable" in caplog.text
+    register.install(signing(1, one))
+    assert register.signed_since(0) == ()
+    register.install(signing(2, one, signer_of("n2", "secret 2")))
+    assert len(register.signed_since(1)) == 1
