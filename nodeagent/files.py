@@ -29,14 +29,14 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600, durable: bool
                 os.fsync(descriptor)
         temporary.replace(path)
         if durable:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename within a folder survive a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Makes what was renamed within a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

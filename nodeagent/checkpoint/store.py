@@ -18,6 +18,7 @@ from nodeagent.checkpoint.manifest import (
     seal,
     unseal,
 )
+from nodeagent.files import sync_folder
 from nodeagent.jobtable import remove_tree
 from nodeagent.mechanism.crimage import BadImage
 from nodeagent.mechanism.digest import sha256
@@ -162,7 +163,7 @@ class Store:
         except BaseException:
             remove_tree(part)
             raise
-        _sync(self._directory)
+        sync_folder(self._directory)
         _log.info("event=checkpoint-kept name=%s gpid=%d", manifest.name, manifest.row.gpid)
         return manifest
 
@@ -233,11 +234,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,7 @@ from ssi.client.checkpoints import Checkpoints
 from ssi.client.moves import Mover
 from ssi.client.system import System
 from ssi.model.checkpoint import FilesRule
-from ssi.model.errors import SsiError, UsageError
+from ssi.model.errors import SsiError
 from ssi.view import checkpoints as view
 from ssi.view.jsonview import render_json
 
@@ -59,7 +59,7 @@ def restore(
     async def body(system: System) -> int:
         asked = Checkpoints(system)
         row = await asked.find(name)
-        where = await _one_node(system, node or row.node)
+        where = await system.select_one(node or row.node)
         print(view.revived_line(await asked.restore(row, where, as_new=new, files=files)))
         return 0
 
@@ -79,7 +79,7 @@ def clone(
 
     async def body(system: System) -> int:
         job = await Mover(system).locate(parse_gpids([gpid])[0])
-        where = await _one_node(system, node or job.node)
+        where = await system.select_one(node or job.node)
         revived = await Checkpoints(system).clone(job, where, share_files=share_files)
         print(view.revived_line(revived))
         return 0
@@ -145,10 +145,3 @@ async def _each(names: list[str], deed: Callable[[str], Awaitable[None]]) -> int
             complain(exc)
             status = max(status, exc.exit_code)
     return status
-
-
-async def _one_node(system: System, text: str) -> str:
-    nodes = await system.select(text)
-    if len(nodes) != 1:
-        raise UsageError(text=f"{text} names {len(nodes)} nodes", hint="name one node")
-    return nodes[0].name

@@ -15,7 +15,7 @@ from ssi.client.draining import Drained, Draining
 from ssi.client.moves import Moved
 from ssi.client.system import System
 from ssi.model.drain import DrainIncomplete
-from ssi.model.errors import SsiError, UsageError
+from ssi.model.errors import SsiError
 from ssi.view.jsonview import JsonObject, render_json
 from ssi.view.moves import moved_line, moved_object
 from ssi.view.text import plain
@@ -36,11 +36,9 @@ def drain(
 
 
 async def _drain(system: System, nodeset: str, parallel: int, *, as_json: bool) -> int:
-    nodes = await system.select(nodeset)
-    if len(nodes) != 1:
-        raise UsageError(text=f"{nodeset} names {len(nodes)} nodes", hint="name one node")
-    board = Board(nodes[0].name)
-    draining = Draining(system, nodes[0].name, parallel, board)
+    node = await system.select_one(nodeset)
+    board = Board(node)
+    draining = Draining(system, node, parallel, board)
 
     def interrupted() -> None:
         draining.stop()

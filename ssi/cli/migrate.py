@@ -87,10 +87,7 @@ def migrate(
 async def _run(system: System, request: Request) -> int:
     destination = request.destination
     if destination != AUTO:
-        nodes = await system.select(destination)
-        if len(nodes) != 1:
-            raise UsageError(text=f"{destination} names {len(nodes)} nodes", hint="name one node")
-        destination = nodes[0].name
+        destination = await system.select_one(destination)
     mover, slots = Mover(system), asyncio.Semaphore(request.parallel)
 
     async def one(gpid: int) -> tuple[int, JsonObject]:

@@ -134,10 +134,7 @@ async def _run(system: System, node: str | None, spec: JobSpec, view: View, sigh
 async def _place(system: System, node: str | None) -> str:
     if node is None:
         return (await system.place()).node
-    rows = await system.select(node)
-    if len(rows) != 1:
-        raise UsageError(text=f"{node} names {len(rows)} nodes", hint="name one node")
-    return rows[0].name
+    return await system.select_one(node)
 
 
 async def _with_files(system: System, place: str, spec: JobSpec, sight: _Sight) -> JobSpec:

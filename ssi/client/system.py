@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.client.errors import NoNodeFits
-from ssi.model.errors import SsiError
+from ssi.model.errors import SsiError, UsageError
 from ssi.model.gpid import parts_of
 from ssi.model.node import NodeRow, NodeState
 from ssi.model.nodeset import expand, fold
@@ -94,6 +94,19 @@ class System:
                 raise NodeUnknown(node=name, known=fold(known))
         wanted = set(names)
         return [row for row in rows if row.name in wanted]
+
+    async def select_one(self, nodeset: str) -> str:
+        """Name of the one node that a node set names.
+
+        Raises:
+            UsageError: It names several.
+            NodesetInvalid: It cannot be read.
+            NodeUnknown: It names one that there is not.
+        """
+        rows = await self.select(nodeset)
+        if len(rows) != 1:
+            raise UsageError(text=f"{nodeset} names {len(rows)} nodes", hint="name one node")
+        return rows[0].name
 
     async def gather(
         self,
