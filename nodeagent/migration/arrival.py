@@ -8,14 +8,20 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from nodeagent.job import Job
-from nodeagent.mechanism import signals
+from nodeagent.jobtable import remove_tree
+from nodeagent.mechanism import cgroup, signals
 from nodeagent.migration.landing import Landing
 from nodeagent.shim.messages import Ok, Release
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
+
+CGROUP_TRY_S: Final = 0.02
+CGROUP_TRIES: Final = 250
+"""For the processes of an arrival that is given up to be gone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +34,8 @@ class Arrival:
         images: Directory of its images, in memory.
         landing: Its files.
         checksums: Running CRC-32 and size of each image.
-        job: Once it stands at the barrier.
+        opening: Gives it a shim, ahead of the images; None where that must wait.
+        job: Once its restore has begun.
         heard_at_s: When the source last said something.
         writing: Held while pieces are written.
         busy: Held while it is restored, let run or cleared away.
@@ -39,6 +46,7 @@ class Arrival:
     images: Path
     landing: Landing
     checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    opening: asyncio.Task[Job] | None = None
     job: Job | None = None
     heard_at_s: float = field(default_factory=time.monotonic)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -50,8 +58,14 @@ class Arrival:
         return self.job is not None and self.job.stage == "ready"
 
 
-async def end_shim(job: Job) -> None:
-    """The shim of an arrival ends, also one that is at work or does not answer."""
+async def end(job: Job) -> None:
+    """Nothing stays of the job of an arrival; its shim may be at work or not answer."""
+    await _end_shim(job)
+    remove_tree(job.sockets)
+    remove_tree(job.record)
+
+
+async def _end_shim(job: Job) -> None:
     if job.link is None:
         return
     try:
@@ -66,3 +80,11 @@ async def end_shim(job: Job) -> None:
         async with asyncio.timeout(5.0):
             await job.link.gone.wait()
     job.link.close()
+
+
+async def remove_cgroup(gpid: int) -> None:
+    """What was killed with its shim takes a moment to leave it."""
+    for _try in range(CGROUP_TRIES):
+        if cgroup.remove_of_job(gpid):
+            return
+        await asyncio.sleep(CGROUP_TRY_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -19,10 +18,10 @@ from nodeagent.jobfiles import file_obstacles, files_on
 from nodeagent.jobtable import JobTable, remove_tree
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.allocator import ALLOCATOR
-from nodeagent.migration.arrival import Arrival, end_shim
+from nodeagent.migration.arrival import Arrival, end, remove_cgroup
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point, reach
-from nodeagent.migration.images import checksum_of
+from nodeagent.migration.intake import take_in
 from nodeagent.migration.landing import Landing, undo_journal
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
@@ -48,7 +47,6 @@ from ssi.protocol.migration import (
     FilesCompared,
     JobRestored,
     MigrationPrepared,
-    Piece,
     PrepareMigration,
     PutPieces,
     RestoreJob,
@@ -61,10 +59,6 @@ _log = logging.getLogger(__name__)
 RESTORE_TIMEOUT_S: Final = 600.0
 JOURNAL: Final = ".landing"
 """Name of a landing's journal, beside the images; no image may have such a name."""
-
-CGROUP_TRY_S: Final = 0.02
-CGROUP_TRIES: Final = 250
-"""For the processes of an arrival that is given up to be gone."""
 
 PAGES_SOCKET: Final = "pages.sock"
 """Beside the shim's own socket: where CRIU asks for memory that comes later."""
@@ -160,8 +154,32 @@ class Destination:
                 images=images,
                 landing=self._landing(body.job),
             )
+            if standing is None:
+                self._open_ahead(self.arrivals[gpid])
             await reach(Point.DESTINATION_PREPARE, gpid)
         return MigrationPrepared(blockers=tuple(blockers), unpacks=True)
+
+    def _open_ahead(self, arrival: Arrival) -> None:
+        """Forks the shim while the job still runs at its source: it stands still for less."""
+
+        async def opened() -> Job:
+            job = self._make(arrival, arrival.row)
+            try:
+                await self._open_shim(job)
+                await job.note()  # to an agent after this one it tells whose it was to be
+            except SsiError:
+                await end(job)
+                raise
+            return job
+
+        arrival.opening = asyncio.create_task(opened())
+
+    def _make(self, arrival: Arrival, row: JobRow) -> Job:
+        # Its record names no node until it runs: an agent that finds it with no shim then knows
+        # that it never did, and that the job is not lost with it.
+        job = self._table.make(msgspec.structs.replace(row, node=""))
+        job.source = arrival.source
+        return job
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)
@@ -184,31 +202,8 @@ class Destination:
         ALLOCATOR.keep()
         async with arrival.writing:  # in the order in which they came
             self._check_current(arrival)
-            await asyncio.to_thread(self._write, arrival, body.pieces)
+            await asyncio.to_thread(take_in, arrival, self._packer, body.pieces)
         return Done()
-
-    def _write(self, arrival: Arrival, pieces: Sequence[Piece]) -> None:
-        for piece in pieces:
-            data = self._packer.unpack(piece)
-            if piece.file.startswith("/"):
-                arrival.landing.put(piece.file, piece.offset, data)
-            else:
-                self._put_image(arrival, piece.file, piece.offset, data)
-
-    def _put_image(self, arrival: Arrival, name: str, offset: int, data: bytes) -> None:
-        checksum, size = arrival.checksums.get(name, (0, 0))
-        if "/" in name or name.startswith(".") or offset != size:
-            raise RestoreFailed(reason=f"image {name!r} arrived out of order")
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(arrival.images / name, flags, 0o600)
-            try:
-                os.pwrite(descriptor, data, offset)
-            finally:
-                os.close(descriptor)
-        except OSError as exc:
-            raise RestoreFailed(reason=f"image {name}: {exc.strerror}") from exc
-        arrival.checksums[name] = (checksum_of(name, data, checksum), size + len(data))
 
     async def _restore(self, caller: Caller, body: RestoreJob) -> JobRestored:
         arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
@@ -219,13 +214,7 @@ class Destination:
             self._check_current(arrival)
             try:
                 arrival.landing.make_directories(body.directories)
-                standing = self._table.jobs.get(body.job.gpid)
-                if standing is not None and standing.is_over:
-                    self._table.forget(standing)  # it ended here, and comes back from a checkpoint
-                # Its record names no node until it runs: an agent that finds it with no shim then
-                # knows that it never did, and that the job is not lost with it.
-                job = self._table.make(msgspec.structs.replace(body.job, node=""))
-                job.source, arrival.job = arrival.source, job
+                job = await self._opened(arrival, body.job)
                 job.carried = arrival.landing.place(body.files)
                 await reach(Point.DESTINATION_RESTORE, body.job.gpid)
                 ready = await self._restore_shim(arrival, job, body)
@@ -237,9 +226,23 @@ class Destination:
         await reach(Point.DESTINATION_READY, body.job.gpid)
         return JobRestored(restore_ms=ready.restore_ms)
 
+    async def _opened(self, arrival: Arrival, row: JobRow) -> Job:
+        """The job of an arrival, with its shim."""
+        if arrival.opening is not None:
+            opening, arrival.opening = arrival.opening, None
+            arrival.job = job = await opening
+            job.row = msgspec.structs.replace(row, node="")
+            job.save()
+            return job
+        standing = self._table.jobs.get(row.gpid)
+        if standing is not None and standing.is_over:
+            self._table.forget(standing)  # it ended here, and comes back from a checkpoint
+        arrival.job = job = self._make(arrival, row)
+        await self._open_shim(job)
+        return job
+
     async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
         job.stage = "restoring"
-        await self._open_shim(job)
         await job.note()  # for an agent after this one, also where the images hold an older note
         request = Restore(
             criu=self._capability.path,
@@ -356,11 +359,12 @@ class Destination:
         self.arrivals.pop(gpid, None)
         self._clearing.add(gpid)
         try:
+            if arrival.opening is not None:
+                with suppress(SsiError, OSError):  # then it has no shim, or none that is known
+                    arrival.job = await arrival.opening
             if arrival.job is not None:
-                await end_shim(arrival.job)
-                remove_tree(arrival.job.sockets)
-                remove_tree(arrival.job.record)
-                await _remove_cgroup(gpid)
+                await end(arrival.job)
+                await remove_cgroup(gpid)
             async with arrival.writing:
                 arrival.landing.undo()
                 remove_tree(arrival.images)
@@ -386,11 +390,3 @@ class Destination:
         if caller.node != arrival.source:
             deed = f"speak for the move of job {arrival.row.gpid}"
             raise NotPermitted(node=self._node, user=caller.node, deed=deed)
-
-
-async def _remove_cgroup(gpid: int) -> None:
-    """What was killed with its shim takes a moment to leave it."""
-    for _try in range(CGROUP_TRIES):
-        if cgroup.remove_of_job(gpid):
-            return
-        await asyncio.sleep(CGROUP_TRY_S)
