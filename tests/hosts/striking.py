@@ -177,12 +177,12 @@ class Round:
             eventually(cell.oracle.traces, within_s=20, what=f"{cell} runs")
             needs_failure = cell.point in {Point.SOURCE_ABANDON, Point.DESTINATION_DROP}
             if needs_failure:
-                cell.ask_for_hold(Point.SOURCE_TRANSFER)
+                cell.ask_for_hold(Point.SOURCE_DUMP)
             cell.ask_for_hold(cell.point)
             cell.client = self.ssi.start("migrate", cell.gpid, cell.destination)
         for cell in self.cells:
             if cell.point in {Point.SOURCE_ABANDON, Point.DESTINATION_DROP}:
-                self._await(cell, Point.SOURCE_TRANSFER)
+                self._await(cell, Point.SOURCE_DUMP)
                 self._spoil(cell)
         for cell in self.cells:
             self._await(cell, cell.point)
@@ -211,7 +211,7 @@ class Round:
             for file in directory.iterdir():
                 file.unlink()
             directory.rmdir()
-        held = f"{cell.gpid}.{Point.SOURCE_TRANSFER}.held"
+        held = f"{cell.gpid}.{Point.SOURCE_DUMP}.held"
         Path(self.ssi.host(cell.source).root, HOLDS, held).unlink()
 
     def let_go(self) -> None:
