@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.images import checksum_of
 from nodeagent.migration.packing import Packer
-from ssi.model.checkpoint import RestoreFailed
+from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import Piece
 
 
