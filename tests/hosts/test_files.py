@@ -274,18 +274,26 @@ def test_killed_worker_is_replaced_and_nothing_is_lost(ssi: Ssi, place: str) -> 
 def test_restarted_file_server_goes_on_with_open_files(ssi: Ssi, place: str) -> None:
     code = f"""
 import os, sys
-file = open("{place}/f", "w+b"); file.write(b"before"); file.flush()
+names = "f", "g", "h"
+opened = [open("{place}/" + name, "w+b", buffering=0) for name in names]
+for file, name in zip(opened, names): file.write(name.encode())
 print("ready", flush=True); sys.stdin.readline()
-os.pwrite(file.fileno(), b"after!", 0); os.fsync(file.fileno())
-print(os.pread(file.fileno(), 9, 0), os.fstat(file.fileno()).st_size, flush=True)
+os.stat("{place}/new")  # the server is there again, and has given the handles to nobody yet
+late = open("{place}/new", "rb", buffering=0)
+os.copy_file_range(opened[1].fileno(), opened[2].fileno(), 1, 0, 1)
+print([os.pread(file.fileno(), 9, 0) for file in [*reversed(opened), late]])
+os.pwrite(opened[0].fileno(), b"after!", 0); os.fsync(opened[0].fileno())
+print([os.pread(file.fileno(), 9, 0) for file in opened])
 """
+    sh(ssi, "n2", "echo new > /srv/t/new")
     command = ssi.host("n1").ssh_command("python3", "-c", code)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == b"ready\n"
         old = sh(ssi, "n2", "pgrep -x ssi-files").strip()
         sh(ssi, "n2", f"kill -9 {old}")
-        assert program.communicate(b"\n", timeout=60)[0] == b"b'after!' 6\n"
+        out = program.communicate(b"\n", timeout=60)[0].decode()
+    assert out == "[b'hg', b'g', b'f', b'new\\n']\n[b'after!', b'g', b'hg']\n"
 
 
 def test_mounts_are_made_listed_and_taken_away(ssi: Ssi, place: str) -> None:

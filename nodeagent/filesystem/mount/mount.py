@@ -192,10 +192,16 @@ class Mount:
         if self.link.is_mute:
             (failed or (lambda error: self.fail(header, error)))(errno.EHOSTDOWN)
             return
+        if as_opener is not None and as_opener.is_lost and hasattr(body, "handle") and body.handle:
+            # The number may be another file's by now.
+            self._open_again(header, as_opener, body, then, data)
+            return
         user, group = self._asker(header, as_opener)
 
         def answered(error: int, reply: FileReply | None, payload: memoryview) -> None:
-            if error == LOST and as_opener is not None:
+            if error == LOST and isinstance(body, filerequests.CopyRange):
+                self.fail(header, errno.EXDEV)
+            elif error == LOST and as_opener is not None:
                 self._open_again(header, as_opener, body, then, data)
             elif error or reply is None:
                 (failed or (lambda number: self.fail(header, number)))(

@@ -211,9 +211,15 @@ def seek(mount: Mount, header: Header, body: Body) -> None:
 
 
 def copy(mount: Mount, header: Header, body: Body) -> None:
-    """COPY_FILE_RANGE, within the server."""
+    """COPY_FILE_RANGE, within the server.
+
+    Where the server has forgotten either file the kernel copies by reading and writing, by which
+    they are opened again: that is what ``EXDEV`` makes it do.
+    """
     assert isinstance(body, requests.Copy)
     source, target = _file(mount, body.handle), _file(mount, body.target)
+    if source.is_lost or target.is_lost:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
     target.unsynced = True
 
     def done(reply: FileReply, _payload: memoryview) -> None:
