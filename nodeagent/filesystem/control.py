@@ -14,6 +14,7 @@ import msgspec
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.mechanism.loop import Loop
 from ssi.model.files import MountRow
+from ssi.model.unreadable import UNREADABLE
 
 MAX_BYTES: Final = 1024 * 1024
 TIMEOUT_S: Final = 5.0
@@ -72,13 +73,20 @@ def serve_control(loop: Loop, path: Path, perform: Callable[[Control], list[Moun
         loop.watch(connection.fileno())
         with connection:
             try:
-                outcome = Outcome(rows=perform(_controls.decode(connection.recv(MAX_BYTES))))
-            except (Refused, msgspec.DecodeError) as exc:
-                outcome = Outcome(refusal=str(exc) or "it cannot be read")
+                outcome = Outcome(rows=perform(_decoded(connection.recv(MAX_BYTES))))
+            except Refused as exc:
+                outcome = Outcome(refusal=str(exc) or "it cannot be done")
             with suppress(OSError):  # nobody waits any more
                 connection.send(_encoder.encode(outcome))
 
     loop.watch(listener.fileno(), readable=accept)
+
+
+def _decoded(data: bytes) -> Control:
+    try:
+        return _controls.decode(data)
+    except UNREADABLE as exc:
+        raise Refused(f"it cannot be read: {exc}") from exc
 
 
 def ask_warden(path: Path, control: Control) -> list[MountRow]:

@@ -15,6 +15,7 @@ import msgspec
 # crosses the wire is imported here, where failures become errors again.
 from ssi.model import adoption, checkpoint, launch, migration, shim  # noqa: F401
 from ssi.model.errors import RemoteError, SsiError
+from ssi.model.unreadable import UNREADABLE
 from ssi.protocol import refusals  # noqa: F401
 from ssi.protocol.envelope import (
     MAGIC,
@@ -28,9 +29,6 @@ from ssi.protocol.envelope import (
 from ssi.protocol.message import ReplyMessage, RequestMessage
 from ssi.protocol.messages import ReplyBody, RequestBody
 from ssi.protocol.pulse import MAX_DATAGRAM_BYTES, AnyDatagram, Fares, SignedEntry, Statement
-
-# msgspec reports text that is no UTF-8 by UnicodeDecodeError, which is no DecodeError (measured).
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _envelopes: Final[msgspec.msgpack.Decoder[Envelope]] = msgspec.msgpack.Decoder(Envelope)
@@ -107,7 +105,7 @@ def decode_envelope(frame: bytes | memoryview) -> Envelope:
         raise VersionMismatch(ours=PROTOCOL_VERSION, theirs=head[3])
     try:
         return _envelopes.decode(memoryview(frame)[4:])
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -129,7 +127,7 @@ def decode_request_body(raw: msgspec.Raw) -> RequestBody:
     """
     try:
         return _requests.decode(raw)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -141,7 +139,7 @@ def tag_of(raw: msgspec.Raw) -> str:
     """
     try:
         return _heads.decode(raw).tag
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -162,7 +160,7 @@ def decode_reply_body(raw: msgspec.Raw) -> ReplyBody:
     """
     try:
         return _replies.decode(raw)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -181,7 +179,7 @@ def decode_datagram(frame: bytes) -> AnyDatagram:
         raise BadMessage(reason="no datagram of this version")
     try:
         return _datagrams.decode(memoryview(frame)[4:])
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -198,7 +196,7 @@ def decode_fares(encoded: bytes) -> Fares:
     """
     try:
         return _fares.decode(encoded)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -215,7 +213,7 @@ def decode_statement(encoded: bytes) -> Statement:
     """
     try:
         return _statements.decode(encoded)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 
@@ -232,7 +230,7 @@ def decode_entry(encoded: bytes) -> SignedEntry:
     """
     try:
         return _entries.decode(encoded)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise BadMessage(reason=str(exc)) from exc
 
 

@@ -26,9 +26,7 @@ def hold(path: Path, holder: str, timeout_s: float) -> int:
             return descriptor
         other = os.pread(descriptor, 200, 0).decode(errors="replace")
         os.close(descriptor)
-        if (
-            other == holder
-        ):  # one deployment reached this host by two names, and would wait for itself
+        if other == holder:  # reached by two names, one deployment would wait for itself
             raise Failed("host-twice", node="")
         if time.monotonic() > give_up_at:
             raise Failed("host-busy", holder=other or "unknown", after_s=timeout_s)
