@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "nodes": "ssi.cli.nodes:nodes",
     "events": "ssi.cli.events:events",
     "ps": "ssi.cli.ps:ps",
+    "top": "ssi.cli.top:top",
     "free": "ssi.cli.free:free",
     "uptime": "ssi.cli.uptime:uptime",
     "run": "ssi.cli.run:run",

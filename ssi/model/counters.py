@@ -1,0 +1,26 @@
+"""What a host has counted since its boot; whoever reads twice knows how busy it is."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class HostCounters(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Counters of a host at one time.
+
+    Attributes:
+        taken_at_s: On a clock of that host that never goes back.
+        cores: For each core, ticks in which it was busy, and all of them.
+        pressure: Share of time in which something waited for CPU, memory and I/O, in percent, over
+            10 s; None where the kernel does not tell. Source: the kernel's accounting/psi.rst.
+        received_bytes: Over all interfaces but the loopback.
+        read_bytes: From all disks, each once.
+    """
+
+    taken_at_s: float
+    cores: tuple[tuple[int, int], ...] = ()
+    pressure: tuple[float, float, float] | None = None
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0

@@ -1,0 +1,219 @@
+"""A system that is not there, behind a real door: whatever crosses its socket is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from ssi.client.connection import Connection
+from ssi.client.system import System
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobState
+from ssi.model.node import MeshEvent, NodeRow, NodeState
+from ssi.model.process import ProcessRow
+from ssi.protocol.codec import decode_request_body, encode_reply_body, make_failure
+from ssi.protocol.envelope import Failure, Reply, Request
+from ssi.protocol.jobs import FreezeJob, JobReply, SignalProcess, WaitJob
+from ssi.protocol.message import Done, ReplyMessage, RequestMessage
+from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
+from ssi.protocol.refusals import NodeUnknown, NoSuchProcess, NotServed
+from ssi.protocol.system import (
+    EventList,
+    JobList,
+    ListEvents,
+    ListJobs,
+    ListNodes,
+    ListProcesses,
+    Locate,
+    Located,
+    NodeList,
+    ProcessList,
+)
+from ssi.transport.door import Door, DoorUser
+from tests.unit.view.samples import NOON_S, node, process
+
+
+class Mesh:
+    """Three nodes with a few processes each.
+
+    Attributes:
+        processes: By node.
+        silent: Nodes that never answer.
+        blockers: What stands in the way of a move to a node.
+        asked: Everything that changes something, with the node that was asked.
+    """
+
+    def __init__(self) -> None:
+        self.nodes = [node(rtt_ms=0.0), node(name="n2", number=2), node(name="n3", number=3)]
+        self.processes = {
+            "n1": [
+                process(gpid=10000042, command=("xz", "-9", "big"), cpu_percent=50.0, cpu_s=1.0),
+                process(gpid=10000043, name="cat", command=("/bin/cat",), cpu_percent=0.0),
+            ],
+            "n2": [
+                process(gpid=20000007, user="root", name="sleep", command=("sleep", "99")),
+                process(gpid=20000008, name="evil", command=("\x1b]0;x\x07[red]",)),
+            ],
+            "n3": [
+                process(gpid=15000001, job=15000001, name="sh", command=("sh", "-c", "work")),
+                process(
+                    gpid=15000002,
+                    job=15000001,
+                    parent_gpid=15000001,
+                    name="work",
+                    command=("work",),
+                ),
+            ],
+        }
+        self.silent: set[str] = set()
+        self.failures: dict[str, SsiError] = {}
+        self.blockers: dict[str, tuple[str, ...]] = {}
+        self.frozen = False
+        self.asked: list[tuple[str, RequestMessage]] = []
+        self._clock_s = NOON_S
+        self._door = Door(self._answer)
+
+    def kill_node(self, name: str) -> None:
+        """The node is believed dead."""
+        self.silent.add(name)
+        self._change_node(name, state=NodeState.DEAD, age_s=12.0)
+
+    def spend(self, gpid: int, cpu_s: float) -> None:
+        """A process is busy."""
+        for rows in self.processes.values():
+            for index, row in enumerate(rows):
+                if row.gpid == gpid:
+                    rows[index] = msgspec.structs.replace(row, cpu_s=row.cpu_s + cpu_s)
+
+    def find(self, gpid: int) -> tuple[str, ProcessRow]:
+        """Where a process is."""
+        for name, rows in self.processes.items():
+            for row in rows:
+                if row.gpid == gpid:
+                    return name, row
+        raise NoSuchProcess(gpid=gpid)
+
+    def changes(self) -> list[RequestMessage]:
+        """What was asked for that changes something."""
+        return [body for _node, body in self.asked]
+
+    async def open(self, path: Path) -> None:
+        """Listens."""
+        await self._door.open(path, 0o600)
+
+    async def close(self) -> None:
+        """Is gone."""
+        await self._door.close()
+
+    def _change_node(self, name: str, **changes: object) -> None:
+        self.nodes = [
+            msgspec.structs.replace(row, **changes) if row.name == name else row
+            for row in self.nodes
+        ]
+
+    async def _answer(self, request: Request, _user: DoorUser) -> Reply | Failure:
+        body = decode_request_body(request.body)
+        if type(body).mutating:
+            self.asked.append((request.target, body))
+        if request.target in self.silent:
+            await asyncio.Event().wait()
+        try:
+            if request.target in self.failures:
+                raise self.failures[request.target]
+            return Reply(request.id, encode_reply_body(self._reply(request.target, body)))
+        except SsiError as exc:
+            return make_failure(request.id, exc)
+
+    def _reply(self, name: str, body: RequestMessage) -> ReplyMessage:
+        if name and name not in self.processes:
+            raise NodeUnknown(node=name)
+        match body:
+            case ListNodes():
+                return NodeList(observer="n1", rows=tuple(self.nodes))
+            case ListProcesses():
+                return self._list(name, body)
+            case ListEvents():
+                event = MeshEvent(stamp=1, at_s=NOON_S, node="n3", kind="joined", incarnation=1)
+                return EventList(rows=(event,))
+            case ListJobs():
+                return JobList(node=name, rows=(self._job(),) if self._job().node == name else ())
+            case Locate():
+                return self._locate(name, body)
+            case SignalProcess():
+                return self._signal(body)
+            case CheckMigration() | MigrateJob():
+                return self._move(name, body)
+            case WaitJob() | FreezeJob():
+                self.frozen = body.frozen if isinstance(body, FreezeJob) else self.frozen
+                return JobReply(row=self._job())
+        raise NotServed(node=name, request=type(body).__name__)
+
+    def _list(self, name: str, body: ListProcesses) -> ProcessList:
+        self._clock_s += 0.1
+        rows = [row for row in self.processes[name] if row.job or not body.jobs]
+        return ProcessList(node=name, taken_at_s=self._clock_s, rows=tuple(rows))
+
+    def _locate(self, name: str, body: Locate) -> Located:
+        try:
+            where, row = self.find(body.gpid)
+        except NoSuchProcess:
+            return Located(here=False)
+        return Located(here=where == name, start_ms=row.start_ms, job=row.job)
+
+    def _signal(self, body: SignalProcess) -> Done:
+        name, row = self.find(body.gpid)
+        if row.start_ms != body.start_ms:
+            raise NoSuchProcess(gpid=body.gpid, detail="another process has its pid now")
+        if body.signal in {signal.SIGTERM, signal.SIGKILL}:
+            self.processes[name].remove(row)
+        return Done()
+
+    def _move(self, name: str, body: CheckMigration | MigrateJob) -> ReplyMessage:
+        blockers = self.blockers.get(body.destination, ())
+        if isinstance(body, CheckMigration):
+            return MigrationChecked(
+                gpid=body.gpid, source=name, destination=body.destination, there=blockers
+            )
+        moved = [row for row in self.processes[name] if row.job == body.gpid]
+        self.processes[name] = [row for row in self.processes[name] if row.job != body.gpid]
+        self.processes[body.destination] += moved
+        return JobMigrated(
+            row=self._job(), total_ms=90.0, freeze_ms=41.0, image_bytes=1 << 20, carried_bytes=0
+        )
+
+    def _job(self) -> JobRow:
+        name, row = self.find(15000001)
+        return JobRow(
+            gpid=row.gpid,
+            node=name,
+            user=row.user,
+            argv=row.command,
+            cwd="/",
+            state=JobState.FROZEN if self.frozen else JobState.RUNNING,
+            start_ms=row.start_ms,
+            frozen=self.frozen,
+            nodes=(name,),
+            processes=2,
+        )
+
+
+@asynccontextmanager
+async def connected(mesh: Mesh, directory: Path) -> AsyncIterator[System]:
+    """The real client in front of it."""
+    path = directory / "door.sock"
+    await mesh.open(path)
+    try:
+        async with Connection(*await asyncio.open_unix_connection(str(path))) as connection:
+            yield System(connection)
+    finally:
+        await mesh.close()
+
+
+def rows_named(rows: list[NodeRow], name: str) -> NodeRow:
+    """The node of that name."""
+    return next(row for row in rows if row.name == name)

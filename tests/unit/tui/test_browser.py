@@ -1,0 +1,177 @@
+"""The table under the fingers: where the cursor is, what is held, what is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ssi.model.process import ProcessRow
+from tests.unit.view.samples import process
+from tui.model.browser import HOLD_S, Browser, window
+from tui.model.census import STALE_S, Census
+from tui.model.entry import Identity
+
+
+def told(census: Census, node: str, rows: Sequence[ProcessRow], at_s: float) -> None:
+    census.hear(node, rows, taken_at_s=at_s, memory_bytes=8 << 30, now_s=at_s)
+
+
+def three() -> Browser:
+    """Processes 1, 2, 3 of n1; 3 is the busiest."""
+    census = Census()
+    rows = [process(gpid=10000000 + n, pid=n, cpu_percent=float(n)) for n in (1, 2, 3)]
+    told(census, "n1", rows, 100.0)
+    browser = Browser(census)
+    browser.rearrange(100.0)
+    return browser
+
+
+def pids(browser: Browser) -> list[int]:
+    return [line.entry.row.pid for line in browser.lines]
+
+
+def spend(browser: Browser, pid: int, at_s: float) -> None:
+    """One process was busy for a second until then, the others were not."""
+    rows = [line.entry.row for line in sorted(browser.lines, key=lambda li: li.entry.row.pid)]
+    fresh = [
+        process(gpid=row.gpid, pid=row.pid, cpu_s=row.cpu_s + (row.pid == pid)) for row in rows
+    ]
+    told(browser.census, "n1", fresh, at_s)
+
+
+def test_cpu_use_is_that_between_two_looks() -> None:
+    browser = three()
+    assert pids(browser) == [3, 2, 1], "before, that over the lifetime"
+    spend(browser, 1, 102.0)
+    browser.rearrange(102.0)
+    assert browser.lines[0].entry.cpu_percent == 50.0
+    assert pids(browser)[0] == 1
+
+
+def test_another_process_with_the_number_of_an_old_one_inherits_no_cpu_use() -> None:
+    browser = three()
+    told(browser.census, "n1", [process(gpid=10000001, start_ms=9, cpu_s=999.0)], 101.0)
+    browser.rearrange(101.0)
+    assert browser.lines[0].entry.cpu_percent == process().cpu_percent
+
+
+def test_order_is_held_for_five_seconds_after_the_cursor_moved() -> None:
+    browser = three()
+    browser.move(1, 100.0)
+    spend(browser, 1, 102.0)
+    browser.rearrange(100.0 + HOLD_S - 0.1)
+    assert pids(browser) == [3, 2, 1]
+    assert browser.current is not None
+    assert browser.current.row.pid == 2
+    browser.rearrange(100.0 + HOLD_S + 0.1)
+    assert pids(browser)[0] == 1
+
+
+def test_cursor_stays_on_its_process_when_one_above_ends_while_order_is_held() -> None:
+    browser = three()
+    browser.move(1, 100.0)
+    kept = [line.entry.row for line in browser.lines if line.entry.row.pid != 3]
+    told(browser.census, "n1", kept, 101.0)
+    browser.rearrange(101.0)
+    assert browser.current is not None
+    assert browser.current.row.pid == 2
+
+
+def test_newcomers_stand_at_the_end_while_order_is_held() -> None:
+    browser = three()
+    browser.move(1, 100.0)
+    rows = [line.entry.row for line in browser.lines]
+    told(browser.census, "n1", [*rows, process(gpid=10000009, pid=9, cpu_percent=99.0)], 101.0)
+    browser.rearrange(101.0)
+    assert pids(browser) == [3, 2, 1, 9]
+
+
+def test_following_stays_on_a_process_that_moves_to_another_node() -> None:
+    census = Census()
+    job = process(gpid=15000001, job=15000001, cpu_percent=1.0)
+    told(census, "n1", [job, process(gpid=10000002)], 100.0)
+    told(census, "n2", [process(gpid=20000001, cpu_percent=9.0)], 100.0)
+    browser = Browser(census)
+    browser.rearrange(100.0)
+    browser.find_gpid("15000001", 100.0)
+    browser.follow()
+    told(census, "n1", [process(gpid=10000002)], 120.0)
+    told(census, "n2", [process(gpid=20000001, cpu_percent=9.0), job], 120.0)
+    browser.rearrange(120.0)
+    assert browser.current is not None
+    assert (browser.current.node, browser.current.row.gpid) == ("n2", 15000001)
+
+
+def test_process_that_two_nodes_tell_of_is_shown_where_it_was_told_of_last() -> None:
+    census = Census()
+    job = process(gpid=15000001, job=15000001)
+    told(census, "n1", [job], 100.0)
+    told(census, "n2", [job], 101.0)
+    assert [entry.node for entry in census.entries()] == ["n2"]
+
+
+def test_rows_of_a_silent_node_stay_and_age() -> None:
+    census = Census()
+    told(census, "n1", [process()], 100.0)
+    census.miss("n1", "n1 does not answer")
+    assert len(census.entries()) == 1
+    assert not census.is_stale("n1", 100.0 + STALE_S)
+    assert census.is_stale("n1", 100.1 + STALE_S)
+    assert census.age_s("n1", 112.0) == 12.0
+    census.forget(["n2"])
+    assert census.entries() == [], "it was taken out of the system"
+
+
+def test_changes_are_taken_in_as_if_all_had_been_told() -> None:
+    census = Census()
+    busy, idle, ended = (process(gpid=10000000 + n, cpu_s=1.0) for n in (1, 2, 3))
+    told(census, "n1", [busy, idle, ended], 100.0)
+    fresh = process(gpid=10000001, cpu_s=2.0)
+    census.hear_change(
+        "n1", [fresh], [10000003], taken_at_s=102.0, memory_bytes=8 << 30, now_s=102.0
+    )
+    found = {entry.row.gpid: entry.cpu_percent for entry in census.entries()}
+    assert found == {10000001: 50.0, 10000002: 0.0}
+    assert census.age_s("n1", 102.0) == 0.0
+
+
+def test_tags_are_what_is_meant_and_the_cursor_where_there_are_none() -> None:
+    browser = three()
+    assert [target.gpid for target in browser.targets()] == [10000003]
+    browser.tags = {Identity(10000001, 5120), Identity(10000002, 5120), Identity(99, 1)}
+    assert [target.gpid for target in browser.targets()] == [10000001, 10000002]
+
+
+def test_children_are_tagged_with_their_parent() -> None:
+    browser = three()
+    rows = [
+        process(gpid=1, parent_gpid=0),
+        process(gpid=2, parent_gpid=1),
+        process(gpid=3, parent_gpid=2),
+        process(gpid=4, parent_gpid=0),
+    ]
+    told(browser.census, "n1", rows, 101.0)
+    browser.choose(replace(browser.choice, sort="gpid"), 101.0)
+    browser.move_to(0, 101.0)
+    browser.tag_children()
+    assert {identity.gpid for identity in browser.tags} == {1, 2, 3}
+
+
+def test_threads_of_the_kernel_are_hidden_unless_wanted() -> None:
+    browser = three()
+    kernel = process(
+        gpid=10000007, pid=7, parent_gpid=10000002, command=(), vsize_bytes=0, name="kworker"
+    )
+    told(browser.census, "n1", [kernel, process()], 101.0)
+    browser.rearrange(101.0)
+    assert pids(browser) == [42]
+    browser.choose(replace(browser.choice, kernel_threads=True), 101.0)
+    assert sorted(pids(browser)) == [7, 42]
+
+
+def test_window_keeps_the_cursor_in_sight_and_the_screen_full() -> None:
+    assert window(0, 5, 10, 100) == 0
+    assert window(0, 10, 10, 100) == 1
+    assert window(50, 40, 10, 100) == 40
+    assert window(95, 99, 10, 100) == 90
+    assert window(5, 0, 10, 3) == 0

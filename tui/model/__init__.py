@@ -1,0 +1,1 @@
+"""What is shown and what is meant: values and pure functions, without a terminal or a network."""

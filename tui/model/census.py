@@ -1,0 +1,129 @@
+"""All processes of all nodes as they were last told, and how old that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ssi.model.process import ProcessRow
+from tui.model.entry import Entry
+
+STALE_S: Final = 3.5
+"""Rows that are older are greyed and show their age: three looks in a row went unanswered."""
+
+SHORTEST_S: Final = 0.05
+"""Two looks so close to each other tell nothing of CPU use."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sheet:
+    """What one node told last.
+
+    Attributes:
+        entries: By gpid.
+        taken_at_s: On the node's own clock.
+        heard_at_s: On ours.
+        problem: Why it does not answer; empty where it does.
+    """
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    taken_at_s: float = 0.0
+    heard_at_s: float = float("-inf")
+    problem: str = ""
+
+
+class Census:
+    """The rows of every node. The clock is an argument."""
+
+    def __init__(self) -> None:
+        self.sheets: dict[str, Sheet] = {}
+
+    def hear(
+        self,
+        node: str,
+        rows: Iterable[ProcessRow],
+        *,
+        taken_at_s: float,
+        memory_bytes: int,
+        now_s: float,
+    ) -> None:
+        """A node told all of its processes."""
+        old = self.sheets.get(node, Sheet())
+        lapse_s = taken_at_s - old.taken_at_s
+        entries = {
+            row.gpid: _entry(node, row, old.entries.get(row.gpid), lapse_s, memory_bytes)
+            for row in rows
+        }
+        self.sheets[node] = Sheet(entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s)
+
+    def hear_change(
+        self,
+        node: str,
+        changed: Iterable[ProcessRow],
+        gone: Iterable[int],
+        *,
+        taken_at_s: float,
+        memory_bytes: int,
+        now_s: float,
+    ) -> None:
+        """A node told what is new since its last answer."""
+        sheet = self.sheets[node]
+        lapse_s = taken_at_s - sheet.taken_at_s
+        for gpid in gone:
+            sheet.entries.pop(gpid, None)
+        fresh = {
+            row.gpid: _entry(node, row, sheet.entries.get(row.gpid), lapse_s, memory_bytes)
+            for row in changed
+        }
+        if lapse_s > SHORTEST_S:
+            for gpid, entry in sheet.entries.items():
+                if entry.cpu_percent and gpid not in fresh:
+                    sheet.entries[gpid] = entry._replace(cpu_percent=0.0)
+        sheet.entries.update(fresh)
+        sheet.taken_at_s, sheet.heard_at_s, sheet.problem = taken_at_s, now_s, ""
+
+    def miss(self, node: str, problem: str) -> None:
+        """A node did not answer: its rows stay as they are, and age."""
+        self.sheets.setdefault(node, Sheet()).problem = problem
+
+    def forget(self, known: Iterable[str]) -> None:
+        """Drops the nodes that the system no longer has."""
+        names = set(known)
+        for node in [node for node in self.sheets if node not in names]:
+            del self.sheets[node]
+
+    def age_s(self, node: str, now_s: float) -> float:
+        """How long ago a node told; infinity if never."""
+        sheet = self.sheets.get(node)
+        return now_s - sheet.heard_at_s if sheet is not None else float("inf")
+
+    def is_stale(self, node: str, now_s: float) -> bool:
+        """Whether its rows may have nothing to do with how it is now."""
+        return self.age_s(node, now_s) > STALE_S
+
+    def entries(self) -> list[Entry]:
+        """All processes, each once: one that moved is where it was told of last."""
+        found: dict[int, Entry] = {}
+        for sheet in sorted(self.sheets.values(), key=lambda sheet: sheet.heard_at_s):
+            found.update(sheet.entries)
+        return list(found.values())
+
+    def find(self, gpid: int) -> Entry | None:
+        """The process of that gpid, where it was told of last."""
+        held = [sheet for sheet in self.sheets.values() if gpid in sheet.entries]
+        newest = max(held, key=lambda sheet: sheet.heard_at_s, default=None)
+        return newest.entries[gpid] if newest is not None else None
+
+
+def _entry(
+    node: str, row: ProcessRow, old: Entry | None, lapse_s: float, memory_bytes: int
+) -> Entry:
+    cpu_percent = row.cpu_percent
+    if old is not None and old.row.start_ms == row.start_ms:
+        if lapse_s > SHORTEST_S:
+            cpu_percent = max(row.cpu_s - old.row.cpu_s, 0.0) * 100 / lapse_s
+        else:
+            cpu_percent = old.cpu_percent
+    share = 100 * row.rss_bytes / memory_bytes if memory_bytes else 0.0
+    return Entry(node, row, cpu_percent, share)

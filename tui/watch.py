@@ -1,0 +1,125 @@
+"""Asks the nodes again and again, each at its own pace: one that is slow holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+
+from ssi.client.connection import Connection
+from ssi.client.errors import DoorClosed
+from ssi.client.system import System
+from ssi.model.errors import SsiError
+from ssi.model.node import NodeRow, NodeState
+from ssi.protocol.refusals import NodeDown
+from ssi.protocol.system import ListProcesses, ProcessList
+from tui.model.census import Census
+from tui.model.meters import Meters
+
+PATIENCE_S: Final = 5.0
+"""How long one answer is waited for."""
+
+FIRST_WAIT_S: Final = 0.4
+"""How long the first picture waits for the slowest node."""
+
+
+class Watch:
+    """Keeps a census and the nodes up to date.
+
+    Args:
+        system: That is asked.
+        census: That is told.
+        every_s: Between two looks.
+
+    Attributes:
+        nodes: As the agent at the door saw them last.
+        problem: Why nothing can be asked at all; empty where it can.
+    """
+
+    def __init__(self, system: System, census: Census, every_s: float = 1.0) -> None:
+        self.nodes: tuple[NodeRow, ...] = ()
+        self.meters: dict[str, Meters] = {}
+        self.problem = ""
+        self.every_s = every_s
+        self._system = system
+        self._census = census
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def look_once(self, patience_s: float) -> None:
+        """One look at everything; who has not answered by then goes on being asked.
+
+        Raises:
+            SsiError: The agent at the door does not answer.
+        """
+        self.nodes = (await self._system.nodes()).rows
+        looks = [asyncio.create_task(self._look(row)) for row in self.nodes]
+        if looks:
+            await asyncio.wait(looks, timeout=patience_s)
+        for row, look in zip(self.nodes, looks, strict=True):
+            if not look.done():
+                self._asking[row.name] = look
+
+    def start(self) -> None:
+        """Goes on looking in the background until :meth:`stop`."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """Ends all that is under way."""
+        tasks = [*self._asking.values(), *([self._task] if self._task is not None else [])]
+        self._task, self._asking = None, {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _go_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            await self._look_at_nodes()
+            for row in self.nodes:
+                task = self._asking.get(row.name)
+                if task is None or task.done():
+                    self._asking[row.name] = loop.create_task(self._look(row))
+            await asyncio.sleep(max(self.every_s - (loop.time() - began_s), 0.05))
+
+    async def _look_at_nodes(self) -> None:
+        try:
+            await self._mend()
+            self.nodes = (await self._system.nodes()).rows
+            self.problem = ""
+        except SsiError as exc:
+            self.problem = exc.what()
+            return
+        self._census.forget(row.name for row in self.nodes)
+
+    async def _mend(self) -> None:
+        """Connects to the door again where that broke."""
+        broken = self._system.connection
+        if not broken.is_closed:
+            return
+        with suppress(DoorClosed):
+            self._system.connection = await Connection.open()
+            await broken.close()
+
+    async def _look(self, row: NodeRow) -> None:
+        if row.state in {NodeState.DEAD, NodeState.LEFT}:
+            self._census.miss(row.name, NodeDown(node=row.name, silent_s=row.age_s).what())
+            return
+        memory = row.metrics.memory_total_bytes if row.metrics is not None else 0
+        try:
+            reply = await self._system.ask(
+                ListProcesses(), ProcessList, node=row.name, timeout_s=PATIENCE_S
+            )
+        except SsiError as exc:
+            self._census.miss(row.name, exc.what())
+            return
+        self._census.hear(
+            row.name,
+            reply.rows,
+            taken_at_s=reply.taken_at_s,
+            memory_bytes=memory,
+            now_s=time.monotonic(),
+        )
