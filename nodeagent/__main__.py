@@ -8,6 +8,7 @@ import gc
 import logging
 import logging.handlers
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 
 _log = logging.getLogger("nodeagent")
 
+MAX_DESCRIPTORS = 65_536
+
 LOG_BYTES = 4 * 1024 * 1024
 """Size at which agent.log is put aside as agent.log.1."""
 
@@ -31,6 +34,7 @@ def main() -> int:
     options = _options()
     places = Places.of_this_user()
     os.umask(0o077)
+    _allow_descriptors()
     _make_directories(places, is_client=options.client)
     _start_logging(places)
     if hold_lock(places.runtime / "agent.lock") is None:
@@ -106,6 +110,12 @@ def _make_directories(places: Places, *, is_client: bool) -> None:
     for directory in (places.jobs, places.job_sockets, places.images):
         if not is_client:
             directory.mkdir(mode=PRIVATE_MODE, exist_ok=True)
+
+
+def _allow_descriptors() -> None:
+    """As many as the machine lets us: each link to a node takes four."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, MAX_DESCRIPTORS), most))
 
 
 def _start_logging(places: Places) -> None:

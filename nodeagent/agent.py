@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import zmq
 
 from nodeagent.dispatch import Dispatcher
 from nodeagent.files import replace_file
@@ -27,7 +26,7 @@ from nodeagent.wardenlink import free_port, keep_warden
 from ssi.mesh.vouching import signer_of
 from ssi.model.unreadable import UNREADABLE
 from ssi.transport.door import Door
-from ssi.transport.gate import Gate
+from ssi.transport.gate import Gate, make_context
 from ssi.transport.keys import load_or_make_key
 from ssi.transport.listener import Listener
 from ssi.version import VERSION
@@ -71,7 +70,7 @@ class Agent:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = make_context()
         self._key = load_or_make_key(settings.key_path)
         self._signer = signer_of(settings.node, self._key.secret)
         clients_path, vouchers = None, None

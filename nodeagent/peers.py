@@ -1,13 +1,21 @@
-"""The other nodes: a control link and, on demand, a bulk link to each."""
+"""The other nodes: a control link to each, and a bulk link where one is needed.
+
+In a small mesh control links stand from the start, so that the first request finds one. Beyond that
+range they are made when first used, which costs 1 ms, and closed when nobody has used them for a
+while: a thousand standing links would be 40 MB and a heartbeat each every two seconds.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import zmq
 
+from ssi.mesh.settings import LAN
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.codec import decode_reply_body, encode_request_body, error_of
 from ssi.protocol.envelope import Failure, Reply, Request
@@ -18,12 +26,23 @@ from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint, Link
 from ssi.transport.linkrate import LinkReading
 
+STANDING_UP_TO: Final = LAN.full_probing_up_to
+"""Nodes, this one included, up to which control links stand whether used or not."""
+
+IDLE_S: Final = 60.0
+"""Beyond, a link that was not used for so long is closed."""
+
 
 @dataclass(slots=True)
 class _Links:
     entry: RosterEntry
-    control: Link
+    control: Link | None = None
     bulk: Link | None = None
+    used_at_s: float = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        return any(link is not None and link.is_busy for link in (self.control, self.bulk))
 
 
 class Peers:
@@ -34,6 +53,7 @@ class Peers:
         self._node = node
         self._key = key
         self._links: dict[str, _Links] = {}
+        self._stands = True
         self._own: Callable[[Request], Awaitable[Reply | Failure]] | None = None
 
     def answer_own(self, answer: Callable[[Request], Awaitable[Reply | Failure]]) -> None:
@@ -41,20 +61,35 @@ class Peers:
         self._own = answer
 
     def follow(self, roster: Roster) -> None:
-        """Opens links to new nodes, and again to those that moved; closes the others'."""
+        """Has links to these nodes, anew to those that moved; closes the others'."""
         self._follows = True
+        self._stands = len(roster.nodes) <= STANDING_UP_TO
         wanted = {entry.name: entry for entry in roster.nodes if entry.name != self._node}
         for name in list(self._links):
             if wanted.get(name) != self._links[name].entry:
                 self._close(self._links.pop(name))
         for name, entry in wanted.items():
-            if name not in self._links:
-                control = self._open(entry, entry.control_port)
-                self._links[name] = _Links(entry=entry, control=control)
+            links = self._links.setdefault(name, _Links(entry))
+            if self._stands and links.control is None:
+                links.control = self._open(entry, entry.control_port)
+
+    def sweep(self, now_s: float) -> None:
+        """Closes what nobody has used for long, where links do not stand."""
+        if self._stands:
+            return
+        for links in self._links.values():
+            if links.is_busy:
+                links.used_at_s = now_s
+            elif now_s - links.used_at_s > IDLE_S:
+                self._close(links)
 
     def names(self) -> list[str]:
-        """The nodes that there are links to."""
+        """The other nodes."""
         return list(self._links)
+
+    def connected(self) -> list[str]:
+        """Those of them that there is a link to at present."""
+        return [name for name, links in self._links.items() if links.control is not None]
 
     def is_dismissed(self, node: str) -> bool:
         """Whether a user took that node out of the system: it is in no roster any more."""
@@ -63,7 +98,8 @@ class Peers:
     def problem(self, node: str) -> str:
         """Why the link to a node does not serve, where more is known than silence."""
         links = self._links.get(node)
-        return links.control.problem if links is not None else ""
+        control = links.control if links is not None else None
+        return control.problem if control is not None else ""
 
     def read_bulk_link(self, node: str) -> LinkReading | None:
         """How fast the bulk link to a node is; None where there is none."""
@@ -81,7 +117,10 @@ class Peers:
         if links is None:
             known = ", ".join(sorted([*self._links, *([self._node] if self._node else [])]))
             raise NodeUnknown(node=request.target, known=known)
+        links.used_at_s = time.monotonic()
         if not bulk:
+            if links.control is None:
+                links.control = self._open(links.entry, links.entry.control_port)
             return await links.control.ask(request, timeout_s)
         if links.bulk is None:
             links.bulk = self._open(links.entry, links.entry.bulk_port)
@@ -125,6 +164,7 @@ class Peers:
 
     @staticmethod
     def _close(links: _Links) -> None:
-        links.control.close()
-        if links.bulk is not None:
-            links.bulk.close()
+        for link in (links.control, links.bulk):
+            if link is not None:
+                link.close()
+        links.control = links.bulk = None

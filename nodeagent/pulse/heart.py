@@ -37,7 +37,7 @@ from ssi.mesh.membership import Membership
 from ssi.model.node import Roster
 from ssi.protocol.codec import BadMessage, decode_datagram, encode_datagram
 from ssi.protocol.pulse import Ack, Rumour
-from ssi.transport.gate import Gate
+from ssi.transport.gate import Gate, make_context
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint
 
@@ -93,7 +93,7 @@ class Heart:
         self._machine = Membership(name, incarnation if name else 0, random)
         self._entries = entries
         self._tell = tell
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context: zmq.Context[zmq.Socket[bytes]] = make_context()
         self._gate = Gate(self._context, knows) if name else None
         self._routes = Routes(self._context, key)
         self._lock = threading.Lock()

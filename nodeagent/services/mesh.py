@@ -123,6 +123,7 @@ class MeshService:
             if self._metrics is not None:
                 fares = Fares(self._identity.version, self._metrics())
                 self.heart.fares = encode_fares(fares)
+            self._peers.sweep(time.monotonic())
             await asyncio.sleep(FARES_S)
         raise HeartbeatsBroke("see the log")
 

@@ -41,7 +41,7 @@ class Beliefs:
     def __init__(self, name: str, incarnation: int, address: str, settings: Settings) -> None:
         self.settings = settings
         self.me = Member(
-            name=name, incarnation=incarnation, address=address, heard_at_s=0.0, changed_at_s=0.0
+            name=name, incarnation=incarnation, announced=address, heard_at_s=0.0, changed_at_s=0.0
         )
         self.members: dict[str, Member] = {}
         self.suspects: dict[str, Suspicion] = {}
@@ -89,7 +89,7 @@ class Beliefs:
                     changed_at_s=now.elapsed_s,
                 )
             elif address != member.address:
-                member.address = address
+                member.address, member.announced = address, ""
         self._sides = None
         if not self.is_observer and not self.me.at:
             self.me.at = self.clock.stamp(now.wall_ms)
@@ -237,14 +237,14 @@ class Beliefs:
 
     def _hear_again(self, member: Member, rumour: Rumour) -> list[Instruction]:
         if member.suspicion is not None and member.suspicion.confirm(rumour.by):
-            self._tell(rumour)
+            self._correct(rumour)
         if not rumour.at or 0 < member.at <= rumour.at:
             return []
         # Of two who found out at once the earlier is believed, so that all views agree.
         address = member.address
         member.by, member.at = rumour.by, rumour.at
-        member.address = rumour.address or address
-        self._tell(member.rumour)
+        member.announce(rumour.address)
+        self._correct(member.rumour)
         return (
             [] if member.address == address else [Moved(name=member.name, address=member.address)]
         )
@@ -253,6 +253,11 @@ class Beliefs:
         self.chronicle.add(rumour)
         if not self.is_observer:
             self.gossip.put(rumour)
+
+    def _correct(self, rumour: Rumour) -> None:
+        self.chronicle.add(rumour)
+        if not self.is_observer:
+            self.gossip.correct(rumour, self.settings.repeats(self.size))
 
     def _forget(self, name: str) -> None:
         del self.members[name]

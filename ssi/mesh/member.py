@@ -32,6 +32,8 @@ class Member:
         ever_heard: Whether one ever came.
         changed_at_s: When the belief last changed.
         by: Who said what is believed, and ``at`` when.
+        address: Where it is reached: where the roster has it, or where it said itself.
+        announced: The latter alone. Only that is told to others, whose roster may be the newer one.
         suspicion: Where it is suspect.
         rtt_s: Of the last direct probe; None before the first.
         clock_offset_s: Its wall clock minus ours, right to half of ``rtt_s``. Source: RFC 5905,
@@ -46,6 +48,7 @@ class Member:
     by: str = ""
     at: int = 0
     address: str = ""
+    announced: str = ""
     ever_heard: bool = False
     suspicion: Suspicion | None = field(default=None, repr=False)
     rtt_s: float | None = None
@@ -64,7 +67,7 @@ class Member:
     @property
     def rumour(self) -> Rumour:
         """The belief, as it is told to others."""
-        return Rumour(self.name, self.state, self.incarnation, self.by, self.at, self.address)
+        return Rumour(self.name, self.state, self.incarnation, self.by, self.at, self.announced)
 
     def adopt(self, rumour: Rumour, now_s: float) -> None:
         """Believes a rumour."""
@@ -72,5 +75,10 @@ class Member:
             self.changed_at_s = now_s
         self.state, self.incarnation = rumour.state, rumour.incarnation
         self.by, self.at = rumour.by, rumour.at
-        self.address = rumour.address or self.address
+        self.announce(rumour.address)
         self.suspicion = None
+
+    def announce(self, address: str) -> None:
+        """It said where it is reached; empty: it did not."""
+        if address:
+            self.address = self.announced = address

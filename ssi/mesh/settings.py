@@ -86,10 +86,15 @@ class Settings:
         return self.probe_interval_s / (members if self.probes_all(members) else 1)
 
     def reach_out(self, members: int) -> tuple[float, int]:
-        """Between two rounds, and how many are probed; the burden of a large mesh is shared."""
+        """Between two rounds, and how many are probed; the burden of a large mesh is shared.
+
+        However many there are, some hundred probes go to the dead in each period. So a large mesh
+        with a few dead pays no more for each member, and hears as soon that one is back.
+        """
         if self.probes_all(members):
             return self.reach_out_interval_s, self.reach_outs
-        return max(self.reach_out_interval_s, self.probe_interval_s), 1
+        shared_s = self.probe_interval_s * max(1.0, members / 100)
+        return max(self.reach_out_interval_s, shared_s), 1
 
     def shortest_suspicion_s(self, members: int) -> float:
         """How long a suspicion lasts that others confirm.

@@ -13,6 +13,16 @@ from zmq.auth.thread import ThreadAuthenticator
 
 DOMAIN = "ssi"
 
+MAX_SOCKETS = 16_384
+"""Of one context; ZeroMQ's own limit of 1023 is that of some 300 links."""
+
+
+def make_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """A context with room for links to a thousand nodes."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
+    return context
+
 
 class Gate:
     """Answers each handshake by asking ``is_allowed`` for the client's public key (Z85)."""

@@ -118,6 +118,11 @@ class Link:
             if self._pending.get(request.id) is answer:  # else it was asked again under its id
                 del self._pending[request.id]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was asked is still to be answered."""
+        return bool(self._pending)
+
     def close(self) -> None:
         """Ends the link; what is pending fails."""
         if self._retry is not None:

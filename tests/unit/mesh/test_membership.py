@@ -319,6 +319,18 @@ def test_member_that_moved_is_found_at_its_new_address() -> None:
     assert Moved(name="n2", address="10.9.9.9") in told
 
 
+def test_newer_roster_knows_better_where_a_member_is_than_old_rumours() -> None:
+    """1. n2 gets another address by a new roster. 2. n3, which has the old one, speaks of n2."""
+    story, old = Story("n2", "n3"), Story("n2", "n3")
+    names = {"n1": "10.0.0.1", "n2": "10.9.9.9", "n3": "10.0.0.3"}
+    story.feed(RosterInstalled(version=2, addresses=names))
+    old.hear("n2", suspicion_of("n2", "n1"))
+    told = story.hear("n3", Gossip(incarnation=BORN, rumours=old.machine.beliefs.all_rumours()))
+    assert changes(told, "n2") == [NodeState.SUSPECT]
+    assert [i for i in told if isinstance(i, Moved)] == []
+    assert story.machine.beliefs.members["n2"].address == "10.9.9.9"
+
+
 def test_member_that_leaves_tells_all_and_says_no_more() -> None:
     story = Story("n2", "n3")
     told = story.feed(Leave())
