@@ -29,4 +29,4 @@ def attach(
     async def body(system: System) -> int:
         return await hold(await JobHandle.find(system, job_gpid), view)
 
-    run_async(body)
+    run_async(body, runs=True, limited=False)

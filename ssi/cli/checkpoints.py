@@ -2,50 +2,70 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from ssi.cli.exits import highest
 from ssi.cli.gpids import parse_gpids
+from ssi.cli.options import NodesOption
 from ssi.cli.outcome import complain, run_async
+from ssi.cli.output import Output, Seen, shows, tells
 from ssi.client.checkpoints import Checkpoints
 from ssi.client.moves import Mover
 from ssi.client.system import System
 from ssi.model.checkpoint import FilesRule
-from ssi.model.errors import SsiError
+from ssi.model.errors import SsiError, UsageError
 from ssi.view import checkpoints as view
-from ssi.view.jsonview import render_json
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 
-JobArgument = Annotated[str, typer.Argument(metavar="GPID", help="As `ssi jobs` shows.")]
+JobArguments = Annotated[list[str], typer.Argument(metavar="JOB...", help="As `ssi jobs` shows.")]
+Deed = Callable[[str], Awaitable[tuple[str, str, JsonObject]]]
+"""Does something to what a word names: the line that tells of it, a name, and an object."""
 
 
+@tells
 def checkpoint(
-    gpid: JobArgument,
+    output: Output,
+    gpids: JobArguments,
     name: Annotated[
-        str, typer.Option("--name", "-o", help="What it is called; it then outlives its job.")
+        str, typer.Option("--name", help="What it is called; it then outlives its job.")
     ] = "",
     stop: Annotated[
         bool, typer.Option("--stop", help="The job ends with it; its files stay as they are.")
     ] = False,
 ) -> None:
-    """Keep a running job as it is now, on its node; it goes on."""
+    """Keep running jobs as they are now, each on its node; they go on."""
+    parse_gpids(gpids)
+    if name and len(gpids) > 1:
+        raise UsageError(text="--name is for one checkpoint", hint="leave it out, or name one job")
 
     async def body(system: System) -> int:
-        job = await Mover(system).locate(parse_gpids([gpid])[0])
-        made = await Checkpoints(system).make(job, name, stop=stop)
-        print(view.made_line(made))
-        return 0
+        async def deed(gpid: str) -> tuple[str, str, JsonObject]:
+            job = await Mover(system).locate(parse_gpids([gpid])[0])
+            made = await Checkpoints(system).make(job, name, stop=stop)
+            named = f"{made.row.node}:{made.row.name}"
+            return view.made_line(made), named, view.made_object(made)
+
+        return await _each(output, gpids, deed)
 
     run_async(body)
 
 
+@tells
 def restore(
-    name: Annotated[str, typer.Argument(metavar="[NODE:]NAME", help="As `ssi checkpoints` has.")],
+    output: Output,
+    names: Annotated[
+        list[str], typer.Argument(metavar="[NODE:]NAME...", help="As `ssi checkpoints` has.")
+    ],
     node: Annotated[
-        str | None, typer.Option("--node", "-n", help="Where; else on the node that keeps it.")
+        str | None,
+        typer.Option(
+            "--nodes", "--node", "-n", metavar="NODE", help="Where; else on those that keep them."
+        ),
     ] = None,
     new: Annotated[
         bool, typer.Option("--new", help="As another job, whatever became of the first.")
@@ -54,35 +74,46 @@ def restore(
         FilesRule, typer.Option("--files", help="If a file that it had open is not as it was.")
     ] = FilesRule.SAME,
 ) -> None:
-    """Let a checkpoint run again, as the job that it was."""
+    """Let checkpoints run again, as the jobs that they were."""
 
     async def body(system: System) -> int:
-        asked = Checkpoints(system)
-        row = await asked.find(name)
-        where = await system.select_one(node or row.node)
-        print(view.revived_line(await asked.restore(row, where, as_new=new, files=files)))
-        return 0
+        async def deed(name: str) -> tuple[str, str, JsonObject]:
+            asked = Checkpoints(system)
+            row = await asked.find(name)
+            where = await system.select_one(node or row.node)
+            revived = await asked.restore(row, where, as_new=new, files=files)
+            return view.revived_line(revived), str(revived.row.gpid), view.revived_object(revived)
+
+        return await _each(output, names, deed)
 
     run_async(body)
 
 
+@tells
 def clone(
-    gpid: JobArgument,
+    output: Output,
+    gpids: JobArguments,
     node: Annotated[
-        str | None, typer.Option("--node", "-n", help="Where; else where the job is.")
+        str | None,
+        typer.Option(
+            "--nodes", "--node", "-n", metavar="NODE", help="Where; else where each job is."
+        ),
     ] = None,
     share_files: Annotated[
         bool, typer.Option("--share-files", help="Both may write to the same files.")
     ] = False,
 ) -> None:
-    """Make a second job of a running one, with gpids of its own; both go on."""
+    """Make second jobs of running ones, with gpids of their own; all go on."""
+    parse_gpids(gpids)
 
     async def body(system: System) -> int:
-        job = await Mover(system).locate(parse_gpids([gpid])[0])
-        where = await system.select_one(node or job.node)
-        revived = await Checkpoints(system).clone(job, where, share_files=share_files)
-        print(view.revived_line(revived))
-        return 0
+        async def deed(gpid: str) -> tuple[str, str, JsonObject]:
+            job = await Mover(system).locate(parse_gpids([gpid])[0])
+            where = await system.select_one(node or job.node)
+            revived = await Checkpoints(system).clone(job, where, share_files=share_files)
+            return view.revived_line(revived), str(revived.row.gpid), view.revived_object(revived)
+
+        return await _each(output, gpids, deed)
 
     run_async(body)
 
@@ -96,15 +127,24 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def show(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One list of objects.")] = False,
-    nodes: Annotated[str | None, typer.Option("--nodes", "-n", help="Of these nodes only.")] = None,
-) -> None:
+@shows
+def show(output: Output, context: typer.Context, nodes: NodesOption = None) -> None:
     """Show the checkpoints of all nodes."""
-    if context.invoked_subcommand is None:
-        run_async(lambda system: _show(system, nodes, as_json=as_json))
+    if context.invoked_subcommand is not None:
+        return
+
+    async def take(system: System) -> Seen:
+        found = await Checkpoints(system).all(nodes)
+        return Seen(
+            listed=view.checkpoint_listing(found.rows, now_ms=time.time() * 1000),
+            failures=found.failures,
+            missing="its checkpoints are not shown",
+        )
+
+    output.present(view.checkpoint_listing([], now_ms=0.0), take)
+
+
+app.callback()(show)
 
 
 @app.command("rm")
@@ -115,33 +155,30 @@ def remove(
 
     async def body(system: System) -> int:
         asked = Checkpoints(system)
-        return await _each(names, lambda name: _remove(asked, name))
+
+        async def deed(name: str) -> tuple[str, str, JsonObject]:
+            await asked.remove(await asked.find(name))
+            return "", name, {}
+
+        return await _each(None, names, deed)
 
     run_async(body)
 
 
-async def _show(system: System, nodes: str | None, *, as_json: bool) -> int:
-    found = await Checkpoints(system).all(nodes)
-    if as_json:
-        sys.stdout.write(render_json(view.checkpoint_objects(found.rows)))
-    else:
-        sys.stdout.write(view.render_checkpoints(found.rows, now_ms=time.time() * 1000))
-    for error in found.failures:
-        complain(error)
-    return max((error.exit_code for error in found.failures), default=0)
-
-
-async def _remove(asked: Checkpoints, name: str) -> None:
-    await asked.remove(await asked.find(name))
-
-
-async def _each(names: list[str], deed: Callable[[str], Awaitable[None]]) -> int:
-    """Does something to each; one that fails does not stop the others."""
-    status = 0
-    for name in names:
+async def _each(output: Output | None, words: Sequence[str], deed: Deed) -> int:
+    """Does something to each in turn; one that fails does not stop the others."""
+    statuses, named, objects = [0], [], []
+    for word in words:
         try:
-            await deed(name)
+            line, name, result = await deed(word)
         except SsiError as exc:
             complain(exc)
-            status = max(status, exc.exit_code)
-    return status
+            statuses.append(exc.exit_code)
+            continue
+        named.append(name)
+        objects.append(result)
+        if output is not None and not output.is_data:
+            print(line, flush=True)
+    if output is not None:
+        output.told(Report(lines=(), results=objects, named=named))
+    return highest(statuses)

@@ -8,37 +8,49 @@ from typing import Annotated, Final
 
 import typer
 
-from ssi.cli.outcome import complain, run_async
+from ssi.cli.exits import highest
+from ssi.cli.options import set_of
+from ssi.cli.outcome import complain_all, run_async
+from ssi.cli.output import Output, tells
 from ssi.client.system import System
 from ssi.protocol.message import Done
 from ssi.protocol.system import CordonNode
+from ssi.view.complaints import folded_lines
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 
 SEEN_WITHIN_S: Final = 3.0
 """Metrics come with each probe, a second apart; a slower node is not waited for."""
 
-NodeArgument = Annotated[str, typer.Argument(metavar="NODES", help="For instance n1 or n1..3.")]
+NodeArguments = Annotated[
+    list[str], typer.Argument(metavar="NODES...", help="For instance n1 or n1..3.")
+]
 
 
-def cordon(nodes: NodeArgument) -> None:
+@tells
+def cordon(output: Output, nodes: NodeArguments) -> None:
     """Place nothing on nodes any more unless they are named; what runs there runs on."""
-    _set(nodes, cordoned=True)
+    _set(output, nodes, cordoned=True)
 
 
-def uncordon(nodes: NodeArgument) -> None:
+@tells
+def uncordon(output: Output, nodes: NodeArguments) -> None:
     """Let placement take nodes again."""
-    _set(nodes, cordoned=False)
+    _set(output, nodes, cordoned=False)
 
 
-def _set(nodes: str, *, cordoned: bool) -> None:
+def _set(output: Output, nodes: list[str], *, cordoned: bool) -> None:
     async def body(system: System) -> int:
-        rows = await system.select(nodes)
+        rows = await system.select(set_of(nodes))
         answers = await system.gather(CordonNode(cordoned=cordoned), Done, rows)
         await _until_seen(system, set(answers.replies), cordoned=cordoned)
-        for name in answers.replies:
-            print(f"{name} {'cordoned' if cordoned else 'uncordoned'}")
-        for error in answers.failures.values():
-            complain(error)
-        return max((error.exit_code for error in answers.failures.values()), default=0)
+        names = list(answers.replies)
+        word = "cordoned" if cordoned else "uncordoned"
+        lines = [f"{name} {word}" for name in names]
+        results: list[JsonObject] = [{"node": name, "cordoned": cordoned} for name in names]
+        output.write(Report(lines=lines, results=results, named=names))
+        complain_all(folded_lines(answers.failures))
+        return highest(error.exit_code for error in answers.failures.values())
 
     run_async(body)
 

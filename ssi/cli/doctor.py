@@ -6,14 +6,16 @@ import asyncio
 import platform
 import shutil
 import stat
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ssi.cli.options import NodesArgument, set_of
 from ssi.cli.outcome import complain
-from ssi.cli.screen import width_cells
+from ssi.cli.output import Output, shows
+from ssi.cli.settings import settings
 from ssi.client import paths
 from ssi.client.connection import Connection
 from ssi.client.system import System
@@ -23,26 +25,22 @@ from ssi.model.node import NodeRow, NodeState
 from ssi.policy import health
 from ssi.protocol.system import Examine, Examined, ListNodes, NodeList
 from ssi.version import VERSION
-from ssi.view.findings import finding_objects, render_findings
-from ssi.view.jsonview import render_json
+from ssi.view.findings import Diagnosis
 
 
+@shows
 def doctor(
-    nodes: Annotated[
-        str | None, typer.Argument(metavar="[NODES]", help="Only these nodes: n1..3.")
-    ] = None,
+    output: Output,
+    nodes: NodesArgument = None,
     everything: Annotated[
         bool, typer.Option("--all", "-a", help="Show also what is well.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
 ) -> None:
     """Examine this machine and the nodes: what is missing, and how to mend it."""
-    findings = asyncio.run(_examine(nodes))
-    if as_json:
-        sys.stdout.write(render_json(finding_objects(findings)))
-    else:
-        text = render_findings(findings, everything=everything, width_cells=width_cells())
-        sys.stdout.write(text)
+    blank = Diagnosis(findings=(), everything=everything)
+    output.text(blank)  # what cannot be shown fails before anybody is asked
+    findings = asyncio.run(_examine(set_of(nodes)))
+    output.write(replace(blank, findings=findings))
     raise typer.Exit(1 if any(each.verdict is Verdict.FAIL for each in findings) else 0)
 
 
@@ -57,7 +55,7 @@ async def _examine(nodes: str | None) -> list[Finding]:
         )
         return [*findings, told]
     async with connection:
-        system = System(connection)
+        system = System(connection, timeout_s=settings().timeout_s)
         return [*findings, *await examine_nodes(system, await system.select(nodes))]
 
 

@@ -11,19 +11,23 @@ import typer
 
 from ssi.cli.migrate import PARALLEL
 from ssi.cli.outcome import complain, note, run_async
+from ssi.cli.output import Output, tells
+from ssi.cli.settings import settings, wants_progress
 from ssi.client.draining import Drained, Draining
 from ssi.client.moves import Moved
 from ssi.client.system import System
 from ssi.model.drain import DrainIncomplete
 from ssi.model.errors import SsiError
-from ssi.view.jsonview import JsonObject, render_json
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 from ssi.view.moves import moved_line, moved_object
 from ssi.view.text import plain
 
 
+@tells
 def drain(
+    output: Output,
     node: Annotated[str, typer.Argument(metavar="NODE", help="To be emptied.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One object in a list.")] = False,
     parallel: Annotated[
         int, typer.Option("--parallel", "-j", min=1, max=32, help="How many jobs at once.")
     ] = PARALLEL,
@@ -32,13 +36,13 @@ def drain(
 
     The exit status is 29 where jobs are left, each of which is listed with the reason.
     """
-    run_async(lambda system: _drain(system, node, parallel, as_json=as_json))
+    run_async(lambda system: _drain(system, node, parallel, output))
 
 
-async def _drain(system: System, nodeset: str, parallel: int, *, as_json: bool) -> int:
-    node = await system.select_one(nodeset)
-    board = Board(node)
-    draining = Draining(system, node, parallel, board)
+async def _drain(system: System, nodeset: str, parallel: int, output: Output) -> int:
+    name = await system.select_one(nodeset)
+    board = Board(name)
+    draining = Draining(system, name, parallel, board)
 
     def interrupted() -> None:
         draining.stop()
@@ -51,15 +55,12 @@ async def _drain(system: System, nodeset: str, parallel: int, *, as_json: bool) 
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         board.close()
-    return _report(drained, interrupted=draining.stopping, as_json=as_json)
+    return _report(drained, output, interrupted=draining.stopping)
 
 
-def _report(drained: Drained, *, interrupted: bool, as_json: bool) -> int:
-    if as_json:
-        sys.stdout.write(render_json([_object(drained)]))
-    else:
-        for left in drained.left:
-            print(f"{left.gpid} stays on {drained.node}: {plain(left.reason)}")
+def _report(drained: Drained, output: Output, *, interrupted: bool) -> int:
+    lines = [f"{left.gpid} stays on {drained.node}: {left.reason}" for left in drained.left]
+    output.write(Report(lines=lines, results=[_object(drained)], named=[drained.node]))
     if not drained.left:
         note(f"{drained.node} is empty and cordoned, {len(drained.moved)} jobs moved")
         return 0
@@ -90,7 +91,7 @@ class Board:
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._live = sys.stderr.isatty()
+        self._live = wants_progress()
         self._moved = self._stay = self._to_go = 0
         self._moving: set[int] = set()
 
@@ -114,7 +115,8 @@ class Board:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        sys.stderr.write(f"{self._erased()}{plain(text)}\n")
+        if not settings().quiet:
+            sys.stderr.write(f"{self._erased()}{plain(text)}\n")
         self._draw()
 
     def close(self) -> None:

@@ -5,50 +5,55 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from ssi.cli.outcome import run_async
+from ssi.cli.output import Output, Seen, shows
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeState
 from ssi.protocol.system import EventList, ListEvents
-from ssi.view.events import render_events
-from ssi.view.jsonview import event_objects, render_json, render_json_line
+from ssi.view.events import event_listing
+from ssi.view.listing import Format
 
 EVERY_S: Final = 0.5
 """Between two looks with ``--follow``."""
 
 
+@shows
 def events(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="A list of objects; with -f an object on each line.")
+    output: Output,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as they happen, as --watch does.")
     ] = False,
 ) -> None:
     """Show what happened to the nodes: joins, suspicions, refutations, deaths and leaves."""
+    if follow or output.watching:
+        run_async(lambda system: _follow(system, output), limited=False)
 
-    async def look(system: System) -> int:
+    async def take(system: System) -> Seen:
+        return Seen(listed=event_listing(await _events(system)))
+
+    output.present(event_listing([]), take)
+
+
+async def _follow(system: System, output: Output) -> int:
+    """Shows each event once; a line for each in every format."""
+    if output.format is Format.JSON:
+        output = replace(output, format=Format.JSONL)
+    shown: set[tuple[str, str, int]] = set()
+    while True:
         told = await _events(system)
-        if not follow:
-            sys.stdout.write(render_json(event_objects(told)) if as_json else render_events(told))
-            return 0
-        shown: set[tuple[str, str, int]] = set()
-        while True:
-            _write([event for event in told if _key(event) not in shown], as_json=as_json)
-            shown = {_key(event) for event in told} | shown
-            await asyncio.sleep(EVERY_S)
-            told = await _events(system)
-
-    run_async(look)
-
-
-def _write(told: Sequence[MeshEvent], *, as_json: bool) -> None:
-    for event in told:
-        line = render_json_line(event_objects([event]))
-        sys.stdout.write(f"{line.strip()[1:-1]}\n" if as_json else render_events([event]))
-    sys.stdout.flush()
+        new = [event for event in told if _key(event) not in shown]
+        if new:
+            sys.stdout.write(output.text(event_listing(new)))
+            sys.stdout.flush()
+            output = replace(output, headers=False)
+        shown |= {_key(event) for event in told}
+        await asyncio.sleep(EVERY_S)
 
 
 def _key(event: MeshEvent) -> tuple[str, str, int]:

@@ -9,14 +9,12 @@ from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from typing import Any, Final
 
+from ssi.cli.exits import SSI_FAILED
 from ssi.cli.outcome import note
 from ssi.client.attachment import OutputClosed, attach
 from ssi.client.jobs import JobHandle
 from ssi.client.viewer import View, ViewerLeft, view_job
 from ssi.model.job import JobRow, JobState
-
-SSI_FAILED: Final = 255
-"""Exit status where ssi itself failed and not the command, as ssh(1) has it."""
 
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 

@@ -1,4 +1,4 @@
-"""``ssi logs``: what a detached job has written, from its first byte."""
+"""``ssi logs``: what detached jobs have written, from its first byte."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from ssi.client.system import System
 
 
 def logs(
-    gpid: Annotated[str, typer.Argument(metavar="JOB", help="As `ssi jobs` shows.")],
+    gpids: Annotated[list[str], typer.Argument(metavar="JOB...", help="As `ssi jobs` shows.")],
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")
+        bool, typer.Option("--follow", "-f", help="Go on until the jobs have ended.")
     ] = False,
 ) -> None:
-    """Show the output of a detached job: its stdout on stdout, its stderr on stderr.
+    """Show the output of detached jobs: stdout on stdout, stderr on stderr, one job after another.
 
     The first 16 MiB of each are kept, until the job is one of the 1000 oldest that ended.
     """
-    (job_gpid,) = parse_gpids([gpid])
+    wanted = parse_gpids(gpids)
 
     async def body(system: System) -> int:
-        job = await JobHandle.find(system, job_gpid)
-        await asyncio.gather(
-            copy_stream(job, "stdout", 1, follow=follow),
-            copy_stream(job, "stderr", 2, follow=follow),
-        )
+        for gpid in wanted:
+            job = await JobHandle.find(system, gpid)
+            await asyncio.gather(
+                copy_stream(job, "stdout", 1, follow=follow),
+                copy_stream(job, "stderr", 2, follow=follow),
+            )
         return 0
 
     run_async(body)

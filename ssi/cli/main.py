@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -11,7 +11,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+from typer.models import CommandInfo, TyperInfo
 
+from ssi.cli.options import with_settings
 from ssi.cli.outcome import ended
 from ssi.model.errors import UsageError
 from ssi.version import VERSION
@@ -62,6 +64,12 @@ PARSING: Final[Mapping[str, dict[str, bool]]] = {
 """How the words of a command are read where that differs from the others."""
 
 
+LOCAL: Final = frozenset({"up", "down", "lab", "tour"})
+"""Commands that ask no agent, and so have no ``--timeout``: SSH has time-outs of its own."""
+
+HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
+
+
 class Commands(TyperGroup):
     """The group of all commands, in which each is made when it is first looked up.
 
@@ -109,9 +117,32 @@ def load_command(name: str) -> Any:
             hint="use it on the machine from which ssi was deployed",
         ) from exc
     if isinstance(found, typer.Typer):
-        return get_command(found)
+        return _family(found, is_remote=name not in LOCAL)
+    return built(found, context_settings=PARSING.get(name), is_remote=name not in LOCAL)
+
+
+@cache
+def _family(family: typer.Typer, *, is_remote: bool) -> Any:
+    """A command with commands of its own. Any: see :class:`Commands`."""
+    own = family.registered_callback
+    infos: list[CommandInfo | TyperInfo] = [*family.registered_commands]
+    for info in infos if own is None else [*infos, own]:
+        assert info.callback is not None
+        info.callback = with_settings(info.callback, is_remote=is_remote)
+    return get_command(family)
+
+
+def built(
+    function: Callable[..., None],
+    *,
+    context_settings: dict[str, Any] | None = None,
+    is_remote: bool = True,
+) -> Any:
+    """A command from its function, with the options that all take. Any: see :class:`Commands`."""
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name, context_settings=PARSING.get(name))(found)
+    alone.command(function.__name__, context_settings={**HELP, **(context_settings or {})})(
+        with_settings(function, is_remote=is_remote)
+    )
     return get_command(alone)
 
 
@@ -123,7 +154,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
 )
 
 
@@ -133,7 +164,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
@@ -142,15 +172,27 @@ def _root(
     """The Linux machines you reach over SSH, as one computer."""
 
 
+app.callback()(with_settings(_root))
+
+
 @cache
 def tree() -> Any:
     """All commands as one, the same at each call. Any: see :class:`Commands`."""
     return get_command(app)
 
 
+def carry_out(command: Any, words: Sequence[str]) -> None:
+    """Runs a command with what was typed after ``ssi``. Any: see :class:`Commands`.
+
+    Its errors pass through: typer's own ``main`` would print some, and hide others.
+    """
+    with command.make_context("ssi", list(words)) as context:
+        command.invoke(context)
+
+
 def main() -> int:
     """Runs one command; its exit status."""
-    return ended(lambda: tree()(prog_name="ssi"))
+    return ended(lambda: carry_out(tree(), sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
+from ssi.cli.exits import highest
 from ssi.cli.gpids import parse_gpids
 from ssi.cli.outcome import complain, run_async
+from ssi.cli.output import Output, tells
 from ssi.client.moves import Mover
 from ssi.client.system import System
 from ssi.model.errors import SsiError, UsageError
@@ -18,7 +20,8 @@ from ssi.model.migration import CannotMigrate, Live
 from ssi.protocol.migration import MigrationChecked
 from ssi.protocol.refusals import NotAJob
 from ssi.view import moves as view
-from ssi.view.jsonview import JsonObject, render_json
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 
 AUTO: Final = "auto"
 PARALLEL: Final = 4
@@ -38,12 +41,14 @@ class Request:
     gpids: tuple[int, ...]
     destination: str
     dry_run: bool
-    as_json: bool
+    output: Output
     parallel: int
     live: str
 
 
+@tells
 def migrate(
+    output: Output,
     words: Annotated[
         list[str],
         typer.Argument(metavar="JOB... NODE", help="Which, and where they are to go."),
@@ -55,7 +60,6 @@ def migrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what stands in the way: 26 if anything.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
     parallel: Annotated[
         int, typer.Option("--parallel", "-j", min=1, max=32, help="How many at once.")
     ] = PARALLEL,
@@ -77,7 +81,7 @@ def migrate(
         gpids=tuple(dict.fromkeys(parse_gpids(texts))),
         destination=destination,
         dry_run=dry_run,
-        as_json=as_json,
+        output=output,
         parallel=parallel,
         live="" if live is None else live.value,
     )
@@ -101,9 +105,10 @@ async def _run(system: System, request: Request) -> int:
                 return exc.exit_code, view.failed_object(gpid, exc)
 
     results = await asyncio.gather(*(one(gpid) for gpid in request.gpids))
-    if request.as_json:
-        sys.stdout.write(render_json([told for _status, told in results]))
-    return max(status for status, _told in results)
+    told = [each for _status, each in results]
+    named = [str(each["gpid"]) for status, each in results if not status]
+    request.output.told(Report(lines=(), results=told, named=named))
+    return highest(status for status, _told in results)
 
 
 async def _move(
@@ -115,7 +120,7 @@ async def _move(
         # It becomes a job on its way, or names why it cannot.
         process = await mover.find(exc.gpid)
         adopted = await mover.adopt(process, "" if destination == AUTO else destination)
-        if not request.as_json:
+        if not request.output.is_data:
             print(view.adopted_line(gpid, adopted.source, adopted.report), flush=True)
         if destination != AUTO:
             return 0, view.moved_object(adopted.source, adopted.destination, adopted.report)
@@ -125,7 +130,7 @@ async def _move(
         if destination == AUTO
         else mover.move(job, destination, request.live)
     )
-    if not request.as_json:
+    if not request.output.is_data:
         print(view.moved_line(moved.source, moved.destination, moved.report), flush=True)
     return 0, view.moved_object(moved.source, moved.destination, moved.report)
 
@@ -138,13 +143,13 @@ async def _check(
     except NotAJob as exc:
         process = await mover.find(exc.gpid)
         checked = await mover.check_adoption(process, "" if destination == AUTO else destination)
-        return _told(checked, silent=request.as_json)
+        return _told(checked, silent=request.output.is_data)
     checked = await (
         mover.check_anywhere(job, request.live)
         if destination == AUTO
         else mover.check(job, destination, request.live)
     )
-    return _told(checked, silent=request.as_json)
+    return _told(checked, silent=request.output.is_data)
 
 
 def _told(checked: MigrationChecked, *, silent: bool) -> tuple[int, JsonObject]:

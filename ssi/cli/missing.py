@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ssi.client.errors import PartialAnswer
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeRow, NodeState
 from ssi.protocol.refusals import NodeDown
+from ssi.view.complaints import folded
 
 
 def missing_notices(failures: Mapping[str, SsiError], missing: str) -> list[str]:
@@ -17,16 +17,9 @@ def missing_notices(failures: Mapping[str, SsiError], missing: str) -> list[str]
         failures: By node name.
         missing: What is not shown for it: ``its processes are not shown``.
     """
-    if not failures:
-        return []
-    from ssi.model.nodeset import fold  # 20 ms that a whole answer does not need
-
-    nodes_by_reason: dict[str, list[str]] = {}
-    for node, error in failures.items():
-        nodes_by_reason.setdefault(error.what().removeprefix(f"{node} "), []).append(node)
     return [
-        f"ssi: {PartialAnswer(nodes=fold(nodes), reason=reason, missing=missing)}"
-        for reason, nodes in nodes_by_reason.items()
+        f"ssi: {nodes}: {error.what().removeprefix(nodes).lstrip(' :')}; {missing} [{error.word}]"
+        for nodes, error in folded(failures)
     ]
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from ssi.cli.outcome import complain, run_async
+from ssi.cli.exits import highest
+from ssi.cli.outcome import complain_all, run_async
+from ssi.cli.output import Output, Seen, shows
 from ssi.client.system import System
 from ssi.model.errors import UsageError
 from ssi.protocol.mounts import ListMounts, MountFiles, MountList, UnmountFiles
-from ssi.view.jsonview import render_json
-from ssi.view.mounts import mount_objects, render_mounts
+from ssi.view.complaints import folded_lines
+from ssi.view.mounts import mount_listing, mounted_of
 
 OnOption = Annotated[
     str | None,
@@ -20,7 +21,9 @@ OnOption = Annotated[
 ]
 
 
+@shows
 def mount(
+    output: Output,
     node: Annotated[
         str | None, typer.Argument(metavar="[NODE]", help="Whose files. Nothing: list mounts.")
     ] = None,
@@ -37,15 +40,14 @@ def mount(
     deadline_s: Annotated[
         float, typer.Option("--deadline", metavar="S", help="An operation fails after so long.")
     ] = 4.7,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
 ) -> None:
     """Mount a node's files, or show what is mounted where."""
-    request: MountFiles | ListMounts = ListMounts()
-    if node is not None:
-        request = MountFiles(
-            node=node, point=point, cache_s=0.0 if sync else cache_s, deadline_s=deadline_s
-        )
-    _ask(request, on, skipped=node or "", as_json=as_json, shows=node is None)
+    if node is None:
+        output.present(mount_listing([]), lambda system: _mounts(system, on))
+    request = MountFiles(
+        node=node, point=point, cache_s=0.0 if sync else cache_s, deadline_s=deadline_s
+    )
+    _ask(request, on, skipped=node)
 
 
 def umount(
@@ -57,27 +59,23 @@ def umount(
     if not path.startswith("/"):
         raise UsageError(text=f"{point} is no absolute path")
     skipped = path.removeprefix("/ssi/n/")
-    _ask(UnmountFiles(point=path), on, skipped=skipped, as_json=False, shows=False)
+    _ask(UnmountFiles(point=path), on, skipped=skipped)
 
 
-def _ask(
-    request: MountFiles | UnmountFiles | ListMounts,
-    on: str | None,
-    *,
-    skipped: str,
-    as_json: bool,
-    shows: bool,
-) -> None:
+async def _mounts(system: System, on: str | None) -> Seen:
+    answers = await system.gather(ListMounts(), MountList, await system.select(on))
+    return Seen(
+        listed=mount_listing(mounted_of(list(answers.replies.values()))),
+        failures=answers.failures,
+        missing="its mounts are not shown",
+    )
+
+
+def _ask(request: MountFiles | UnmountFiles, on: str | None, *, skipped: str) -> None:
     async def body(system: System) -> int:
         rows = [row for row in await system.select(on) if on is not None or row.name != skipped]
         answers = await system.gather(request, MountList, rows)
-        if shows:
-            replies = list(answers.replies.values())
-            sys.stdout.write(
-                render_json(mount_objects(replies)) if as_json else render_mounts(replies)
-            )
-        for error in answers.failures.values():
-            complain(error)
-        return max((error.exit_code for error in answers.failures.values()), default=0)
+        complain_all(folded_lines(answers.failures))
+        return highest(error.exit_code for error in answers.failures.values())
 
     run_async(body)

@@ -1,69 +1,173 @@
-"""How a command ends: its exit status, and one line on stderr where it failed."""
+"""How a command ends: its exit status, and a line on stderr where it failed."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 import typer
 
+# Private, but typer is held below the next version, and has no public name for them.
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+from ssi.cli.exits import INTERRUPTED, of_running
+from ssi.cli.settings import forget_settings, settings, wants_colour
 from ssi.client.connection import Connection
 from ssi.client.system import System
-from ssi.model.errors import SsiError, first_error
+from ssi.model.errors import SsiError, UsageError, first_error
+from ssi.protocol.refusals import TimedOut
+from ssi.view.colour import paint
+from ssi.view.complaints import error_line
 from ssi.view.text import plain
+
+_SUGGESTION: Final = re.compile(r"Did you mean:?|\(Possible options:")
 
 Body = Callable[[System], Coroutine[Any, Any, int]]  # Any: what the coroutine is sent
 
 
-def run_async(body: Body) -> NoReturn:
+@dataclass(eq=False, kw_only=True)
+class NotConfirmed(SsiError):
+    """A question was answered with no, or not at all; nothing was done."""
+
+    word = "not-confirmed"
+
+    def what(self) -> str:
+        return "it was not confirmed, and nothing was done"
+
+
+@dataclass(eq=False, kw_only=True)
+class Bug(SsiError):
+    """A command failed in a way that nobody foresaw."""
+
+    word = "bug"
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
+    command: str
+    reason: str
+
+    def what(self) -> str:
+        return f"`{self.command}` broke: {self.reason}"
+
+    def advice(self) -> str:
+        return "this is a bug of ssi; the same with --debug shows where"
+
+
+def run_async(body: Body, *, runs: bool = False, limited: bool = True) -> NoReturn:
     """Runs a command on a connection to the agent, and ends with the status that it returns.
 
+    Args:
+        body: The command.
+        runs: Whether it runs a program for the user, so that the statuses of ssi's own failures
+            must not be taken for the program's.
+        limited: Whether all of it has to be done within ``--timeout``.
+
     Raises:
-        typer.Exit: Always.
+        typer.Exit: Always, unless it failed.
         SsiError: What it failed with; :func:`ended` shows it.
     """
-    raise typer.Exit(asyncio.run(_connected(body)))
+    limit_s = settings().timeout_s if limited else None
+    try:
+        status = asyncio.run(_connected(body, limit_s))
+    except Exception as exc:
+        if not runs or isinstance(exc, BrokenPipeError):
+            raise
+        error = _error_of(exc)
+        complain(error)
+        status = of_running(error)
+    raise typer.Exit(status)
 
 
-async def _connected(body: Body) -> int:
-    async with await Connection.open() as connection:
-        return await body(System(connection))
+async def _connected(body: Body, limit_s: float | None) -> int:
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit, await Connection.open() as connection:
+            return await body(System(connection, timeout_s=settings().timeout_s))
+    except TimeoutError as exc:
+        if not limit.expired():
+            raise
+        raise TimedOut(node="the system", request="all of it", after_s=limit_s or 0.0) from exc
 
 
 def ended(command: Callable[[], object]) -> int:
     """The exit status of a command; its errors become one line each on stderr."""
+    forget_settings()
     try:
         command()
-        return _flushed(0)
+        status = 0
     except SystemExit as exc:
-        return _flushed(exc.code if isinstance(exc.code, int) else 1)
-    except SsiError as exc:
-        complain(exc)
-        return _flushed(exc.exit_code)
-    except ExceptionGroup as group:
-        error = first_error(group)
-        if error is None:
-            raise
-        complain(error)
-        return _flushed(error.exit_code)
-    except KeyboardInterrupt:
-        return 130
+        status = exc.code if isinstance(exc.code, int) else 1
+    except typer.Exit as exc:
+        status = exc.exit_code
     except BrokenPipeError:
         return _broken_pipe()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except NoArgsIsHelpError as exc:
+        exc.show()
+        status = exc.exit_code
+    except Exception as exc:  # the rim of the process: nobody is to be shown a traceback
+        error = _error_of(exc)
+        complain(error)
+        status = error.exit_code
+    return _flushed(status)
 
 
 def complain(error: SsiError) -> None:
-    """One line: what failed, where, and what to do next."""
-    text = " ".join(plain(str(error)).split())
-    print(f"ssi: {text}", file=sys.stderr, flush=True)
+    """One line: what failed, where, why, what to try, and the code that explains it."""
+    if settings().debug:
+        traceback.print_exception(error, file=sys.stderr)
+    _say(error_line(error), "red")
+
+
+def complain_all(lines: Sequence[str]) -> None:
+    """Errors that were made lines already."""
+    for line in lines:
+        _say(line, "red")
 
 
 def note(text: str) -> None:
-    """One line on stderr that is no error."""
-    print(f"ssi: {plain(text)}", file=sys.stderr, flush=True)
+    """One line on stderr that is no error; nothing with ``--quiet``."""
+    if not settings().quiet:
+        _say(plain(text), "")
+
+
+def _say(line: str, colour: str) -> None:
+    head = paint("ssi:", colour) if colour and wants_colour(sys.stderr) else "ssi:"
+    print(f"{head} {line}", file=sys.stderr, flush=True)
+
+
+def _error_of(error: Exception) -> SsiError:
+    """What a person is told of an exception."""
+    if isinstance(error, SsiError):
+        return error
+    if isinstance(error, ClickException):
+        return _usage_error(error)
+    if isinstance(error, typer.Abort):
+        return NotConfirmed()
+    found = first_error(error) if isinstance(error, ExceptionGroup) else None
+    return found or _bug(error)
+
+
+def _usage_error(error: ClickException) -> UsageError:
+    """What the parser of the command line says, in our form."""
+    said, *meant = _SUGGESTION.split(error.format_message().strip().rstrip(")?"))
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "ssi"
+    hint = f"did you mean {meant[0].strip()}?" if meant else f"`{path} --help` tells how"
+    said = said.strip().rstrip(".")
+    return UsageError(text=said[:1].lower() + said[1:], hint=hint)
+
+
+def _bug(error: Exception) -> Bug:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    bug = Bug(command=" ".join(["ssi", *sys.argv[1:2]]), reason=reason)
+    bug.__cause__ = error
+    return bug
 
 
 def _flushed(status: int) -> int:

@@ -12,14 +12,14 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from ssi.cli.foreground import SSI_FAILED, hold
-from ssi.cli.outcome import complain, run_async
+from ssi.cli.foreground import hold
+from ssi.cli.outcome import run_async
 from ssi.client.escape import parse_escape
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
 from ssi.client.terminal import has_terminal, terminal_of
 from ssi.client.viewer import View
-from ssi.model.errors import SsiError, UsageError
+from ssi.model.errors import UsageError
 from ssi.model.job import LEASE_S, JobSpec
 from ssi.model.jobfiles import JobFiles, default_binds, is_systems, ordered, parse_bind
 
@@ -108,27 +108,23 @@ def run(
         lease_s=lease_s,
     )
     view = View(escape=parse_escape(escape))
-    run_async(lambda system: _run(system, node, spec, view, _Sight(root, tuple(bind or ()))))
+    run_async(
+        lambda system: _run(system, node, spec, view, _Sight(root, tuple(bind or ()))),
+        runs=True,
+        limited=False,
+    )
 
 
 async def _run(system: System, node: str | None, spec: JobSpec, view: View, sight: _Sight) -> int:
-    try:
-        place = await _place(system, node)
-        spec = await _with_files(system, place, spec, sight)
-        job = await JobHandle.start(system, place, spec)
-        if job.notice:
-            _tell(job.notice)
-    except SsiError as exc:
-        complain(exc)
-        return exc.exit_code if exc.exit_code in {2, 125, 126, 127} else SSI_FAILED
+    place = await _place(system, node)
+    spec = await _with_files(system, place, spec, sight)
+    job = await JobHandle.start(system, place, spec)
+    if job.notice:
+        _tell(job.notice)
     if spec.detached:
         print(job.row.gpid)
         return 0
-    try:
-        return await hold(job, view)
-    except SsiError as exc:
-        complain(exc)
-        return SSI_FAILED
+    return await hold(job, view)
 
 
 async def _place(system: System, node: str | None) -> str:

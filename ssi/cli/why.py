@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Annotated
 
 import typer
 
-from ssi.cli.outcome import run_async
-from ssi.cli.screen import width_cells
+from ssi.cli.gpids import parse_gpids
+from ssi.cli.output import Output, Seen, shows
 from ssi.client.moves import Mover
 from ssi.client.system import System
-from ssi.model.gpid import parse_gpid
-from ssi.view import moves as view
-from ssi.view.jsonview import render_json
+from ssi.view.moves import Candidate, candidate_listing, candidates_of
 
 
+@shows
 def why(
-    gpid: Annotated[str, typer.Argument(metavar="JOB", help="As `ssi jobs` shows.")],
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    output: Output,
+    gpids: Annotated[list[str], typer.Argument(metavar="JOB...", help="As `ssi jobs` shows.")],
 ) -> None:
-    """Show where a job could move: each node with its score, and what stands in the way there."""
-    number = parse_gpid(gpid)
+    """Show where jobs could move: each node with its score, and what stands in the way there."""
+    numbers = parse_gpids(gpids)
 
-    async def body(system: System) -> int:
+    async def take(system: System) -> Seen:
         mover = Mover(system)
-        job = await mover.locate(number)
-        placement = await mover.candidates(job)
-        checks = await asyncio.gather(
-            *(mover.check(job, suggestion.node) for suggestion in placement.suggestions)
-        )
-        candidates = view.candidates_of(placement.suggestions, checks, placement.rejections)
-        if as_json:
-            sys.stdout.write(render_json(view.candidate_objects(candidates)))
-        else:
-            sys.stdout.write(view.render_candidates(candidates, width_cells=width_cells()))
-        return 0
+        found = await asyncio.gather(*(_candidates(mover, number) for number in numbers))
+        return Seen(listed=candidate_listing([each for some in found for each in some]))
 
-    run_async(body)
+    output.present(candidate_listing([]), take)
+
+
+async def _candidates(mover: Mover, gpid: int) -> list[Candidate]:
+    job = await mover.locate(gpid)
+    placement = await mover.candidates(job)
+    checks = await asyncio.gather(
+        *(mover.check(job, suggestion.node) for suggestion in placement.suggestions)
+    )
+    return candidates_of(gpid, placement.suggestions, checks, placement.rejections)

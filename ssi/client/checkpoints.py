@@ -25,10 +25,10 @@ TIMEOUT_S: Final = 600.0
 
 @dataclass(slots=True)
 class Found:
-    """Checkpoints of all nodes, and the nodes that did not answer."""
+    """Checkpoints of all nodes, and why nodes did not answer, by name."""
 
     rows: list[CheckpointRow] = field(default_factory=list)
-    failures: list[SsiError] = field(default_factory=list)
+    failures: dict[str, SsiError] = field(default_factory=dict)
 
 
 class Checkpoints:
@@ -43,7 +43,7 @@ class Checkpoints:
         answers = await self._system.gather(ListCheckpoints(), CheckpointList, selected)
         rows = [row for reply in answers.replies.values() for row in reply.rows]
         rows.sort(key=lambda row: (row.made_ms, row.name))
-        return Found(rows, list(answers.failures.values()))
+        return Found(rows, answers.failures)
 
     async def find(self, text: str) -> CheckpointRow:
         """The checkpoint that a person named, as ``NAME`` or ``NODE:NAME``.
@@ -57,7 +57,7 @@ class Checkpoints:
         found = await self.all(node or None)
         rows = [row for row in found.rows if row.name == name]
         if not rows:
-            raise found.failures[0] if found.failures else CheckpointUnknown(name=text)
+            raise next(iter(found.failures.values()), CheckpointUnknown(name=text))
         if len(rows) > 1:
             names = ", ".join(f"{row.node}:{row.name}" for row in rows)
             raise UsageError(text=f"several nodes have {name}", hint=f"name one of {names}")

@@ -2,16 +2,18 @@
 
 The notation and its algebra (``,`` union, ``!`` difference, ``&`` intersection, ``^`` symmetric
 difference) are ClusterShell's; the two dots are ours, because brackets need quotes in a shell.
-Groups (``@name``) are not resolved: a set means the same on every machine. Source: nodeset(1).
+Groups (``@name``) and wildcards (``gpu*``) mean what whoever calls says they mean; ``all`` is the
+group of all. Files of ClusterShell on this machine are not read. Source: nodeset(1).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
+from ClusterShell.NodeUtils import GroupResolver, GroupSource
 
 from ssi.model.errors import SsiError
 
@@ -24,6 +26,8 @@ _NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_:][A-Za-z0-9_.:@%+-]*")
 _DOTS = re.compile(r"(?<![^,!&^])([\w.:@%+-]*?)(\d+)\.\.(?:\1)?(\d+)(?=[,!&^]|$)", re.ASCII)
 _OUTSIDE_BRACKETS = re.compile(r"[,!&^](?![^\[]*\])")
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
+_ALL = re.compile(r"(?<![^,!&^])all(?=[,!&^]|$)")
+_ASKS_GROUPS = re.compile(r"(?<![^,!&^])@|[*?]")
 _RANGE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 
 
@@ -43,17 +47,28 @@ class NodesetInvalid(SsiError):
         return "write it as n1, n1,n2, n1..n3 or 'n[1-3]'"
 
 
-def expand(text: str) -> list[str]:
+def expand(text: str, groups: Mapping[str, Iterable[str]] | None = None) -> list[str]:
     """The names that a set stands for, each once, in natural order (n2 before n10); never empty.
+
+    Args:
+        text: As people write it.
+        groups: What ``@name`` stands for, by name, each member a set without groups; ``all`` is
+            also what wildcards are matched with. Without them there are no groups.
 
     Raises:
         NodesetInvalid: It cannot be read, is empty, or stands for too many names.
     """
     brackets = _DOTS.sub(r"\1[\2-\3]", text)
+    if groups is not None:
+        brackets = _ALL.sub("@all", brackets)
     if len(text) > _LONGEST_TEXT or _upper_bound(brackets) > LARGEST:
         raise NodesetInvalid(text=text[:40], reason=f"it stands for more than {LARGEST} names")
+    resolver = RESOLVER_NOGROUP
+    if groups is not None and _ASKS_GROUPS.search(brackets):
+        _check_groups(text, brackets, groups)
+        resolver = _resolver(groups)
     try:
-        names = [str(name) for name in NodeSet(brackets, resolver=RESOLVER_NOGROUP)]
+        names = [str(name) for name in NodeSet(brackets, resolver=resolver)]
     except NodeSetException as exc:
         raise NodesetInvalid(text=text[:80], reason=str(exc)) from exc
     if not names:
@@ -70,6 +85,21 @@ def fold(names: Iterable[str]) -> str:
     for name in names:
         folded.add(name)
     return str(folded)
+
+
+def _check_groups(text: str, brackets: str, groups: Mapping[str, Iterable[str]]) -> None:
+    """ClusterShell takes a group that it does not know for an empty one."""
+    for part in _OUTSIDE_BRACKETS.split(brackets):
+        if part.startswith("@") and part[1:] not in groups:
+            known = ", ".join(f"@{name}" for name in sorted(groups))
+            reason = f"there is no group {part[:80]!r}; there are {known}"
+            raise NodesetInvalid(text=text[:80], reason=reason)
+
+
+def _resolver(groups: Mapping[str, Iterable[str]]) -> GroupResolver:
+    """Knows these groups and nothing of the machine that it is on."""
+    listed = {name: ",".join(members) for name, members in groups.items()}
+    return GroupResolver(GroupSource("ssi", listed, listed.get("all", "")))
 
 
 def _upper_bound(text: str) -> int:

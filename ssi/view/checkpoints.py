@@ -8,39 +8,47 @@ from collections.abc import Sequence
 from ssi.model.checkpoint import CheckpointRow
 from ssi.protocol.checkpoints import CheckpointMade, JobRevived
 from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Field, Listing
 from ssi.view.quantity import age, size
-from ssi.view.table import Column, render_table
-
-_COLUMNS = (
-    Column(title="NAME"),
-    Column(title="JOB", right=True),
-    Column(title="NODE"),
-    Column(title="USER"),
-    Column(title="SIZE", right=True),
-    Column(title="AGE", right=True),
-    Column(title="KEPT"),
-    Column(title="COMMAND"),
-)
 
 
-def render_checkpoints(
-    rows: Sequence[CheckpointRow], *, now_ms: float, width_cells: int | None = None
-) -> str:
+def checkpoint_listing(rows: Sequence[CheckpointRow], *, now_ms: float) -> Listing[CheckpointRow]:
     """A line for each, in the order given."""
-    cells = [
-        (
-            row.name,
-            str(row.gpid) if row.gpid else "-",
-            row.node,
-            row.user or "-",
-            size(row.size_bytes),
-            age((now_ms - row.made_ms) / 1000) if row.made_ms else "-",
-            "yes" if row.kept else "with its job",
-            shlex.join(row.argv) + (f"  ({row.problem})" if row.problem else ""),
-        )
-        for row in rows
-    ]
-    return render_table(_COLUMNS, cells, width_cells=width_cells)
+    fields: tuple[Field[CheckpointRow], ...] = (
+        Field(name="name", cell=lambda row: row.name),
+        Field(
+            name="job",
+            cell=lambda row: str(row.gpid) if row.gpid else "-",
+            order=lambda row: row.gpid,
+            right=True,
+        ),
+        Field(name="node", cell=lambda row: row.node),
+        Field(name="user", cell=lambda row: row.user or "-", spare=1),
+        Field(
+            name="size",
+            cell=lambda row: size(row.size_bytes),
+            order=lambda row: row.size_bytes,
+            right=True,
+        ),
+        Field(
+            name="age",
+            cell=lambda row: age((now_ms - row.made_ms) / 1000) if row.made_ms else "-",
+            order=lambda row: now_ms - row.made_ms,
+            right=True,
+        ),
+        Field(name="kept", cell=lambda row: "yes" if row.kept else "with its job", spare=2),
+        Field(
+            name="command",
+            cell=lambda row: shlex.join(row.argv) + (f"  ({row.problem})" if row.problem else ""),
+        ),
+    )
+    return Listing(
+        kind="checkpoints",
+        fields=fields,
+        rows=rows,
+        objects_of=checkpoint_objects,
+        name_of=lambda row: f"{row.node}:{row.name}",
+    )
 
 
 def checkpoint_objects(rows: Sequence[CheckpointRow]) -> list[JsonObject]:
@@ -75,3 +83,25 @@ def revived_line(revived: JobRevived) -> str:
     """A job that runs again, or a copy of one."""
     held = f", the other held for {revived.freeze_ms:.0f} ms" if revived.freeze_ms else ""
     return f"{revived.row.gpid} on {revived.row.node}: {revived.total_ms:.0f} ms in all{held}"
+
+
+def made_object(made: CheckpointMade) -> JsonObject:
+    """The same for ``--json``."""
+    return {
+        "gpid": made.row.gpid,
+        "name": made.row.name,
+        "node": made.row.node,
+        "size_bytes": made.row.size_bytes,
+        "total_ms": made.total_ms,
+        "freeze_ms": made.freeze_ms,
+    }
+
+
+def revived_object(revived: JobRevived) -> JsonObject:
+    """The same for ``--json``."""
+    return {
+        "gpid": revived.row.gpid,
+        "node": revived.row.node,
+        "total_ms": revived.total_ms,
+        "freeze_ms": revived.freeze_ms,
+    }

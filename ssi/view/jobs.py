@@ -6,40 +6,44 @@ import shlex
 from collections.abc import Sequence
 
 from ssi.model.job import JobRow, JobState
+from ssi.view.colour import of_state
 from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Field, Listing
 from ssi.view.quantity import age
-from ssi.view.table import Column, render_table
-
-_COLUMNS = (
-    Column(title="JOB", right=True),
-    Column(title="NODE"),
-    Column(title="USER"),
-    Column(title="STATE"),
-    Column(title="AGE", right=True),
-    Column(title="PROCS", right=True),
-    Column(title="WAY"),
-    Column(title="COMMAND"),
-)
 
 
-def render_jobs(
-    rows: Sequence[JobRow], *, now_ms: float, width_cells: int | None = None, headers: bool = True
-) -> str:
+def job_listing(rows: Sequence[JobRow], *, now_ms: float) -> Listing[JobRow]:
     """A line for each job, in the order given."""
-    cells = [
-        (
-            str(row.gpid),
-            row.node,
-            row.user,
-            _state(row),
-            age((now_ms - row.start_ms) / 1000),
-            str(row.processes),
-            ">".join(row.nodes),
-            shlex.join(row.argv) + (f"  ({row.problem})" if row.problem else ""),
-        )
-        for row in rows
-    ]
-    return render_table(_COLUMNS, cells, width_cells=width_cells, headers=headers)
+    fields: tuple[Field[JobRow], ...] = (
+        Field(name="job", cell=lambda row: str(row.gpid), order=lambda row: row.gpid, right=True),
+        Field(name="node", cell=lambda row: row.node),
+        Field(name="user", cell=lambda row: row.user, spare=1),
+        Field(name="state", cell=_state, colour=lambda row: of_state(row.state.value)),
+        Field(
+            name="age",
+            cell=lambda row: age((now_ms - row.start_ms) / 1000),
+            order=lambda row: now_ms - row.start_ms,
+            right=True,
+        ),
+        Field(
+            name="procs",
+            cell=lambda row: str(row.processes),
+            order=lambda row: row.processes,
+            right=True,
+            spare=2,
+        ),
+        Field(name="way", cell=lambda row: ">".join(row.nodes), spare=3),
+        Field(name="home", cell=lambda row: row.home or "-", wide=True),
+        Field(name="cwd", cell=lambda row: row.cwd, wide=True),
+        Field(name="command", cell=_command),
+    )
+    return Listing(
+        kind="jobs",
+        fields=fields,
+        rows=rows,
+        objects_of=job_objects,
+        name_of=lambda row: str(row.gpid),
+    )
 
 
 def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:
@@ -67,6 +71,10 @@ def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:
         }
         for row in rows
     ]
+
+
+def _command(row: JobRow) -> str:
+    return shlex.join(row.argv) + (f"  ({row.problem})" if row.problem else "")
 
 
 def _state(row: JobRow) -> str:

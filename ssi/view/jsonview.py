@@ -32,6 +32,11 @@ def render_json_line(objects: Sequence[JsonObject]) -> str:
     return "[" + ", ".join(map(_encode, objects)) + "]\n"
 
 
+def render_lines(objects: Iterable[JsonObject]) -> str:
+    """Each object in a line of its own, for ``-o jsonl``."""
+    return "".join(f"{_encode(each)}\n" for each in objects)
+
+
 def process_objects(placed: Iterable[Placed]) -> list[JsonObject]:
     """Processes, as ``ssi ps --json`` shows them."""
     return [_process(p) for p in placed]

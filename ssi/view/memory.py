@@ -8,19 +8,11 @@ from typing import Final
 
 from ssi.model.node import NodeRow
 from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Field, Listing
 from ssi.view.quantity import size
-from ssi.view.table import Column, render_table
 
 ALL: Final = "all"
 """Name of the line that sums the others up."""
-
-_COLUMNS: Final = (
-    Column(title="NODE"),
-    *(
-        Column(title=title, right=True)
-        for title in ("TOTAL", "USED", "AVAILABLE", "SWAP", "SWAP-USED", "SWAP-FREE")
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,32 +57,34 @@ def memory_sum(memories: Sequence[Memory]) -> Memory:
     )
 
 
-def render_memory(
-    memories: Sequence[Memory],
-    *,
-    exact: bool = False,
-    width_cells: int | None = None,
-    headers: bool = True,
-) -> str:
+def memory_listing(memories: Sequence[Memory], *, exact: bool = False) -> Listing[Memory]:
     """A line for each, and the sum below; in bytes where ``exact``."""
     show: Callable[[int], str] = str if exact else size
-    cells = [
-        (
-            m.node,
-            show(m.total_bytes),
-            show(m.used_bytes),
-            show(m.available_bytes),
-            show(m.swap_total_bytes),
-            show(m.swap_total_bytes - m.swap_free_bytes),
-            show(m.swap_free_bytes),
-        )
-        for m in (*memories, memory_sum(memories))
-    ]
-    return render_table(_COLUMNS, cells, width_cells=width_cells, headers=headers)
+
+    def field(name: str, value: Callable[[Memory], int]) -> Field[Memory]:
+        return Field(name=name, cell=lambda m: show(value(m)), order=value, right=True)
+
+    fields: tuple[Field[Memory], ...] = (
+        Field(name="node", cell=lambda m: m.node),
+        field("total", lambda m: m.total_bytes),
+        field("used", lambda m: m.used_bytes),
+        field("available", lambda m: m.available_bytes),
+        field("swap", lambda m: m.swap_total_bytes),
+        field("swap-used", lambda m: m.swap_total_bytes - m.swap_free_bytes),
+        field("swap-free", lambda m: m.swap_free_bytes),
+    )
+    return Listing(
+        kind="free",
+        fields=fields,
+        rows=memories,
+        objects_of=memory_objects,
+        name_of=lambda m: m.node,
+        last=[memory_sum(memories)],
+    )
 
 
 def memory_objects(memories: Sequence[Memory]) -> list[JsonObject]:
-    """As ``ssi free --json`` shows them: each node, then the sum under ``all``."""
+    """As ``ssi free --json`` shows them; the sum's node is ``all``."""
     return [
         {
             "node": m.node,
@@ -100,5 +94,5 @@ def memory_objects(memories: Sequence[Memory]) -> list[JsonObject]:
             "swap_total_bytes": m.swap_total_bytes,
             "swap_free_bytes": m.swap_free_bytes,
         }
-        for m in (*memories, memory_sum(memories))
+        for m in memories
     ]

@@ -9,16 +9,9 @@ from ssi.model.errors import SsiError
 from ssi.policy.placement import Rejection, Suggestion
 from ssi.protocol.migration import JobMigrated, MigrationChecked
 from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Field, Listing
 from ssi.view.quantity import size
-from ssi.view.table import Column, render_table
 from ssi.view.text import plain
-
-_COLUMNS = (
-    Column(title="NODE"),
-    Column(title="SCORE", right=True),
-    Column(title="VERDICT"),
-    Column(title="WHY"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +19,13 @@ class Candidate:
     """A node that might take a job.
 
     Attributes:
+        job: Its first gpid.
         score: Lower is better; None for one that is out of the question.
         fits: Nothing stands in the way.
         reasons: What made the score, or what stands in the way.
     """
 
+    job: int
     node: str
     score: float | None
     fits: bool
@@ -77,6 +72,11 @@ def adopted_line(gpid: int, node: str, moved: JobMigrated) -> str:
     )
 
 
+def owned_object(gpid: int, node: str, job: int) -> JsonObject:
+    """A process that is one of a job now."""
+    return {"gpid": gpid, "node": node, "job": job}
+
+
 def adoptable_lines(checked: MigrationChecked) -> str:
     """Whether a process can become a job: one line, and one for each blocker."""
     blockers = _blockers(checked)
@@ -120,6 +120,7 @@ def checked_object(checked: MigrationChecked) -> JsonObject:
 
 
 def candidates_of(
+    job: int,
     suggestions: Sequence[Suggestion],
     checks: Sequence[MigrationChecked],
     rejections: Sequence[Rejection],
@@ -127,6 +128,7 @@ def candidates_of(
     """All nodes, those that fit first, best first; then those with a blocker; then the others."""
     judged = [
         Candidate(
+            job=job,
             node=suggestion.node,
             score=suggestion.score,
             fits=not _blockers(checked),
@@ -136,31 +138,50 @@ def candidates_of(
         for suggestion, checked in zip(suggestions, checks, strict=True)
     ]
     out = [
-        Candidate(node=each.node, score=None, fits=False, reasons=(each.reason,))
+        Candidate(job=job, node=each.node, score=None, fits=False, reasons=(each.reason,))
         for each in rejections
     ]
     return [*sorted(judged, key=lambda candidate: not candidate.fits), *out]
 
 
-def render_candidates(candidates: Sequence[Candidate], *, width_cells: int | None = None) -> str:
-    """A line for each node, in the order given."""
-    first = next((candidate.node for candidate in candidates if candidate.fits), "")
-    cells = [
-        (
-            candidate.node,
-            "-" if candidate.score is None else f"{candidate.score:.2f}",
-            "best" if candidate.node == first else "could" if candidate.fits else "no",
-            "; ".join(candidate.reasons),
-        )
-        for candidate in candidates
-    ]
-    return render_table(_COLUMNS, cells, width_cells=width_cells)
+def candidate_listing(candidates: Sequence[Candidate]) -> Listing[Candidate]:
+    """A line for each node, in the order given; the first of a job that fits is the best."""
+    best: dict[int, str] = {}
+    for candidate in candidates:
+        if candidate.fits:
+            best.setdefault(candidate.job, candidate.node)
+    several = len({candidate.job for candidate in candidates}) > 1
+
+    def verdict(candidate: Candidate) -> str:
+        is_best = best.get(candidate.job) == candidate.node
+        return "best" if is_best else "could" if candidate.fits else "no"
+
+    fields: tuple[Field[Candidate], ...] = (
+        Field(name="job", cell=lambda candidate: str(candidate.job), right=True, wide=not several),
+        Field(name="node", cell=lambda candidate: candidate.node),
+        Field(
+            name="score",
+            cell=lambda candidate: "-" if candidate.score is None else f"{candidate.score:.2f}",
+            order=lambda candidate: float("inf") if candidate.score is None else candidate.score,
+            right=True,
+        ),
+        Field(name="verdict", cell=verdict),
+        Field(name="why", cell=lambda candidate: "; ".join(candidate.reasons)),
+    )
+    return Listing(
+        kind="why",
+        fields=fields,
+        rows=candidates,
+        objects_of=candidate_objects,
+        name_of=lambda candidate: candidate.node,
+    )
 
 
 def candidate_objects(candidates: Sequence[Candidate]) -> list[JsonObject]:
     """The same for ``--json``."""
     return [
         {
+            "job": candidate.job,
             "node": candidate.node,
             "score": candidate.score,
             "fits": candidate.fits,

@@ -4,11 +4,63 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from ssi.model.errors import UsageError
-from ssi.view.columns import Moment, Placed, ProcessColumn, column_named, command_text
+from ssi.view.columns import (
+    Moment,
+    Placed,
+    ProcessColumn,
+    column_named,
+    command_text,
+    parse_columns,
+)
+from ssi.view.jsonview import JsonObject, process_objects
+from ssi.view.listing import Format, Way
 from ssi.view.table import render_table
 from ssi.view.tree import branches, forest
+
+WIDE_COLUMNS: Final = (
+    "gpid,ppid,job,node,user,s,ni,nlwp,%cpu,%mem,vsz,rss,tty,lstart,etime,time,sess,pgid,command"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessListing:
+    """Processes as the user wants to see them.
+
+    Attributes:
+        placed: In the order of the nodes.
+        columns: Those of the command where none is asked for, as ``-o`` takes them.
+        tree: Whether a table shows who started whom.
+    """
+
+    placed: Sequence[Placed]
+    columns: str
+    moment: Moment
+    tree: bool = False
+
+    def table(self, way: Way) -> str:
+        """One line for each process."""
+        wide = way.format is Format.WIDE
+        columns = way.columns or (WIDE_COLUMNS if wide else self.columns)
+        return render_processes(
+            sort_processes(self.placed, way.sort),
+            parse_columns(columns),
+            self.moment,
+            width_cells=None if wide else way.width_cells,
+            headers=way.headers,
+            tree=self.tree,
+        )
+
+    def objects(self, sort: str) -> list[JsonObject]:
+        """As ``docs/json.md`` has them."""
+        return process_objects(sort_processes(self.placed, sort))
+
+    def names(self, sort: str) -> list[str]:
+        """Their gpids."""
+        return [str(each.row.gpid) for each in sort_processes(self.placed, sort)]
 
 
 def render_processes(

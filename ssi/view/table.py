@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ssi.view.colour import paint
 from ssi.view.text import cut, plain, width
 
 GAP = " "
@@ -31,6 +32,7 @@ def render_table(
     *,
     width_cells: int | None = None,
     headers: bool = True,
+    paints: Mapping[int, Sequence[str]] | None = None,
 ) -> str:
     """The lines of a table, each ended, with no blanks at their ends.
 
@@ -39,6 +41,7 @@ def render_table(
         rows: One cell for each column. Every cell is made plain here.
         width_cells: Of the terminal; None for as much as it takes.
         headers: Whether the titles stand above.
+        paints: By column, the colour of each row's cell; an empty one is none.
     """
     if not rows and not headers:
         return ""
@@ -52,9 +55,38 @@ def render_table(
         )
     ]
     lines = [line.rstrip() for line in map(GAP.join, zip(*padded, strict=True))]
+    bare = lines
+    for index, colours in (paints or {}).items():
+        padded[index] = _painted(padded[index], ["" for _ in titles] + list(colours))
+    if paints:
+        lines = [line.rstrip() for line in map(GAP.join, zip(*padded, strict=True))]
     if width_cells is not None:
-        lines = [cut(line, width_cells) for line in lines]
+        lines = [
+            _cut_painted(line, plain_line, width_cells)
+            for line, plain_line in zip(lines, bare, strict=True)
+        ]
     return "\n".join(lines) + "\n"
+
+
+def needed_cells(column: Column, cells: Sequence[str]) -> int:
+    """How wide a column with these cells is."""
+    return max(column.min_width, width(column.title), *(width(plain(cell)) for cell in cells), 0)
+
+
+def _painted(cells: Sequence[str], colours: Sequence[str]) -> list[str]:
+    """The cells with their texts coloured, but not the blanks beside them."""
+    painted = []
+    for cell, colour in zip(cells, colours, strict=True):
+        text = cell.strip()
+        painted.append(cell.replace(text, paint(text, colour), 1) if text and colour else cell)
+    return painted
+
+
+def _cut_painted(line: str, bare: str, cells: int) -> str:
+    """The line cut at so many cells; without colours where the cut would tear one."""
+    kept = cut(bare, cells)
+    beyond = bare[len(kept) :]
+    return line.removesuffix(beyond) if line.endswith(beyond) else kept
 
 
 def _padded(column: Column, cells: Sequence[str], *, last: bool) -> Sequence[str]:

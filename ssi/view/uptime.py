@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ssi.model.node import NodeRow
 from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Field, Listing
 from ssi.view.memory import ALL
 from ssi.view.quantity import time_up
-from ssi.view.table import Column, render_table
-
-_COLUMNS: Final = (
-    Column(title="NODE"),
-    Column(title="UP", right=True),
-    *(
-        Column(title=title, right=True)
-        for title in ("LOAD1", "LOAD5", "LOAD15", "CORES", "PROCESSES", "JOBS")
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +59,20 @@ def uptime_sum(uptimes: Sequence[Uptime]) -> Uptime:
     )
 
 
-def render_uptimes(
-    uptimes: Sequence[Uptime], *, width_cells: int | None = None, headers: bool = True
-) -> str:
+def uptime_listing(uptimes: Sequence[Uptime]) -> Listing[Uptime]:
     """A line for each, and the sum below."""
-    cells = [
-        (
-            u.node,
-            time_up(u.up_s),
-            *(f"{load:.2f}" for load in u.load),
-            str(u.cores),
-            str(u.processes),
-            str(u.jobs),
-        )
-        for u in (*uptimes, uptime_sum(uptimes))
-    ]
-    return render_table(_COLUMNS, cells, width_cells=width_cells, headers=headers)
+    return Listing(
+        kind="uptime",
+        fields=_FIELDS,
+        rows=uptimes,
+        objects_of=uptime_objects,
+        name_of=lambda u: u.node,
+        last=[uptime_sum(uptimes)],
+    )
 
 
 def uptime_objects(uptimes: Sequence[Uptime]) -> list[JsonObject]:
-    """As ``ssi uptime --json`` shows them: each node, then the sum under ``all``."""
+    """As ``ssi uptime --json`` shows them; the sum's node is ``all``."""
     return [
         {
             "node": u.node,
@@ -97,5 +82,27 @@ def uptime_objects(uptimes: Sequence[Uptime]) -> list[JsonObject]:
             "processes": u.processes,
             "jobs": u.jobs,
         }
-        for u in (*uptimes, uptime_sum(uptimes))
+        for u in uptimes
     ]
+
+
+def _number(
+    name: str, value: Callable[[Uptime], float], show: Callable[[float], str] = str
+) -> Field[Uptime]:
+    return Field(name=name, cell=lambda u: show(value(u)), order=value, right=True)
+
+
+def _load(name: str, index: int) -> Field[Uptime]:
+    return _number(name, lambda u: u.load[index], lambda value: f"{value:.2f}")
+
+
+_FIELDS: Final[tuple[Field[Uptime], ...]] = (
+    Field(name="node", cell=lambda u: u.node),
+    _number("up", lambda u: u.up_s, time_up),
+    _load("load1", 0),
+    _load("load5", 1),
+    _load("load15", 2),
+    _number("cores", lambda u: u.cores),
+    _number("processes", lambda u: u.processes),
+    _number("jobs", lambda u: u.jobs),
+)

@@ -405,7 +405,7 @@ def test_events_tell_of_the_nodes_and_of_what_was_done_from_here(
         await fingers.press("k", "enter")
         await fingers.sees("done")
         await fingers.press("L")
-        await fingers.sees("n3          joined", "TERM to 20000007 (sleep) on n2: done")
+        await fingers.sees(" n3   joined", "TERM to 20000007 (sleep) on n2: done")
 
     tell(story)
 

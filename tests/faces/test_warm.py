@@ -180,16 +180,19 @@ def test_exit_status_is_that_of_the_command(ssi: Installation, status: int) -> N
     assert ssi.do("wait", f"raise SystemExit({status})") == (status, "", "")
 
 
-def test_an_exception_shows_its_traceback(ssi: Installation) -> None:
+def test_an_exception_is_one_line_and_a_traceback_for_who_asks(ssi: Installation) -> None:
     status, out, err = ssi.do("wait", "raise RuntimeError('broken')")
-    assert (status, out) == (1, "")
-    assert err.startswith("Traceback") and err.endswith("RuntimeError: broken\n")
+    assert (status, out) == (70, "")
+    assert err.count("\n") == 1 and "RuntimeError: broken" in err and err.endswith("[bug]\n")
+    status, out, err = ssi.do("wait", "--debug", "raise RuntimeError('broken')")
+    assert (status, out) == (70, "")
+    assert err.startswith("Traceback") and "RuntimeError: broken\n" in err
 
 
 def test_wrong_usage_has_status_2(ssi: Installation) -> None:
     status, out, err = ssi.do("wait", "--never")
     assert (status, out) == (2, "")
-    assert "No such option: --never" in err
+    assert "no such option: --never" in err
 
 
 def test_streams_are_separate_and_binary_clean(ssi: Installation) -> None:
@@ -494,7 +497,7 @@ def test_a_command_that_needs_the_terminal_has_a_process_of_its_own(
     spare = _children_of_any(ssi.warm_pids())
     status, _, err = ssi.do(*words, "pass")
     assert status == 2  # the probe knows no -t: what matters is who said so
-    assert "No such option" in err
+    assert "no such option" in err
     assert _children_of_any(ssi.warm_pids()) == spare
 
 

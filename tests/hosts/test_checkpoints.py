@@ -67,8 +67,8 @@ def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, fol
     path = f"{folder}/log"
     gpid = counter(ssi, path)
     eventually(lambda: len(numbers(ssi, "n1", path)) > 20, within_s=10, what="it counts")
-    assert MADE.fullmatch(ssi.ok("checkpoint", gpid, "-o", "snap"))
-    assert ssi("checkpoint", gpid, "-o", "snap").status == 2
+    assert MADE.fullmatch(ssi.ok("checkpoint", gpid, "--name", "snap"))
+    assert ssi("checkpoint", gpid, "--name", "snap").status == 2
     (row,) = (row for row in ssi.json("checkpoints") if row["name"] == "snap")
     assert (row["name"], row["gpid"], row["node"], row["user"], row["epoch"], row["kept"]) == (
         *("snap", int(gpid), "n1", "root", 1, True),
@@ -125,7 +125,7 @@ def test_a_job_that_its_checkpoint_ends_goes_on_elsewhere_as_if_nothing_had_been
 
 def test_a_changed_byte_and_other_credentials_are_refused(ssi: Ssi) -> None:
     gpid = counter(ssi)
-    ssi.ok("checkpoint", gpid, "-o", "damaged", "--stop")
+    ssi.ok("checkpoint", gpid, "--name", "damaged", "--stop")
     place = store(ssi, "n1", "damaged")
     for name in ("images/pstree.img", "manifest"):
         whole = (place / name).read_bytes()
@@ -198,10 +198,12 @@ def test_an_ordinary_user_keeps_and_copies_what_is_his_and_nothing_else(ssi: Ssi
         return run.returncode, run.stdout.decode().strip(), run.stderr.decode()
 
     roots = ssi.detached("n1", "sleep", "1000")
-    ssi.ok("checkpoint", roots, "-o", "roots")
+    ssi.ok("checkpoint", roots, "--name", "roots")
     status, mine, _ = as_ada("ssi run -n n1 -d -- sleep 1000")
     assert status == 0
-    status, told, err = as_ada(f"ssi checkpoint {mine} --stop -o adas && ssi restore adas -n n2")
+    status, told, err = as_ada(
+        f"ssi checkpoint {mine} --stop --name adas && ssi restore adas -n n2"
+    )
     assert status == 0, err
     assert (ssi.job(mine)["user"], ssi.job(mine)["node"]) == ("ada", "n2"), told
     for command in (f"ssi checkpoint {roots}", f"ssi clone {roots}"):

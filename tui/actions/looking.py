@@ -7,7 +7,8 @@ from datetime import datetime
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 from ssi.protocol.system import EventList, ListEvents
-from ssi.view.events import render_events
+from ssi.view.events import event_listing
+from ssi.view.listing import Way
 from ssi.view.quantity import elapsed, size
 from ssi.view.text import plain
 from tui.bindings import BINDINGS, help_lines, shown_key
@@ -90,7 +91,7 @@ async def _mesh_events(desk: Desk) -> list[str]:
                 reply = await desk.system.ask(ListEvents(), EventList, node=row.name, timeout_s=2.0)
             except SsiError:
                 continue  # the next one knows as much
-            return render_events(reply.rows).splitlines()
+            return event_listing(reply.rows).table(Way()).splitlines()
     return ["no node answers"]
 
 

@@ -71,6 +71,7 @@ def preload() -> LoadedCode:
     from ssi.cli.main import COMMANDS, tree
     from ssi.cli.warm import child  # noqa: F401 - for the fork
     from ssi.cli.warm.rehearsal import rehearse
+    from ssi.client import nodegroups  # noqa: F401 - imported late by who names nodes
 
     for name in COMMANDS:
         if name not in NEVER_WARM:

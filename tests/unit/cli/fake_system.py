@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 import pytest
-import typer
 
+from ssi.cli.main import built, carry_out
 from ssi.cli.outcome import ended
 from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.model.errors import SsiError
@@ -97,11 +97,10 @@ class CommandLine:
     def __init__(self, command: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
         self.system = FakeConnection()
         self._capsys = capsys
-        self._app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-        self._app.command()(command)
+        self._command = built(command)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Exit status, stdout and stderr."""
-        status = ended(lambda: self._app(list(words), prog_name="ssi"))
+        status = ended(lambda: carry_out(self._command, words))
         shown = self._capsys.readouterr()
         return status, shown.out, shown.err

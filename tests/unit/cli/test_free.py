@@ -30,12 +30,14 @@ def test_dead_node_is_not_counted_and_named(free: CommandLine) -> None:
     assert status == 4
     assert [line.split()[0] for line in out.splitlines()] == ["NODE", "n1", "n3", "all"]
     assert out.splitlines()[-1].split()[1] == "16G"
-    assert err == "ssi: n2: does not answer (silent for 12 s); its memory is not counted\n"
+    assert (
+        err == "ssi: n2: does not answer (silent for 12 s); its memory is not counted [node-down]\n"
+    )
 
 
 def test_node_that_never_answered_says_so(free: CommandLine) -> None:
     free.system.kill("n2", age_s=math.inf)
-    assert free.run()[2] == "ssi: n2: has never answered; its memory is not counted\n"
+    assert free.run()[2] == "ssi: n2: has never answered; its memory is not counted [node-down]\n"
 
 
 def test_node_that_told_nothing_yet_is_not_counted(free: CommandLine) -> None:

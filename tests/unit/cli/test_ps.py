@@ -37,7 +37,10 @@ def test_node_that_is_dead_is_named_and_the_others_are_shown(ps: CommandLine) ->
     status, out, err = ps.run()
     assert status == 4
     assert gpids(out) == ["GPID", "10000042", "20000007"]
-    assert err == "ssi: n3: does not answer (silent for 12 s); its processes are not shown\n"
+    assert (
+        err
+        == "ssi: n3: does not answer (silent for 12 s); its processes are not shown [node-down]\n"
+    )
     assert "n3" not in [node for node, _, _ in ps.system.asked]
 
 

@@ -28,4 +28,6 @@ def test_dead_node_is_not_counted_and_named(uptime: CommandLine) -> None:
     status, out, err = uptime.run("--json")
     assert status == 4
     assert [o["node"] for o in json.loads(out)] == ["n1", "n3", "all"]
-    assert err == "ssi: n2: does not answer (silent for 12 s); its load is not counted\n"
+    assert (
+        err == "ssi: n2: does not answer (silent for 12 s); its load is not counted [node-down]\n"
+    )

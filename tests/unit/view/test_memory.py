@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ssi.view.memory import memory_objects, memory_of, render_memory
+from ssi.view.listing import Way, render
+from ssi.view.memory import memory_listing, memory_of
 from tests.unit.view.samples import node
 
 TWO = memory_of([node(), node(name="n2"), node(name="n3", metrics=None)])
 
 
 def test_each_node_that_told_has_a_line_and_the_sum_is_last() -> None:
-    lines = [" ".join(line.split()) for line in render_memory(TWO).splitlines()]
+    lines = [" ".join(line.split()) for line in render(memory_listing(TWO), Way()).splitlines()]
     assert lines == [
         "NODE TOTAL USED AVAILABLE SWAP SWAP-USED SWAP-FREE",
         "n1 8.0G 2.0G 6.0G 2.0G 1.0G 1.0G",
@@ -19,12 +20,12 @@ def test_each_node_that_told_has_a_line_and_the_sum_is_last() -> None:
 
 
 def test_exact_sizes_are_bytes() -> None:
-    total = render_memory(TWO, exact=True, headers=False).splitlines()[-1].split()
+    total = render(memory_listing(TWO, exact=True), Way(headers=False)).splitlines()[-1].split()
     assert total[:3] == ["all", str(16 << 30), str(4 << 30)]
 
 
 def test_objects_end_with_the_sum() -> None:
-    shown = memory_objects(TWO)
+    shown = memory_listing(TWO).objects("")
     assert [o["node"] for o in shown] == ["n1", "n2", "all"]
     assert shown[-1] == {
         "node": "all",

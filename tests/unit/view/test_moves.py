@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ssi.policy.placement import Rejection, Suggestion
 from ssi.protocol.migration import MigrationChecked
-from ssi.view.moves import candidates_of, checked_lines, checked_object, render_candidates
+from ssi.view.listing import Way, render
+from ssi.view.moves import candidate_listing, candidates_of, checked_lines, checked_object
 
 
 def checked(node: str = "n2", *there: str) -> MigrationChecked:
@@ -33,8 +34,10 @@ def test_the_best_that_fits_is_first_and_the_impossible_last() -> None:
         Suggestion(node="n3", score=0.5, reasons=("busy",)),
     ]
     rejections = [Rejection(node="n1", reason="it is there already")]
-    found = candidates_of(suggestions, [checked("n2", "no room"), checked("n3")], rejections)
-    assert render_candidates(found).splitlines() == [
+    found = candidates_of(
+        15000001, suggestions, [checked("n2", "no room"), checked("n3")], rejections
+    )
+    assert render(candidate_listing(found), Way()).splitlines() == [
         "NODE SCORE VERDICT WHY",
         "n3    0.50 best    busy",
         "n2    0.10 no      n2: no room",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from ssi.model.node import NodeState
-from ssi.view.nodes import render_nodes
+from ssi.model.node import NodeRow, NodeState
+from ssi.view.listing import Way, render
+from ssi.view.nodes import node_listing
 from tests.unit.view.samples import GPU, METRICS, node
+
+
+def render_nodes(rows: Sequence[NodeRow]) -> str:
+    return render(node_listing(rows), Way())
 
 
 def lines(table: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ssi.view.uptime import render_uptimes, uptime_objects, uptime_sum, uptimes_of
+from ssi.view.listing import Way, render
+from ssi.view.uptime import uptime_listing, uptime_sum, uptimes_of
 from tests.unit.view.samples import METRICS, node
 
 YOUNG = msgspec.structs.replace(METRICS, uptime_s=240.0)
@@ -12,7 +13,7 @@ TWO = uptimes_of([node(), node(name="n2", metrics=YOUNG), node(name="n3", metric
 
 
 def test_each_node_that_told_has_a_line_and_the_sum_is_last() -> None:
-    lines = [" ".join(line.split()) for line in render_uptimes(TWO).splitlines()]
+    lines = [" ".join(line.split()) for line in render(uptime_listing(TWO), Way()).splitlines()]
     assert lines == [
         "NODE UP LOAD1 LOAD5 LOAD15 CORES PROCESSES JOBS",
         "n1 1 day, 3:04 1.50 0.75 0.25 4 60 2",
@@ -26,5 +27,5 @@ def test_sum_of_nothing_is_nothing() -> None:
 
 
 def test_objects_end_with_the_sum() -> None:
-    last = uptime_objects(TWO)[-1]
+    last = uptime_listing(TWO).objects("")[-1]
     assert (last["node"], last["up_s"], last["cores"]) == ("all", 97_440.0, 8)

@@ -1,0 +1,155 @@
+"""How commands end: statuses, and what stderr says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ssi.cli.main import COMMANDS, carry_out, load_command, tree
+from ssi.cli.outcome import ended, note
+from ssi.cli.settings import add_settings
+from ssi.model.errors import SsiError
+from ssi.protocol.refusals import NodeDown
+
+
+def run(*words: str) -> int:
+    return ended(lambda: carry_out(tree(), words))
+
+
+def fail(error: BaseException) -> int:
+    def broken() -> None:
+        raise error
+
+    return ended(broken)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("psx", "no such command 'psx'; did you mean 'ps'? [usage]"),
+        ("nodse", "no such command 'nodse'; did you mean 'nodes'? [usage]"),
+        ("zzz", "no such command 'zzz'; `ssi --help` tells how [usage]"),
+        ("ps --jsn", "no such option: --jsn; did you mean --jobs, --json? [usage]"),
+        ("nodes --every x", "invalid value for '--every': 'x' is not a valid float"),
+        ("nodes --json -o yaml", "--json and -o yaml are opposites; give one of them [usage]"),
+        ("checkpoint 15000001 -o noon", "-o: there is no format 'noon'; formats: table, wide, "),
+        ("nodes --sort nonsense", "--sort: there is no column 'nonsense'"),
+        ("kill", "missing argument '[-SIGNAL] GPID...'; `ssi kill --help` tells how [usage]"),
+    ],
+)
+def test_a_command_line_that_cannot_be_understood_is_2_in_one_line(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*line.split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"ssi: {told}")
+    assert shown.err.count("\n") == 1
+
+
+def test_no_command_at_all_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_is_one_line_and_a_traceback_only_for_who_asks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert fail(KeyError("x")) == 70
+    err = capsys.readouterr().err
+    assert "broke: KeyError: 'x'; " in err
+    assert err.endswith("[bug]\n")
+    assert err.count("\n") == 1
+
+    def debugged() -> None:
+        add_settings(quiet=False, debug=True, colour=None, timeout_s=None)
+        raise KeyError("x")
+
+    assert ended(debugged) == 70
+    assert "Traceback (most recent call last):" in capsys.readouterr().err
+
+
+def test_an_error_has_its_own_code_also_in_a_group() -> None:
+    down: SsiError = NodeDown(node="n1", silent_s=1.0)
+    assert fail(down) == fail(ExceptionGroup("tasks", [down])) == 4
+    assert fail(KeyboardInterrupt()) == 130
+
+
+def test_quiet_holds_notes_back_and_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    def quiet() -> None:
+        add_settings(quiet=True, debug=False, colour=None, timeout_s=None)
+        note("this is going well")
+        raise NodeDown(node="n1", silent_s=1.0)
+
+    ended(quiet)
+    err = capsys.readouterr().err
+    assert "going well" not in err
+    assert "n1 does not answer" in err
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "is_coloured"),
+    [
+        ({}, [], False),
+        ({"FORCE_COLOR": "1"}, [], True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, [], False),
+        ({"NO_COLOR": "1"}, ["--color", "always"], True),
+        ({"FORCE_COLOR": "1"}, ["--color", "never"], False),
+    ],
+)
+def test_colours_are_chosen_by_the_option_then_by_the_environment(
+    environment: dict[str, str],
+    words: list[str],
+    is_coloured: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert run(*words, "nodes", "--sort", "nonsense") == 2
+    assert ("\x1b[31m" in capsys.readouterr().err) is is_coloured
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "ssi.cli", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_takes_the_options_that_all_take(name: str) -> None:
+    options = {option for each in load_command(name).params for option in each.opts}
+    if "commands" not in dir(load_command(name)):
+        assert {"--quiet", "--debug", "--color"} <= options
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nodes", "events", "ps", "free", "uptime", "jobs", "why", "checkpoints", "mount", "doctor"],
+)
+def test_every_command_that_shows_rows_takes_the_options_of_rows(name: str) -> None:
+    options = {option for each in load_command(name).params for option in each.opts}
+    wanted = {"--output", "-o", "--json", "--no-headers", "--sort", "--watch", "--every"}
+    assert wanted | {"--timeout"} <= options
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["migrate", "drain", "cordon", "uncordon", "adopt", "checkpoint", "restore", "clone", "wait"],
+)
+def test_every_command_that_tells_of_a_deed_can_tell_it_to_programs(name: str) -> None:
+    options = {option for each in load_command(name).params for option in each.opts}
+    assert {"--output", "-o", "--json", "--timeout"} <= options
