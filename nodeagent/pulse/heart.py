@@ -34,6 +34,7 @@ from ssi.mesh.event import (
 )
 from ssi.mesh.member import Member
 from ssi.mesh.membership import Membership
+from ssi.mesh.settings import LAN, PROFILES
 from ssi.model.node import Roster
 from ssi.protocol.codec import BadMessage, decode_datagram, encode_datagram
 from ssi.protocol.pulse import Ack, Rumour
@@ -140,7 +141,13 @@ class Heart:
             self._endpoints, self._names = endpoints, names
             self._fares = {name: each for name, each in self._fares.items() if name in endpoints}
         addresses = {entry.name: entry.address for entry in roster.nodes}
-        self._post(RosterInstalled(version=roster.version, addresses=addresses))
+        self._post(
+            RosterInstalled(
+                version=roster.version,
+                addresses=addresses,
+                settings=PROFILES.get(roster.profile, LAN),
+            )
+        )
 
     def look(self) -> Look:
         """What is believed now; any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 LabOption = Annotated[
     str, typer.Option("--lab", envvar="SSI_LAB", help="Lab whose hosts are known by name.")
 ]
+
+
+class Profile(StrEnum):
+    """Which times the heartbeats of the whole system keep."""
+
+    LAN = "lan"
+    WAN = "wan"
+
+
 AcceptNewOption = Annotated[
     bool, typer.Option("--accept-new", help="Trust host keys that are seen for the first time.")
 ]
@@ -35,6 +45,13 @@ def up(
         bool, typer.Option("--agent-only", help="Leave the ssi command out there.")
     ] = False,
     accept_new: AcceptNewOption = False,
+    profile: Annotated[
+        Profile | None,
+        typer.Option(
+            "--profile",
+            help="How far apart all nodes are: heartbeats for one site (lan) or for many (wan).",
+        ),
+    ] = None,
     lab: LabOption = "lab",
 ) -> None:
     """Make hosts nodes: twice is harmless, and repairs or updates them.
@@ -63,7 +80,12 @@ def up(
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
             deployment = Deployment(
-                resolver_of(lab), bundler, trust, display, agent_only=agent_only
+                resolver_of(lab),
+                bundler,
+                trust,
+                display,
+                agent_only=agent_only,
+                profile=profile.value if profile is not None else None,
             )
             outcomes = deployment.run(names)
         cluster.save_failed([each.host for each in outcomes if each.error is not None])

@@ -57,6 +57,7 @@ class Deployment:
         trust: Decides on their keys.
         watcher: Is told of everything.
         agent_only: Leave out the faces.
+        profile: Of the system's heartbeats from now on; None leaves it as it is.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Deployment:
         watcher: Watcher,
         *,
         agent_only: bool,
+        profile: str | None = None,
     ) -> None:
         self._resolver = resolver
         self._bundler = bundler
         self._trust = trust
         self._watcher = watcher
         self._agent_only = agent_only
+        self._profile = profile
         self._own = cluster.load_roster()
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
@@ -182,7 +185,7 @@ class Deployment:
         candidates = [host.candidate for host in _ready(hosts) if host.candidate is not None]
         if not candidates:
             return None
-        roster = enrol(roster, candidates)
+        roster = enrol(roster, candidates, self._profile)
         cluster.save_roster(roster)
         return roster
 

@@ -28,11 +28,16 @@ class Candidate:
     signing_key: bytes = b""
 
 
-def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
+def enrol(roster: Roster, candidates: Iterable[Candidate], profile: str | None = None) -> Roster:
     """The roster with the candidates in it, one version higher; the same one if nothing changes.
 
     A name that is known keeps its number, whatever else is new about it. New names get numbers in
     the order of the candidates, each above every number that was ever given.
+
+    Args:
+        roster: As it is.
+        candidates: Hosts that are ready.
+        profile: Of the system from now on; None leaves it as it is.
     """
     entries = {entry.name: entry for entry in roster.nodes}
     next_number = roster.next_number
@@ -55,13 +60,13 @@ def enrol(roster: Roster, candidates: Iterable[Candidate]) -> Roster:
             signing_key=candidate.signing_key,
         )
         next_number = max(next_number, number + 1)
-    return _changed(roster, entries.values(), next_number)
+    return _changed(roster, entries.values(), next_number, profile or roster.profile)
 
 
 def dismiss(roster: Roster, names: Collection[str]) -> Roster:
     """The roster without those nodes; their numbers are not used again."""
     left = [entry for entry in roster.nodes if entry.name not in names]
-    return _changed(roster, left, roster.next_number)
+    return _changed(roster, left, roster.next_number, roster.profile)
 
 
 def newest(own: Roster | None, others: Iterable[Roster]) -> Roster | None:
@@ -75,10 +80,16 @@ def newest(own: Roster | None, others: Iterable[Roster]) -> Roster | None:
     return own
 
 
-def _changed(roster: Roster, entries: Iterable[RosterEntry], next_number: int) -> Roster:
+def _changed(
+    roster: Roster, entries: Iterable[RosterEntry], next_number: int, profile: str
+) -> Roster:
     nodes = tuple(sorted(entries, key=lambda entry: entry.number))
-    if nodes == roster.nodes:
+    if nodes == roster.nodes and profile == roster.profile:
         return roster
     return msgspec.structs.replace(
-        roster, nodes=nodes, next_number=next_number, version=roster.version + 1
+        roster,
+        nodes=nodes,
+        next_number=next_number,
+        profile=profile,
+        version=roster.version + 1,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from ssi.mesh.settings import Settings
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import AnyDatagram, Gossip
 
@@ -27,10 +28,15 @@ class Now(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterInstalled:
-    """The members are these, by name with their addresses; this one may be among them."""
+    """The members are these, by name with their addresses; this one may be among them.
+
+    Attributes:
+        settings: Those of the whole mesh from now on; None leaves them as they are.
+    """
 
     version: int
     addresses: Mapping[str, str]
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,8 @@ class Membership:
     def _follow(self, event: RosterInstalled, now: Now) -> list[Instruction]:
         is_first = self.roster_version == 0
         self.roster_version = event.version
+        if event.settings is not None:
+            self.settings = self.beliefs.settings = event.settings
         self._catching_up.arrived()
         told = self.beliefs.follow(event.addresses, now)
         newcomers = [m.name for m in self.beliefs.members.values() if not m.ever_heard]

@@ -68,6 +68,7 @@ def changes(before: Roster | None, after: Roster) -> list[Statement]:
             entry=new.get(name),
             next_number=after.next_number,
             digest=digest,
+            profile=after.profile,
         )
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
@@ -124,5 +125,6 @@ def follow(roster: Roster, told: Iterable[SignedEntry]) -> Roster | None:
         version=newest.version,
         nodes=tuple(sorted(entries.values(), key=lambda entry: entry.number)),
         next_number=newest.next_number,
+        profile=newest.profile,
     )
     return after if digest_of(after) == newest.digest else None

@@ -82,12 +82,14 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         version: Counts changes, from 1.
         nodes: Ordered by number.
         next_number: The number that the next new node gets; numbers are never used again.
+        profile: How far apart its nodes are, ``lan`` or ``wan``: which times its heartbeats keep.
     """
 
     system: str
     version: int
     nodes: tuple[RosterEntry, ...] = ()
     next_number: int = 1
+    profile: str = "lan"
 
     def fault(self) -> str:
         """What is wrong with it, so that it must not be installed; empty where nothing is."""

@@ -53,6 +53,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         entry: None where it is no node any more.
         next_number: Of the roster.
         digest: Of the whole roster of that version: whoever has heard all has the same.
+        profile: Of the roster.
     """
 
     system: str
@@ -61,6 +62,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     entry: RosterEntry | None
     next_number: int
     digest: bytes
+    profile: str = "lan"
 
 
 class SignedEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -27,6 +27,7 @@ class Story:
     """One seed's run."""
 
     seed: int
+    settings: Settings | None = None
     told: list[str] = field(default_factory=list)
 
     def run(self) -> World:
@@ -36,7 +37,7 @@ class Story:
             Broken: Something did not hold; the message tells the whole story and how to replay it.
         """
         plot = Random(self.seed)
-        settings = plot.choice([LAN, SWIM])
+        settings = self.settings or plot.choice([LAN, SWIM])
         world = World(self.seed, settings)
         count = plot.randint(2, 6)
         names = [f"n{number}" for number in range(1, count + 1)]
@@ -54,7 +55,7 @@ class Story:
             mended_s = self._faults(plot, world, names)
             world.at(mended_s, network.heal)
             world.run(mended_s + 1.0, check)
-            self._agree(world, mended_s + QUIET_S)
+            self._agree(world, mended_s + QUIET_S * settings.probe_interval_s)
         except Broken as exc:
             raise Broken(f"{exc}\n{self}") from exc
         return world
@@ -105,7 +106,7 @@ class Story:
         while world.disagreements():
             if world.now_s >= limit_s:
                 wrong = "; ".join(world.disagreements()[:6])
-                raise Broken(f"{QUIET_S:.0f} s after all was mended: {wrong}")
+                raise Broken(f"at {world.now_s:.0f} s, long after all was mended: {wrong}")
             world.run(world.now_s + 1.0, check)
 
 

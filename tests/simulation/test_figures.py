@@ -7,6 +7,7 @@ from statistics import mean, quantiles
 
 import pytest
 
+from ssi.mesh.settings import WAN
 from ssi.model.node import NodeState
 from tests.simulation.world import World
 
@@ -55,6 +56,19 @@ def test_five_percent_of_loss_kills_nobody_in_ten_minutes() -> None:
     world.begin(EIGHT)
     world.run(600.0)
     assert [s for s in world.sightings if s.after is NodeState.DEAD] == []
+
+
+def test_slow_and_lossy_links_between_sites_kill_nobody_and_a_death_is_known_in_half_a_minute() -> (
+    None
+):
+    world = World(8, WAN)
+    world.network.loss, world.network.straggling = 0.03, 0.01
+    world.network.delay_s = (0.05, 0.25)
+    world.begin(EIGHT)
+    world.run(600.0)
+    assert [s for s in world.sightings if s.after is NodeState.DEAD] == []
+    world.kill("n3")
+    assert seconds_until(world, "n3", NodeState.DEAD, 60.0) <= 30.0
 
 
 def test_a_member_that_was_paused_for_half_a_minute_refutes_within_five_seconds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ssi.mesh.settings import WAN
 from tests.simulation.story import Story
 
 PARTS = 20
@@ -21,6 +22,12 @@ def test_all_members_agree_on_what_is_so_after_any_faults(
         return
     for seed in range(part, request.config.getoption("--seeds"), PARTS):
         Story(seed).run()
+
+
+@pytest.mark.timeout(600)
+def test_members_of_distant_sites_agree_too(request: pytest.FixtureRequest) -> None:
+    for seed in range(request.config.getoption("--seeds") // 10):
+        Story(seed, WAN).run()
 
 
 def test_a_seed_replays_exactly() -> None:

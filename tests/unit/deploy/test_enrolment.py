@@ -37,6 +37,14 @@ def test_the_same_hosts_again_change_nothing() -> None:
     assert enrol(roster, [candidate("n1")]) is roster
 
 
+def test_profile_is_kept_until_another_is_named() -> None:
+    far = enrol(EMPTY, [candidate("n1")], "wan")
+    assert (far.profile, enrol(far, [candidate("n2")]).profile) == ("wan", "wan")
+    assert dismiss(enrol(far, [candidate("n2")]), {"n2"}).profile == "wan"
+    near = enrol(far, [candidate("n1")], "lan")
+    assert (near.profile, near.version) == ("lan", far.version + 1)
+
+
 def test_a_known_name_keeps_its_number_with_a_new_key() -> None:
     roster = enrol(EMPTY, [candidate("n1"), candidate("n2")])
     again = enrol(roster, [replace(candidate("n1"), public_key="z" * 40)])

@@ -21,7 +21,7 @@ from ssi.mesh.event import (
     Tick,
 )
 from ssi.mesh.membership import Membership
-from ssi.mesh.settings import LAN, Settings
+from ssi.mesh.settings import LAN, WAN, Settings
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import (
     Ack,
@@ -304,6 +304,16 @@ def test_observer_fetches_the_whole_roster_at_once() -> None:
     newer = Gossip(incarnation=BORN, roster_version=2)
     assert story.hear("n2", newer) == [FetchRoster(source="n2")]
     assert story.hear("n3", newer) == []
+
+
+def test_roster_tells_which_times_are_kept_from_now_on() -> None:
+    story = Story("n2", "n3", answering=("n2", "n3"))
+    names = {"n1": "10.0.0.1", "n2": "10.0.0.2", "n3": "10.0.0.3"}
+    story.feed(RosterInstalled(version=2, addresses=names, settings=WAN))
+    told = story.wait(20.0, "n2", "n3")
+    assert 3 <= len([to for to, _ in sent(told, Probe) if to == "n2"]) <= 6
+    story.feed(RosterInstalled(version=3, addresses=names))
+    assert story.machine.settings is WAN
 
 
 def test_member_that_the_roster_no_longer_names_is_forgotten() -> None:

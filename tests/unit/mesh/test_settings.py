@@ -32,6 +32,12 @@ def test_killed_member_is_dead_within_five_seconds_and_a_pause_of_three_is_survi
     assert soonest_s > 3.5
 
 
+def test_distant_sites_know_of_a_death_within_half_a_minute_and_survive_silence_of_24_s() -> None:
+    latest_s = WAN.probe_interval_s + WAN.fail_after_s + WAN.shortest_suspicion_s(8)
+    assert latest_s < 30.0
+    assert WAN.fail_after_s + WAN.shortest_suspicion_s(8) > 24.0
+
+
 def test_distant_sites_wait_longer_for_everything() -> None:
     assert WAN.ack_timeout_s > LAN.ack_timeout_s
     assert WAN.shortest_suspicion_s(8) > LAN.shortest_suspicion_s(8)
