@@ -5,23 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypedDict
 
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
 from ssi.client.system import System
+from ssi.model.counters import HostCounters
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeRow, NodeState
+from ssi.protocol.codec import BadMessage
 from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import ListProcesses, ProcessList
+from ssi.protocol.table import TableChange, WatchProcesses
 from tui.model.census import Census
-from tui.model.meters import Meters
+from tui.model.meters import Meters, meters_between
 
 PATIENCE_S: Final = 5.0
 """How long one answer is waited for."""
 
 FIRST_WAIT_S: Final = 0.4
 """How long the first picture waits for the slowest node."""
+
+
+class Told(TypedDict):
+    """What goes with every answer."""
+
+    taken_at_s: float
+    memory_bytes: int
+    now_s: float
 
 
 class Watch:
@@ -35,6 +46,8 @@ class Watch:
     Attributes:
         nodes: As the agent at the door saw them last.
         problem: Why nothing can be asked at all; empty where it can.
+        meters: How busy each node is.
+        with_traffic: Whether nodes are asked what processes read and write.
     """
 
     def __init__(self, system: System, census: Census, every_s: float = 1.0) -> None:
@@ -44,6 +57,10 @@ class Watch:
         self.every_s = every_s
         self._system = system
         self._census = census
+        self.with_traffic = False
+        self._known: dict[str, tuple[bytes, int]] = {}
+        self._counters: dict[str, HostCounters] = {}
+        self._older: set[str] = set()
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -110,16 +127,47 @@ class Watch:
             return
         memory = row.metrics.memory_total_bytes if row.metrics is not None else 0
         try:
-            reply = await self._system.ask(
-                ListProcesses(), ProcessList, node=row.name, timeout_s=PATIENCE_S
-            )
+            if row.name in self._older:
+                await self._look_whole(row.name, memory)
+            else:
+                await self._look_at_change(row.name, memory)
+        except BadMessage:  # it knows no such request
+            self._older.add(row.name)
         except SsiError as exc:
             self._census.miss(row.name, exc.what())
-            return
+
+    async def _look_at_change(self, name: str, memory_bytes: int) -> None:
+        table, since = self._known.get(name, (b"", 0))
+        if name not in self._census.sheets:  # it was forgotten meanwhile
+            table, since = b"", 0
+        request = WatchProcesses(table=table, since=since, traffic=self.with_traffic)
+        change = await self._system.ask(request, TableChange, node=name, timeout_s=PATIENCE_S)
+        told: Told = {
+            "taken_at_s": change.taken_at_s,
+            "memory_bytes": memory_bytes,
+            "now_s": time.monotonic(),
+        }
+        if change.whole:
+            self._census.hear(name, change.rows, **told)
+        else:
+            self._census.hear_change(name, change.rows, change.gone, **told)
+        self._known[name] = change.table, change.version
+        self._census.hear_traffic(name, change.traffic, change.taken_at_s)
+        if change.counters is not None:
+            before = self._counters.get(name)
+            if before is not None and (meters := meters_between(before, change.counters)):
+                self.meters[name] = meters
+            self._counters[name] = change.counters
+
+    async def _look_whole(self, name: str, memory_bytes: int) -> None:
+        """As an older agent is asked, which knows no changes."""
+        reply = await self._system.ask(
+            ListProcesses(), ProcessList, node=name, timeout_s=PATIENCE_S
+        )
         self._census.hear(
-            row.name,
+            name,
             reply.rows,
             taken_at_s=reply.taken_at_s,
-            memory_bytes=memory,
+            memory_bytes=memory_bytes,
             now_s=time.monotonic(),
         )

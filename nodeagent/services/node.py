@@ -27,6 +27,8 @@ from nodeagent.services.migration import MigrationService
 from nodeagent.services.mounts import MountService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
+from nodeagent.services.tuning import TuningService
+from nodeagent.services.watching import WatchService
 from ssi.model.node import NodeMetrics
 from ssi.protocol.message import Done
 from ssi.protocol.system import AllowClient
@@ -94,6 +96,8 @@ class NodeServices:
         """Serves all that belongs to a node."""
         dispatcher.serve(AllowClient, self._allow_client)
         self._table.register_handlers(dispatcher)
+        WatchService(self._node, self._table).register_handlers(dispatcher)
+        TuningService(self._node, self._table).register_handlers(dispatcher)
         self._job_service.register_handlers(dispatcher)
         self._streams.register_handlers(dispatcher)
         self._migration.register_handlers(dispatcher)

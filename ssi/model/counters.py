@@ -24,3 +24,11 @@ class HostCounters(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     sent_bytes: int = 0
     read_bytes: int = 0
     written_bytes: int = 0
+
+
+class ProcessTraffic(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a process has read from and written to disks since its start. Source: proc_pid_io(5)."""
+
+    gpid: int
+    read_bytes: int
+    written_bytes: int

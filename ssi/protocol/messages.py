@@ -72,6 +72,13 @@ from ssi.protocol.system import (
     ProcessList,
     RosterReply,
 )
+from ssi.protocol.table import (
+    InspectProcess,
+    ProcessInspected,
+    TableChange,
+    TuneProcess,
+    WatchProcesses,
+)
 
 RequestBody: TypeAlias = (
     GetRoster
@@ -115,6 +122,9 @@ RequestBody: TypeAlias = (
     | MountFiles
     | UnmountFiles
     | ListMounts
+    | WatchProcesses
+    | TuneProcess
+    | InspectProcess
 )
 
 ReplyBody: TypeAlias = (
@@ -140,4 +150,6 @@ ReplyBody: TypeAlias = (
     | CheckpointList
     | JobRevived
     | MountList
+    | TableChange
+    | ProcessInspected
 )

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.tablelog import TableLog
 from ssi.client.connection import Connection
 from ssi.client.system import System
+from ssi.model.counters import HostCounters
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import MeshEvent, NodeRow, NodeState
 from ssi.model.process import ProcessRow
-from ssi.protocol.codec import decode_request_body, encode_reply_body, make_failure
+from ssi.protocol.codec import BadMessage, decode_request_body, encode_reply_body, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
 from ssi.protocol.jobs import FreezeJob, JobReply, SignalProcess, WaitJob
 from ssi.protocol.message import Done, ReplyMessage, RequestMessage
@@ -34,8 +36,17 @@ from ssi.protocol.system import (
     NodeList,
     ProcessList,
 )
+from ssi.protocol.table import (
+    InspectProcess,
+    ProcessInspected,
+    TableChange,
+    TuneProcess,
+    WatchProcesses,
+)
 from ssi.transport.door import Door, DoorUser
 from tests.unit.view.samples import NOON_S, node, process
+
+ENV = ("HOME=/home/ada", "TERM=\x1b[2J")
 
 
 class Mesh:
@@ -45,6 +56,8 @@ class Mesh:
         processes: By node.
         silent: Nodes that never answer.
         blockers: What stands in the way of a move to a node.
+        older: Nodes whose agents know no changes of the table.
+        told_rows: How many rows viewers were sent.
         asked: Everything that changes something, with the node that was asked.
     """
 
@@ -74,6 +87,9 @@ class Mesh:
         self.failures: dict[str, SsiError] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
         self.frozen = False
+        self.older: set[str] = set()
+        self.told_rows = 0
+        self._logs: dict[str, TableLog] = {}
         self.asked: list[tuple[str, RequestMessage]] = []
         self._clock_s = NOON_S
         self._door = Door(self._answer)
@@ -137,6 +153,8 @@ class Mesh:
                 return NodeList(observer="n1", rows=tuple(self.nodes))
             case ListProcesses():
                 return self._list(name, body)
+            case WatchProcesses():
+                return self._change(name, body)
             case ListEvents():
                 event = MeshEvent(stamp=1, at_s=NOON_S, node="n3", kind="joined", incarnation=1)
                 return EventList(rows=(event,))
@@ -144,8 +162,17 @@ class Mesh:
                 return JobList(node=name, rows=(self._job(),) if self._job().node == name else ())
             case Locate():
                 return self._locate(name, body)
+        return self._deed(name, body)
+
+    def _deed(self, name: str, body: RequestMessage) -> ReplyMessage:
+        match body:
             case SignalProcess():
                 return self._signal(body)
+            case TuneProcess():
+                self.find(body.gpid)
+                return Done()
+            case InspectProcess():
+                return ProcessInspected(lines=("0,1,2,3", "0,1") if body.aspect == "cpus" else ENV)
             case CheckMigration() | MigrateJob():
                 return self._move(name, body)
             case WaitJob() | FreezeJob():
@@ -157,6 +184,29 @@ class Mesh:
         self._clock_s += 0.1
         rows = [row for row in self.processes[name] if row.job or not body.jobs]
         return ProcessList(node=name, taken_at_s=self._clock_s, rows=tuple(rows))
+
+    def _change(self, name: str, body: WatchProcesses) -> TableChange:
+        if name in self.older:
+            raise BadMessage(reason="unknown tag")
+        log = self._logs.setdefault(name, TableLog())
+        log.observe(self._list(name, ListProcesses()).rows)
+        change = log.since(body.table, body.since)
+        self.told_rows += len(change.rows)
+        return TableChange(
+            node=name,
+            taken_at_s=self._clock_s,
+            table=log.name,
+            version=change.version,
+            whole=change.whole,
+            rows=tuple(change.rows),
+            gone=tuple(change.gone),
+            counters=HostCounters(
+                taken_at_s=self._clock_s,
+                cores=((int(self._clock_s * 30) % 10**6, int(self._clock_s * 100) % 10**7),) * 4,
+                pressure=(1.0, 0.0, 2.0),
+                received_bytes=int((self._clock_s - NOON_S) * 1e6),
+            ),
+        )
 
     def _locate(self, name: str, body: Locate) -> Located:
         try:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from ssi.protocol.jobs import FreezeJob, SignalProcess
 from ssi.protocol.migration import MigrateJob
+from ssi.protocol.table import TuneProcess
 from tests.faces.mesh import Mesh, connected
 from tests.unit.view.samples import node, process
 from tui.frame import one_frame
@@ -430,5 +431,64 @@ def test_signals_in_the_panel_are_those_of_the_system(tell: Callable[..., Mesh])
         await fingers.sees(f"{last.value} {last.name}")
         await fingers.press("escape", "q")
         await fingers.until(lambda: not fingers.top.is_running, "it left")
+
+    tell(story)
+
+
+def test_only_what_changes_is_sent_again(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        first = fingers.mesh.told_rows
+        assert first == 6
+        fingers.mesh.spend(10000042, 5.0)
+        busy = fingers.top.browser.census.find
+        await fingers.until(
+            lambda: (now := busy(10000042)) is not None and now.row.cpu_s > 5, "it was told"
+        )
+        assert fingers.mesh.told_rows == 7
+        await fingers.sees("psi 1/0/2%")
+
+    tell(story)
+
+
+def test_an_older_agent_is_asked_for_all_of_its_table(tell: Callable[..., Mesh]) -> None:
+    mesh = Mesh()
+    mesh.older.add("n2")
+
+    async def story(fingers: Fingers) -> None:
+        await fingers.until(lambda: "20000007" in fingers.rows(), "its rows")
+        assert len(fingers.rows()) == 6
+
+    tell(story, mesh)
+
+
+def test_priorities_and_processors_are_set_on_what_is_chosen(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.go_to(20000007)
+        await fingers.press("f8")
+        await fingers.sees("nice 1 for 20000007 (sleep) on n2: done")
+        await fingers.press("i")
+        await fingers.sees("I/O priority", "best effort 4")
+        await fingers.type("idle")
+        await fingers.press("enter")
+        await fingers.sees("I/O priority of 20000007 (sleep) on n2: done")
+        await fingers.press("a")
+        await fingers.sees("there are 0,1,2,3")
+        await fingers.press("ctrl+u", "x")
+        await fingers.sees("'x' is no processor")
+        await fingers.press("backspace", *"2-3", "enter")
+        await fingers.sees("processors of 20000007 (sleep) on n2: done")
+
+    nice, idle, cpus = tell(story).changes()
+    start_ms = 5120
+    assert nice == TuneProcess(gpid=20000007, start_ms=start_ms, nice=1)
+    assert idle == TuneProcess(gpid=20000007, start_ms=start_ms, io_class=3, io_level=0)
+    assert cpus == TuneProcess(gpid=20000007, start_ms=start_ms, cpus=(2, 3))
+
+
+def test_an_environment_is_shown_as_text(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.go_to(10000042)
+        await fingers.press("e")
+        await fingers.sees("environment of 10000042 (xz) on n1", "HOME=/home/ada", "TERM=\\x1b[2J")
 
     tell(story)

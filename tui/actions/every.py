@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from tui.actions import arranging, jobs, looking, moving, signalling
+from tui.actions import arranging, jobs, looking, moving, signalling, tuning
 from tui.desk import Desk
 
 Action: TypeAlias = Callable[[Desk], Awaitable[None]]
@@ -117,6 +117,12 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "untag": _at_once(_untag),
     "kill": signalling.kill,
     "freeze": signalling.freeze,
+    "nicer": tuning.nicer,
+    "less-nice": tuning.less_nice,
+    "affinity": tuning.affinity,
+    "io-priority": tuning.io_priority,
+    "environment": tuning.environment,
+    "open-files": tuning.open_files,
     "migrate": moving.migrate,
     "migrate-auto": moving.migrate_auto,
     "explain": moving.explain,

@@ -16,9 +16,8 @@ from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
 from ssi.view.text import plain
-from tui.actions.signalling import described, whole_jobs
+from tui.actions.signalling import chosen_alone, described
 from tui.desk import Desk
-from tui.model.entry import Target
 from tui.model.outcome import Fate, Outcome, failed
 from tui.model.parts import Tone
 from tui.modes.pager import Pager
@@ -103,10 +102,9 @@ async def _started(what: str, words: list[str]) -> Outcome:
 
 async def _chosen_job(desk: Desk) -> JobHandle | None:
     """The job of the process under the cursor; None where there is none, which is told."""
-    current = desk.browser.current
-    if current is None:
+    target = chosen_alone(desk)
+    if target is None:
         return None
-    (target,) = whole_jobs(_only(desk))
     try:
         if not target.job:
             raise NotAJob(gpid=target.gpid, node=target.node)
@@ -114,15 +112,6 @@ async def _chosen_job(desk: Desk) -> JobHandle | None:
     except SsiError as exc:
         desk.tell(failed(f"open {described(target)}", exc))
         return None
-
-
-def _only(desk: Desk) -> tuple[Target, ...]:
-    """The process under the cursor alone: one can look at one job only."""
-    tags, desk.browser.tags = desk.browser.tags, set()
-    try:
-        return desk.browser.targets()
-    finally:
-        desk.browser.tags = tags
 
 
 async def _copy(desk: Desk, job: JobHandle, stream: StreamName, pager: Pager) -> None:

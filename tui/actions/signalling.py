@@ -15,7 +15,7 @@ from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotAJob
 from ssi.view.text import plain
 from tui.desk import Desk
-from tui.model.entry import Target
+from tui.model.entry import Target, target_of
 from tui.model.outcome import Fate, Outcome, failed, summed_up
 from tui.modes.panel import Option, Panel
 from tui.modes.prompt import Prompt
@@ -119,8 +119,12 @@ async def each(
     deed: str,
     targets: Sequence[Target],
     act: Callable[[Target], Awaitable[Outcome]],
+    *,
+    untag: bool = True,
 ) -> None:
     """Does something to each at once, and tells what became of it."""
+    if not targets:
+        return
     number = desk.begin(f"{deed} to {len(targets)} …")
     try:
         outcomes = await asyncio.gather(*(act(target) for target in targets))
@@ -128,8 +132,15 @@ async def each(
         desk.end(number)
     for outcome in outcomes if len(outcomes) > 1 else ():
         desk.deeds.append(outcome.text())
-    desk.browser.tags -= {(target.gpid, target.start_ms) for target in targets}
+    if untag:
+        desk.browser.tags -= {(target.gpid, target.start_ms) for target in targets}
     desk.tell(summed_up(deed, outcomes))
+
+
+def chosen_alone(desk: Desk) -> Target | None:
+    """The process under the cursor, whatever is tagged: one can look at one only."""
+    current = desk.browser.current
+    return None if current is None else target_of(current)
 
 
 def whole_jobs(targets: Sequence[Target]) -> tuple[Target, ...]:

@@ -87,7 +87,7 @@ def _card(row: NodeRow, meters: Meters | None) -> list[list[Part]]:
     first += [
         Part("  load ", Tone.DIM),
         Part(" ".join(f"{load:.2f}" for load in metrics.load)),
-        Part(f"  {metrics.jobs} jobs, {metrics.processes} processes", Tone.DIM),
+        Part(f" {metrics.jobs} jobs {metrics.processes} procs", Tone.DIM),
     ]
     return [
         first,

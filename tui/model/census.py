@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ssi.model.counters import ProcessTraffic
 from ssi.model.process import ProcessRow
 from tui.model.entry import Entry
 
@@ -25,12 +26,16 @@ class Sheet:
         taken_at_s: On the node's own clock.
         heard_at_s: On ours.
         problem: Why it does not answer; empty where it does.
+        traffic: What processes read and wrote so far, by gpid, and when that was.
+        rates: What they read and write in a second.
     """
 
     entries: dict[int, Entry] = field(default_factory=dict)
     taken_at_s: float = 0.0
     heard_at_s: float = float("-inf")
     problem: str = ""
+    traffic: dict[int, tuple[float, int, int]] = field(default_factory=dict)
+    rates: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 class Census:
@@ -55,7 +60,9 @@ class Census:
             row.gpid: _entry(node, row, old.entries.get(row.gpid), lapse_s, memory_bytes)
             for row in rows
         }
-        self.sheets[node] = Sheet(entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s)
+        self.sheets[node] = replace(
+            old, entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s, problem=""
+        )
 
     def hear_change(
         self,
@@ -82,6 +89,19 @@ class Census:
                     sheet.entries[gpid] = entry._replace(cpu_percent=0.0)
         sheet.entries.update(fresh)
         sheet.taken_at_s, sheet.heard_at_s, sheet.problem = taken_at_s, now_s, ""
+
+    def hear_traffic(self, node: str, told: Iterable[ProcessTraffic], taken_at_s: float) -> None:
+        """A node told what processes have read and written."""
+        sheet = self.sheets[node]
+        before, sheet.traffic, sheet.rates = sheet.traffic, {}, {}
+        for each in told:
+            sheet.traffic[each.gpid] = taken_at_s, each.read_bytes, each.written_bytes
+            then_s, read, written = before.get(each.gpid, sheet.traffic[each.gpid])
+            if (lapse_s := taken_at_s - then_s) > SHORTEST_S:
+                sheet.rates[each.gpid] = (
+                    max(each.read_bytes - read, 0) / lapse_s,
+                    max(each.written_bytes - written, 0) / lapse_s,
+                )
 
     def miss(self, node: str, problem: str) -> None:
         """A node did not answer: its rows stay as they are, and age."""

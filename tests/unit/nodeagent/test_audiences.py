@@ -66,6 +66,7 @@ from ssi.protocol.system import (
     ListProcesses,
     Locate,
 )
+from ssi.protocol.table import InspectProcess, TuneProcess, WatchProcesses
 from ssi.transport.keys import KeyPair
 from tests.unit.nodeagent.asking import dispatcher, error_in, least_of, request_of, run
 
@@ -111,6 +112,9 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     MountFiles: Audience.ROOT,
     UnmountFiles: Audience.ROOT,
     ListMounts: Audience.ANYONE,
+    WatchProcesses: Audience.ANYONE,  # command lines of others are left out
+    TuneProcess: Audience.ANYONE,  # the owner of the process, or root
+    InspectProcess: Audience.ANYONE,  # the owner of the process, or root
 }
 
 NO_KEY = KeyPair(public="", secret="")

@@ -1,0 +1,56 @@
+"""The process table for viewers that stay: only what changed, and the host's counters beside it."""
+
+from __future__ import annotations
+
+import time
+
+from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.mechanism.hostcounters import read_counters
+from nodeagent.mechanism.tuning import traffic
+from nodeagent.services.processes import hide_commands
+from nodeagent.services.table import TableService
+from nodeagent.tablelog import TableLog
+from ssi.model.counters import ProcessTraffic
+from ssi.protocol.table import TableChange, WatchProcesses
+
+
+class WatchService:
+    """Handler for viewers.
+
+    Args:
+        node: Name of this node.
+        table: Whose rows are told.
+    """
+
+    def __init__(self, node: str, table: TableService) -> None:
+        self._node = node
+        self._table = table
+        self._log = TableLog()
+
+    def register_handlers(self, dispatcher: Dispatcher) -> None:
+        """Serves what belongs to viewers."""
+        dispatcher.serve(WatchProcesses, self._watch)
+
+    async def _watch(self, caller: Caller, body: WatchProcesses) -> TableChange:
+        taken_at_s = time.time()
+        self._log.observe(self._table.rows())
+        change = self._log.since(body.table, body.since)
+        return TableChange(
+            node=self._node,
+            taken_at_s=taken_at_s,
+            table=self._log.name,
+            version=change.version,
+            whole=change.whole,
+            rows=tuple(hide_commands(change.rows, caller.user)),
+            gone=tuple(change.gone),
+            counters=read_counters(),
+            traffic=self._traffic(caller) if body.traffic else (),
+        )
+
+    def _traffic(self, caller: Caller) -> tuple[ProcessTraffic, ...]:
+        """Of those processes whose owner asks: what others read and write may tell secrets."""
+        rows = self._log.since(b"", 0).rows
+        told = (
+            traffic(row.pid, row.gpid) for row in rows if caller.is_root or row.user == caller.user
+        )
+        return tuple(each for each in told if each and (each.read_bytes or each.written_bytes))

@@ -1,0 +1,170 @@
+"""Priorities of processes, where they may run, and what they have in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ssi.model.errors import SsiError, UsageError
+from ssi.protocol.message import Done
+from ssi.protocol.table import Aspect, InspectProcess, ProcessInspected, TuneProcess
+from tui.actions.signalling import (
+    TIMEOUT_S,
+    about,
+    chosen_alone,
+    confirmed,
+    described,
+    each,
+    node_of,
+)
+from tui.desk import Desk
+from tui.model.entry import Target
+from tui.model.outcome import Fate, Outcome, failed
+from tui.modes.pager import Pager
+from tui.modes.panel import Option, Panel
+from tui.modes.prompt import Prompt
+
+LOWEST_NICE: Final = -20
+HIGHEST_NICE: Final = 19
+
+_IO_CLASSES: Final = (
+    ("none: as its CPU priority says", 0, 0),
+    *((f"best effort {level}", 2, level) for level in range(8)),
+    ("idle", 3, 0),
+    *((f"realtime {level} (root only)", 1, level) for level in range(8)),
+)
+
+
+async def nicer(desk: Desk) -> None:
+    """The chosen processes give way to others."""
+    await _renice(desk, 1)
+
+
+async def less_nice(desk: Desk) -> None:
+    """The chosen processes go before others, which only root may have."""
+    await _renice(desk, -1)
+
+
+async def io_priority(desk: Desk) -> None:
+    """The I/O priority of the chosen processes, from a list."""
+    targets = desk.browser.targets()
+    if not targets:
+        return
+    options = [
+        Option(value=(io_class, level), label=label) for label, io_class, level in _IO_CLASSES
+    ]
+    chosen = await desk.ask(Panel("I/O priority", options, about=about(targets), verb="Set"))
+    if isinstance(chosen, tuple) and await confirmed(desk, "set I/O priority of", targets):
+        io_class, level = chosen
+        await each(
+            desk,
+            "I/O priority",
+            targets,
+            lambda target: _tune(
+                desk,
+                "I/O priority of",
+                target,
+                TuneProcess(
+                    gpid=target.gpid,
+                    start_ms=target.start_ms,
+                    io_class=io_class,
+                    io_level=level,
+                ),
+            ),
+        )
+
+
+async def affinity(desk: Desk) -> None:
+    """On which processors the process under the cursor may run: typed as ``0,2-5``."""
+    target = chosen_alone(desk)
+    if target is None:
+        return
+    lines = await _inspected(desk, target, "cpus")
+    if lines is None:
+        return
+    there, allowed = lines
+    prompt = Prompt(f"Processors of {target.gpid} (there are {there}):", text=allowed, check=_check)
+    typed = await desk.ask(prompt)
+    if isinstance(typed, str):
+        request = TuneProcess(
+            gpid=target.gpid, start_ms=target.start_ms, cpus=tuple(parse_numbers(typed))
+        )
+        await each(desk, "processors", [target], lambda t: _tune(desk, "processors of", t, request))
+
+
+async def environment(desk: Desk) -> None:
+    """The environment of the process under the cursor, where it is one's own."""
+    await _show(desk, "environment")
+
+
+async def open_files(desk: Desk) -> None:
+    """What the process under the cursor has open, where it is one's own."""
+    await _show(desk, "files")
+
+
+def parse_numbers(text: str) -> list[int]:
+    """``0,2-5`` as numbers.
+
+    Raises:
+        UsageError: It is nothing of the kind.
+    """
+    found: set[int] = set()
+    for part in filter(None, text.replace(" ", "").split(",")):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or len(part) > 9:
+            raise UsageError(text=f"{part!r} is no processor", hint="write 0,2-5")
+        found |= set(range(int(first), int(last or first) + 1))
+    if not found:
+        raise UsageError(text="it must be able to run somewhere", hint="write 0,2-5")
+    return sorted(found)
+
+
+def _check(text: str) -> None:
+    parse_numbers(text)
+
+
+async def _renice(desk: Desk, step: int) -> None:
+    targets = desk.browser.targets()
+    known = {target.gpid: desk.browser.census.find(target.gpid) for target in targets}
+    if not await confirmed(desk, "renice", targets):
+        return
+
+    async def one(target: Target) -> Outcome:
+        entry = known[target.gpid]
+        now = entry.row.nice if entry is not None else 0
+        nice = max(LOWEST_NICE, min(now + step, HIGHEST_NICE))
+        request = TuneProcess(gpid=target.gpid, start_ms=target.start_ms, nice=nice)
+        return await _tune(desk, f"nice {nice} for", target, request)
+
+    await each(desk, "renice", targets, one, untag=False)
+
+
+async def _tune(desk: Desk, deed: str, target: Target, request: TuneProcess) -> Outcome:
+    what = f"{deed} {described(target)}"
+    try:
+        node = await node_of(desk.system, target)
+        await desk.system.ask(request, Done, node=node, timeout_s=TIMEOUT_S)
+    except SsiError as exc:
+        return failed(what, exc)
+    return Outcome(what=what, fate=Fate.DONE)
+
+
+async def _show(desk: Desk, aspect: Aspect) -> None:
+    target = chosen_alone(desk)
+    if target is None:
+        return
+    lines = await _inspected(desk, target, aspect)
+    if lines is not None:
+        await desk.ask(Pager(f"{aspect} of {described(target)}", lines or ["nothing"]))
+
+
+async def _inspected(desk: Desk, target: Target, aspect: Aspect) -> Sequence[str] | None:
+    """What the node tells; None where it does not, which is shown."""
+    request = InspectProcess(gpid=target.gpid, start_ms=target.start_ms, aspect=aspect)
+    try:
+        node = await node_of(desk.system, target)
+        reply = await desk.system.ask(request, ProcessInspected, node=node, timeout_s=TIMEOUT_S)
+    except SsiError as exc:
+        desk.tell(failed(f"{aspect} of {described(target)}", exc))
+        return None
+    return reply.lines
