@@ -86,7 +86,7 @@ def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     return found[0]
 
 
@@ -172,7 +172,7 @@ def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_p
             served.ask(filerequests.Release(handle))
     finally:
         over.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_secrets_are_an_empty_directory(served: Served) -> None:

@@ -15,7 +15,7 @@ from nodeagent.shim import messages as m
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.launch import CommandNotFound
 from ssi.transport.frames import read_frame, write_frame
-from tests.contract.wire import run
+from tests.contract.wire import PATIENCE_S, run
 
 Handler = Callable[[m.RequestFrame], Awaitable[m.ReplyMessage | None]]
 STATUS = m.Status(stage="running", shim_pid=7)
@@ -92,7 +92,7 @@ async def never(_request: m.RequestFrame) -> m.ReplyMessage:
 def test_reply_comes_to_its_request(tmp_path: Path) -> None:
     async def test() -> None:
         async with linked(tmp_path, status) as (link, shim):
-            assert await link.ask(m.GetStatus(), m.Status, 5.0) == STATUS
+            assert await link.ask(m.GetStatus(), m.Status, PATIENCE_S) == STATUS
             assert shim.seen == [m.GetStatus()]
 
     run(test())
@@ -105,7 +105,7 @@ def test_failure_of_a_shim_is_raised_as_the_error_that_it_was(tmp_path: Path) ->
     async def test() -> None:
         async with linked(tmp_path, fail) as (link, _shim):
             with pytest.raises(CommandNotFound, match="xyzzy: command not found"):
-                await link.ask(m.GetStatus(), m.Status, 5.0)
+                await link.ask(m.GetStatus(), m.Status, PATIENCE_S)
 
     run(test())
 
@@ -123,13 +123,12 @@ def test_shim_that_is_slow_is_silent_and_not_gone(tmp_path: Path) -> None:
 def test_shim_that_hangs_up_is_gone_for_what_is_pending_and_what_comes(tmp_path: Path) -> None:
     async def test() -> None:
         async with linked(tmp_path, hang_up) as (link, _shim):
-            outcomes = await asyncio.gather(
-                *(link.ask(m.GetStatus(), m.Status, 5.0) for _ in range(3)), return_exceptions=True
-            )
+            asking = [link.ask(m.GetStatus(), m.Status, PATIENCE_S) for _ in range(3)]
+            outcomes = await asyncio.gather(*asking, return_exceptions=True)
             assert [type(outcome) for outcome in outcomes] == [ShimGone] * 3
             await link.gone.wait()
             with pytest.raises(ShimGone, match="has ended"):
-                await link.ask(m.GetStatus(), m.Status, 5.0)
+                await link.ask(m.GetStatus(), m.Status, PATIENCE_S)
 
     run(test())
 
@@ -150,7 +149,7 @@ def test_shim_that_babbles_is_gone(tmp_path: Path, garbage: bytes) -> None:
         async with server, asyncio.TaskGroup() as tasks:
             link = await ShimLink.connect(path, tasks)
             with pytest.raises(ShimGone):
-                await link.ask(m.GetStatus(), m.Status, 5.0)
+                await link.ask(m.GetStatus(), m.Status, PATIENCE_S)
 
     run(test())
 
@@ -164,8 +163,8 @@ def test_asker_that_leaves_harms_no_other(tmp_path: Path) -> None:
             return STATUS
 
         async with linked(tmp_path, wait) as (link, shim):
-            leaving = asyncio.create_task(link.ask(m.GetStatus(), m.Status, 5.0))
-            staying = asyncio.create_task(link.ask(m.GetStatus(), m.Status, 5.0))
+            leaving = asyncio.create_task(link.ask(m.GetStatus(), m.Status, PATIENCE_S))
+            staying = asyncio.create_task(link.ask(m.GetStatus(), m.Status, PATIENCE_S))
             while not shim.seen:
                 await asyncio.sleep(0)
             leaving.cancel()

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from tests.hosts.system import Ssi, eventually
 
-TIMEOUT_S = 15
 PROMPT = "here> "
 
 _numbers = itertools.count()
@@ -51,9 +50,7 @@ class Person:
         """Waits until the screen matches."""
         compiled = re.compile(pattern, re.MULTILINE)
         try:
-            eventually(
-                lambda: compiled.search(self.screen()), within_s=TIMEOUT_S, what=f"to see {pattern}"
-            )
+            eventually(lambda: compiled.search(self.screen()), what=f"to see {pattern}")
         except AssertionError as exc:
             raise AssertionError(f"{exc}; what is seen:\n{self.screen()}") from exc
         found = compiled.search(self.screen())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -43,19 +44,22 @@ def script(ssi: Ssi, folder: str) -> str:
 
 
 def started(ssi: Ssi, command: str, shown: str) -> str:
-    """The gpid of a process of n1 that an ssh-like session has left behind."""
+    """The gpid of a process of n1 that an ssh-like session has left behind.
+
+    Args:
+        shown: How its command line begins. That of whoever starts it may hold the same words.
+    """
     assert ssi.host("n1").run("sh", "-c", f"{command} & true").returncode == 0
-    rows = eventually_rows(ssi, shown)
-    return str(rows[0]["gpid"])
+    found: list[str] = []
 
+    def is_shown() -> bool:
+        result = ssi("ps", "--json", shown)
+        rows = json.loads(result.out) if result.status == 0 else []
+        found[:] = [str(row["gpid"]) for row in rows if row["command"].startswith(shown)]
+        return bool(found)
 
-def eventually_rows(ssi: Ssi, shown: str) -> list[dict[str, object]]:
-    def rows() -> list[dict[str, object]]:
-        result = ssi.json("ps", shown) if ssi("ps", shown).status == 0 else []
-        return sorted(result, key=lambda row: int(str(row["gpid"])))
-
-    eventually(rows, within_s=10, what=f"{shown} runs")
-    return rows()
+    eventually(is_shown, what=f"{shown} runs")
+    return found[0]
 
 
 def lines(ssi: Ssi, node: str, path: str) -> list[list[int]]:
@@ -68,7 +72,7 @@ def test_a_daemon_and_its_child_become_a_job_that_moves(ssi: Ssi, folder: str, s
         f"setsid nohup setpriv --reuid ada --regid ada --init-groups python3 {script} {folder}/log"
     )
     started(ssi, f"{command} </dev/null >/dev/null 2>&1", f"python3 {script}")
-    eventually(lambda: len(lines(ssi, "n1", f"{folder}/log.child")) > 3, within_s=10, what="both")
+    eventually(lambda: len(lines(ssi, "n1", f"{folder}/log.child")) > 3, what="both")
     parents = {pid for _count, pid in lines(ssi, "n1", f"{folder}/log")}
     (pid,) = parents
     gpid = str(10_000_000 + pid)
@@ -80,16 +84,14 @@ def test_a_daemon_and_its_child_become_a_job_that_moves(ssi: Ssi, folder: str, s
     assert (row["user"], row["state"], row["processes"]) == ("ada", "running", 2)
     ssi.ok("migrate", job, "n2")
     at = len(lines(ssi, "n2", f"{folder}/log.child"))
-    eventually(
-        lambda: len(lines(ssi, "n2", f"{folder}/log.child")) > at, within_s=10, what="it goes on"
-    )
+    eventually(lambda: len(lines(ssi, "n2", f"{folder}/log.child")) > at, what="it goes on")
     ssi.ok("kill", "-9", job)
     assert ssi("wait", job).status == 137
     for name in ("log", "log.child"):
         found = lines(ssi, "n2", f"{folder}/{name}")
         assert [count for count, _pid in found] == list(range(len(found)))
         assert len({pid for _count, pid in found}) == 1, "they have the pids that they had"
-    assert ssi("ps", f"python3 {script}").status == 1, "nothing of it is left anywhere"
+    eventually(lambda: ssi("ps", f"python3 {script}").status == 1, what="nothing of it is left")
 
 
 def test_one_that_is_sent_elsewhere_becomes_a_job_on_its_way(ssi: Ssi) -> None:
@@ -114,10 +116,7 @@ TIED = {
 def test_what_ties_a_process_to_its_place_is_named(ssi: Ssi) -> None:
     gpids = {}
     for shown, (command, _reason) in TIED.items():
-        started(ssi, f"{command} </dev/null >/dev/null 2>&1", shown)
-    for shown in TIED:
-        rows = eventually_rows(ssi, shown)
-        gpids[shown] = next(str(row["gpid"]) for row in rows if row["command"] == shown)
+        gpids[shown] = started(ssi, f"{command} </dev/null >/dev/null 2>&1", shown)
     result = ssi("adopt", *gpids.values())
     assert result.status == 35
     for shown, (_command, reason) in TIED.items():
@@ -125,8 +124,11 @@ def test_what_ties_a_process_to_its_place_is_named(ssi: Ssi) -> None:
         assert re.search(reason, told) and "not touched" in told, told
     result = ssi("migrate", gpids["sleep 7003"], "n2")
     assert result.status == 35 and "pipe to or from" in result.err
-    states = {row["state"] for row in ssi.json("ps") if str(row["gpid"]) in gpids.values()}
-    assert states == {"S"}
+
+    def states() -> set[str]:
+        return {row["state"] for row in ssi.json("ps") if str(row["gpid"]) in gpids.values()}
+
+    eventually(lambda: states() == {"S"}, what="they sleep on")
     ssi.ok("kill", "-9", *gpids.values())
 
 

@@ -34,7 +34,7 @@ def folder(ssi: Ssi) -> str:
 
 def counter(ssi: Ssi, *words: str) -> str:
     gpid = ssi.detached("n1", "python3", "-c", COUNTER, *words)
-    eventually(lambda: ssi.job(gpid)["state"] == "running", within_s=10, what="it runs")
+    eventually(lambda: ssi.job(gpid)["state"] == "running", what="it runs")
     return gpid
 
 
@@ -52,9 +52,7 @@ def ended(ssi: Ssi, gpid: str) -> None:
 
 
 def counts_on(ssi: Ssi, gpid: str, lines: int) -> None:
-    eventually(
-        lambda: len(ssi.ok("logs", gpid).splitlines()) > lines, within_s=10, what="it counts on"
-    )
+    eventually(lambda: len(ssi.ok("logs", gpid).splitlines()) > lines, what="it counts on")
 
 
 def revive(ssi: Ssi, *words: str) -> tuple[str, str]:
@@ -66,7 +64,7 @@ def revive(ssi: Ssi, *words: str) -> tuple[str, str]:
 def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, folder: str) -> None:
     path = f"{folder}/log"
     gpid = counter(ssi, path)
-    eventually(lambda: len(numbers(ssi, "n1", path)) > 20, within_s=10, what="it counts")
+    eventually(lambda: len(numbers(ssi, "n1", path)) > 20, what="it counts")
     assert MADE.fullmatch(ssi.ok("checkpoint", gpid, "--name", "snap"))
     assert ssi("checkpoint", gpid, "--name", "snap").status == 2
     (row,) = (row for row in ssi.json("checkpoints") if row["name"] == "snap")
@@ -82,7 +80,7 @@ def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, fol
     assert result.status == 34 and f"{path} has grown" in result.err
     assert revive(ssi, "snap", "--files", "rewind") == (gpid, "n1")
     at = len(numbers(ssi, "n1", path))
-    eventually(lambda: len(numbers(ssi, "n1", path)) > at, within_s=10, what="it counts on")
+    eventually(lambda: len(numbers(ssi, "n1", path)) > at, what="it counts on")
     job = ssi.job(gpid)
     assert (job["state"], job["epoch"], job["nodes"]) == ("running", 2, ["n1", "n1"])
     ended(ssi, gpid)
@@ -107,7 +105,7 @@ def test_a_job_that_its_checkpoint_ends_goes_on_elsewhere_as_if_nothing_had_been
 ) -> None:
     path = f"{folder}/log"
     gpid = counter(ssi, path)
-    eventually(lambda: len(numbers(ssi, "n1", path)) > 5, within_s=10, what="it counts")
+    eventually(lambda: len(numbers(ssi, "n1", path)) > 5, what="it counts")
     told = MADE.fullmatch(ssi.ok("checkpoint", gpid, "--stop"))
     assert told is not None
     row = ssi.job(gpid)
@@ -116,7 +114,7 @@ def test_a_job_that_its_checkpoint_ends_goes_on_elsewhere_as_if_nothing_had_been
     assert revive(ssi, told["name"], "-n", "n2") == (gpid, "n2")
     assert [row["node"] for row in ssi.json("jobs") if str(row["gpid"]) == gpid] == ["n2"]
     at = len(numbers(ssi, "n2", path))
-    eventually(lambda: len(numbers(ssi, "n2", path)) > at, within_s=10, what="it counts on")
+    eventually(lambda: len(numbers(ssi, "n2", path)) > at, what="it counts on")
     ended(ssi, gpid)
     found = numbers(ssi, "n2", path)
     assert found == list(range(len(found)))

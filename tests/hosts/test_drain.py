@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 STUCK = "mkfifo /srv/stuck.$$; exec 5<>/srv/stuck.$$; sleep 300"
@@ -60,7 +60,7 @@ def test_what_a_dry_run_lets_pass_moves(ssi: Ssi) -> None:
     ssi.host("n1").run("rm", "-rf", "/srv/free")
     script = f"mkdir -p /srv/free; exec 5>/srv/free/log; {COUNT}"
     gpid = ssi.detached("n1", "sh", "-c", script)
-    eventually(lambda: "3" in ssi.ok("logs", gpid), within_s=10, what="it counts")
+    eventually(lambda: "3" in ssi.ok("logs", gpid), what="it counts")
     assert "can move" in ssi.ok("migrate", "--dry-run", gpid, "n2")
     assert ssi.host("n2").run("ls", "/srv/free").returncode != 0, "nothing was staged"
     ssi.ok("migrate", gpid, "n2")
@@ -70,20 +70,20 @@ def test_what_a_dry_run_lets_pass_moves(ssi: Ssi) -> None:
 
 def test_a_frozen_job_stands_still_and_arrives_frozen(ssi: Ssi) -> None:
     gpid = ssi.detached("n1", "sh", "-c", COUNT)
-    eventually(lambda: "3" in ssi.ok("logs", gpid), within_s=10, what="it counts")
+    eventually(lambda: "3" in ssi.ok("logs", gpid), what="it counts")
     ssi.ok("freeze", gpid)
     assert ssi.job(gpid)["state"] == "frozen"
-    assert ssi.ok("logs", gpid) == ssi.ok("logs", gpid)
+    eventually(lambda: ssi.ok("logs", gpid) == ssi.ok("logs", gpid), what="it stands still")
     ssi.ok("migrate", gpid, "n2")
     assert (ssi.job(gpid)["state"], ssi.job(gpid)["node"]) == ("frozen", "n2")
     still = ssi.ok("logs", gpid)
     assert ssi.ok("logs", gpid) == still
     ssi.ok("thaw", gpid)
     assert ssi.job(gpid)["state"] == "running"
-    eventually(lambda: len(ssi.ok("logs", gpid)) > len(still), within_s=5, what="it goes on")
+    eventually(lambda: len(ssi.ok("logs", gpid)) > len(still), what="it goes on")
     ssi.ok("freeze", gpid)
     ssi.ok("kill", "-KILL", gpid)
-    assert ssi("wait", "--timeout", "5", gpid).status == 137, "a frozen job can be killed"
+    assert ssi("wait", "--timeout", "60", gpid).status == 137, "a frozen job can be killed"
     lines = [int(line) for line in ssi.ok("logs", gpid).split()]
     assert lines == list(range(1, len(lines) + 1))
 
@@ -99,7 +99,7 @@ def test_placement_passes_a_cordoned_node_over_unless_it_is_named(ssi: Ssi) -> N
 def test_a_drained_node_is_empty_but_for_what_cannot_move(ssi: Ssi) -> None:
     gpids = [ssi.detached("n1", "sh", "-c", COUNT) for _ in range(5)]
     stuck = ssi.detached("n1", "sh", "-c", STUCK)
-    eventually(lambda: ssi.job(stuck)["processes"] == 2, within_s=10, what="it is stuck")
+    eventually(lambda: ssi.job(stuck)["processes"] == 2, what="it is stuck")
     result = ssi("drain", "n1")
     assert result.status == 29, result
     assert [line.split()[0] for line in result.out.splitlines()] == [stuck]
@@ -117,12 +117,12 @@ def test_a_drained_node_is_empty_but_for_what_cannot_move(ssi: Ssi) -> None:
 
 
 def test_an_interrupted_drain_finishes_its_moves_and_is_resumed(ssi: Ssi) -> None:
-    gpids = {ssi.detached("n1", "sh", "-c", COUNT) for _ in range(6)}
+    gpids = {ssi.detached("n1", "sleep", "300") for _ in range(10)}  # not over before the signal
     with ssi.start("drain", "-j", "1", "n1") as command:
         assert command.stderr is not None
         assert b" n1 -> " in command.stderr.readline()
         command.send_signal(signal.SIGINT)
-        out, _err = command.communicate(timeout=60)
+        out, _err = command.communicate(timeout=COMMAND_TIMEOUT_S)
     assert command.returncode == 130
     left = {line.split()[0].decode() for line in out.splitlines()}
     assert 0 < len(left) < len(gpids)
@@ -135,7 +135,7 @@ def test_an_interrupted_drain_finishes_its_moves_and_is_resumed(ssi: Ssi) -> Non
 def test_many_jobs_move_at_once_and_each_has_its_own_fate(ssi: Ssi) -> None:
     good = [ssi.detached("n1", "sleep", "300") for _ in range(3)]
     stuck = ssi.detached("n1", "sh", "-c", STUCK)
-    eventually(lambda: ssi.job(stuck)["processes"] == 2, within_s=10, what="it is stuck")
+    eventually(lambda: ssi.job(stuck)["processes"] == 2, what="it is stuck")
     result = ssi("migrate", *good, stuck, "n3")
     assert result.status == 26, result
     assert sorted(line.split()[0] for line in result.out.splitlines()) == sorted(good)
@@ -157,7 +157,7 @@ def test_no_cgroup_of_a_job_stays_where_the_job_does_not(ssi: Ssi) -> None:
     ssi.ok("migrate", gpid, "n2")
     assert (there("n1"), there("n2")) == (False, True)
     ssi.ok("kill", gpid)
-    eventually(lambda: not there("n2"), within_s=5, what="its cgroup goes with it")
+    eventually(lambda: not there("n2"), what="its cgroup goes with it")
 
 
 def test_the_doctor_names_what_ails_a_node_and_the_cure(ssi: Ssi) -> None:

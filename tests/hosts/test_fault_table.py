@@ -63,14 +63,14 @@ def agent(ssi: Ssi, cells: Round) -> None:
     old = pid_of(ssi.host("n1"), "agent")
     ssi.host("n1").enter("kill", "-KILL", str(old))
     cells.let_go()
-    eventually(lambda: answers(ssi, "n1", old), within_s=20, what="the agent is back")
+    eventually(lambda: answers(ssi, "n1", old), what="the agent is back")
 
 
 def keeper(ssi: Ssi, cells: Round) -> None:
     old = pid_of(ssi.host("n1"), "keeper")
     ssi.host("n1").enter("kill", "-KILL", str(old))
     cells.let_go()
-    eventually(lambda: pid_of(ssi.host("n1"), "keeper") != old, within_s=20, what="a keeper")
+    eventually(lambda: pid_of(ssi.host("n1"), "keeper") != old, what="a keeper")
 
 
 def criu(ssi: Ssi, cells: Round) -> None:
@@ -85,7 +85,7 @@ def link(ssi: Ssi, cells: Round) -> None:
     cells.let_go()
     time.sleep(CUT_S)
     ssi.host("n1").heal()
-    eventually(lambda: ssi.states()["n1"] == "alive", within_s=20, what="n1 is back")
+    eventually(lambda: ssi.states()["n1"] == "alive", what="n1 is back")
 
 
 def node(ssi: Ssi, cells: Round) -> None:
@@ -93,7 +93,7 @@ def node(ssi: Ssi, cells: Round) -> None:
     cells.let_go()
     ssi.host("n1").boot()
     ssi.ok("up", "n1")
-    eventually(lambda: ssi.states()["n1"] == "alive", within_s=20, what="n1 is back")
+    eventually(lambda: ssi.states()["n1"] == "alive", what="n1 is back")
     arm(ssi, "n1")
 
 
@@ -102,7 +102,7 @@ def memory(ssi: Ssi, cells: Round) -> None:
     with full(ssi.host("n1"), "/run"):
         cells.let_go()
         for cell in cells.cells:
-            eventually(cell.has_told, within_s=60, what=f"{cell} is told of")
+            eventually(cell.has_told, what=f"{cell} is told of")
 
 
 def disk(ssi: Ssi, cells: Round) -> None:
@@ -110,7 +110,7 @@ def disk(ssi: Ssi, cells: Round) -> None:
     with full(ssi.host("n1"), "/var/lib/ssi/jobs"):
         cells.let_go()
         for cell in cells.cells:
-            eventually(cell.has_told, within_s=60, what=f"{cell} is told of")
+            eventually(cell.has_told, what=f"{cell} is told of")
 
 
 def client(_ssi: Ssi, cells: Round) -> None:
@@ -132,7 +132,7 @@ def strike(ssi: Ssi, blow: Blow, points: list[Point], ways: list[tuple[str, str]
         assert not wrong, "\n".join(wrong)
     finally:
         cells.clear()
-        eventually(lambda: no_job_left(ssi), within_s=30, what="all jobs have ended")
+        eventually(lambda: no_job_left(ssi), what="all jobs have ended")
 
 
 def no_job_left(ssi: Ssi) -> bool:
@@ -153,7 +153,7 @@ def test_a_criu_that_is_killed_in_the_middle_lets_the_job_run_on(
     try:
         cells.begin_free("n1", "n2", memory_mib=300)
         host = ssi.host(at)
-        eventually(lambda: kill_criu(host, verb), within_s=30, what="criu is at work", every_s=0.01)
+        eventually(lambda: kill_criu(host, verb), what="criu is at work", every_s=0.01)
         wrong = cells.finish(nobody_had_it)
         assert not wrong, "\n".join(wrong)
         assert cells.cells[0].outcome == 27, cells.cells[0].words

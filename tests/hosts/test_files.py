@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import COMMAND_TIMEOUT_S, PATIENCE_S, Ssi, eventually
 
 PROGRAM = """
 import fcntl, json, mmap, os, shutil, sqlite3, stat, subprocess, sys
@@ -106,14 +106,14 @@ print(json.dumps([told, open("held").read(), len(os.listdir("."))]))
 
 def sh(ssi: Ssi, node: str, line: str, *, user: str = "root", status: int = 0) -> str:
     """What a line says on a host."""
-    run = ssi.host(node).run("sh", "-c", line, user=user, timeout_s=60)
+    run = ssi.host(node).run("sh", "-c", line, user=user, timeout_s=COMMAND_TIMEOUT_S)
     assert run.returncode == status, (line, run)
     return run.stdout.decode()
 
 
 def python(ssi: Ssi, node: str, code: str, *words: str, user: str = "root") -> str:
     """What a program says on a host."""
-    run = ssi.host(node).run("python3", "-c", code, *words, user=user, timeout_s=100)
+    run = ssi.host(node).run("python3", "-c", code, *words, user=user, timeout_s=COMMAND_TIMEOUT_S)
     assert run.returncode == 0, run
     return run.stdout.decode()
 
@@ -124,7 +124,6 @@ def place(ssi: Ssi) -> Iterator[str]:
     sh(ssi, "n2", "rm -rf /srv/t && mkdir -m 1777 /srv/t")
     eventually(
         lambda: all("ssi:n2" in sh(ssi, node, "cat /proc/mounts") for node in ("n1", "n3")),
-        within_s=20,
         what="n2 to be mounted",
     )
     yield "/ssi/n/n2/srv/t"
@@ -135,7 +134,6 @@ def await_files(ssi: Ssi, count: int) -> None:
     """Waits until more than so many files are in the directory."""
     eventually(
         lambda: len(sh(ssi, "n2", "ls /srv/t").split()) > count,
-        within_s=30,
         what=f"{count} files to be there",
     )
 
@@ -146,7 +144,6 @@ def replace_worker(ssi: Ssi) -> None:
     sh(ssi, "n1", f"kill -9 {old}")
     eventually(
         lambda: sh(ssi, "n1", "pgrep -x ssi-mounts || true").strip() not in {"", old},
-        within_s=20,
         what="another worker",
     )
 
@@ -199,7 +196,7 @@ def test_nodes_see_each_others_changes_and_locks(ssi: Ssi, place: str) -> None:
         subprocess.Popen(ssi.host(node).ssh_command("python3", "-c", LINES, f"{path}/log", node))
         for node, path in (("n1", place), ("n2", "/srv/t"), ("n3", place))
     ]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(COMMAND_TIMEOUT_S) for writer in writers] == [0, 0, 0]
     lines = sh(ssi, "n2", "cat /srv/t/log").splitlines()
     assert sorted(lines) == sorted(
         f"n{node} {number}" for node in (1, 2, 3) for number in range(300)
@@ -213,8 +210,8 @@ def test_nodes_see_each_others_changes_and_locks(ssi: Ssi, place: str) -> None:
             sh(ssi, node, f"flock -n {path}/lock true", status=1)
         waiter = ssi.host("n3").ssh_command("flock", f"{place}/lock", "echo", "mine")
         with subprocess.Popen(waiter, stdout=subprocess.PIPE) as waiting:
-            held.communicate(b"", timeout=20)
-            assert waiting.communicate(timeout=20)[0] == b"mine\n"
+            held.communicate(b"", timeout=PATIENCE_S)
+            assert waiting.communicate(timeout=PATIENCE_S)[0] == b"mine\n"
 
 
 def test_node_that_is_away_fails_quickly_and_heals_with_open_files(ssi: Ssi, place: str) -> None:
@@ -255,7 +252,7 @@ print(os.pread(file.fileno(), 9, 0), flush=True)
         slowest_s, others, killed_s = json.loads(told[-1])
         assert slowest_s < 6.0, "5 s, and a loaded machine"
         assert (others, killed_s < 2.0) == (0, True)
-        assert program.communicate(b"\n", timeout=60)[0] == b"b'after!'\n"
+        assert program.communicate(b"\n", timeout=PATIENCE_S)[0] == b"b'after!'\n"
     assert sh(ssi, "n2", "cat /srv/t/f") == "after!"
 
 
@@ -266,7 +263,7 @@ def test_killed_worker_is_replaced_and_nothing_is_lost(ssi: Ssi, place: str) -> 
         for count in (5, 100):
             await_files(ssi, count)
             replace_worker(ssi)
-        told = json.loads(work.communicate(timeout=60)[0])
+        told = json.loads(work.communicate(timeout=PATIENCE_S)[0])
     assert told == [True, "still open", 251]
     assert sh(ssi, "n1", "cat /proc/mounts") == before
 
@@ -292,7 +289,7 @@ print([os.pread(file.fileno(), 9, 0) for file in opened])
         assert program.stdout.readline() == b"ready\n"
         old = sh(ssi, "n2", "pgrep -x ssi-files").strip()
         sh(ssi, "n2", f"kill -9 {old}")
-        out = program.communicate(b"\n", timeout=60)[0].decode()
+        out = program.communicate(b"\n", timeout=PATIENCE_S)[0].decode()
     assert out == "[b'hg', b'g', b'f', b'new\\n']\n[b'after!', b'g', b'hg']\n"
 
 
@@ -321,7 +318,6 @@ def test_exports_are_heeded(ssi: Ssi, place: str) -> None:
     try:
         eventually(
             lambda: sh(ssi, "n1", "ls /ssi/n/n2").split() == ["srv"],
-            within_s=20,
             what="the exports to be read",
         )
         assert sh(ssi, "n1", f"cat {place}/f") == "there\n"
@@ -330,6 +326,4 @@ def test_exports_are_heeded(ssi: Ssi, place: str) -> None:
         sh(ssi, "n1", "cat /ssi/n/n2/etc/passwd", status=1)
     finally:
         sh(ssi, "n2", "rm -r /etc/ssi")
-    eventually(
-        lambda: "etc" in sh(ssi, "n1", "ls /ssi/n/n2").split(), within_s=20, what="all again"
-    )
+    eventually(lambda: "etc" in sh(ssi, "n1", "ls /ssi/n/n2").split(), what="all again")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts.system import Result, Ssi, eventually
+from tests.hosts.system import COMMAND_TIMEOUT_S, Result, Ssi, eventually
 
 WORK = """
 import hashlib, mmap, os, sys, time
@@ -33,7 +33,7 @@ print(number, seen, os.getcwd(), os.readlink("/proc/self/exe"), flush=True)
 
 def on(ssi: Ssi, node: str, line: str, *, user: str = "ada") -> Result:
     """How a line ended that a user typed on a node."""
-    run = ssi.host(node).run("sh", "-c", line, user=user, timeout_s=100)
+    run = ssi.host(node).run("sh", "-c", line, user=user, timeout_s=COMMAND_TIMEOUT_S)
     return Result(run.returncode, run.stdout.decode(), run.stderr.decode())
 
 
@@ -46,7 +46,7 @@ def said(ssi: Ssi, node: str, line: str, *, user: str = "ada") -> str:
 
 def await_output(ssi: Ssi, node: str, line: str, output: str) -> None:
     """Waits until a line prints that."""
-    eventually(lambda: on(ssi, node, line).out == output, within_s=30, what=f"{line}: {output}")
+    eventually(lambda: on(ssi, node, line).out == output, what=f"{line}: {output}")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import PATIENCE_S, Ssi, eventually
 
 
 def test_stdout_stderr_and_exit_status_come_apart(ssi: Ssi) -> None:
@@ -59,11 +59,10 @@ def test_a_reader_that_leaves_ends_the_command_silently(ssi: Ssi) -> None:
         assert command.stdout is not None and command.stderr is not None
         assert command.stdout.read(4) == b"y\ny\n"
         command.stdout.close()
-        assert command.wait(timeout=30) == 128 + signal.SIGPIPE
+        assert command.wait(timeout=PATIENCE_S) == 128 + signal.SIGPIPE
         assert command.stderr.read() == b""
         eventually(
             lambda: not [row for row in ssi.json("ps", "-n", "n1") if row["command"] == "yes"],
-            within_s=10,
             what="yes ends",
         )
 
@@ -75,7 +74,7 @@ def test_interrupt_reaches_the_command(ssi: Ssi) -> None:
         assert command.stdout.readline() == b"ready\n"
         command.send_signal(signal.SIGINT)
         assert command.stdout.readline() == b"caught\n"
-        assert command.wait(timeout=30) == 5
+        assert command.wait(timeout=PATIENCE_S) == 5
 
 
 def test_environment_and_directory_are_as_asked(ssi: Ssi) -> None:
@@ -141,10 +140,8 @@ def test_logs_are_bounded_and_say_so(ssi: Ssi) -> None:
 
 
 def test_waiting_gives_up_when_told_to(ssi: Ssi) -> None:
-    gpid = ssi.detached("n1", "sleep", "60")
-    began_s = time.monotonic()
+    gpid = ssi.detached("n1", "sleep", "600")
     assert ssi("wait", "--timeout", "0.5", gpid).status == 124
-    assert time.monotonic() - began_s < 10
     ssi.ok("kill", gpid)
     assert ssi("wait", gpid).status == 143
 

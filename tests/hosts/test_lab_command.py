@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from ssi.lab import Lab
+from tests.hosts.system import COMMAND_TIMEOUT_S
 
 
 def ssi_lab(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -18,7 +19,7 @@ def ssi_lab(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=COMMAND_TIMEOUT_S,
     )
 
 
@@ -59,7 +60,9 @@ def test_print_gives_a_command_line_that_works_when_pasted(lab: Lab) -> None:
     words = ("ssh", "n1", "--name", lab.name, "--print", "--", "echo", "it's me")
     printed = ssi_lab(*words).stdout
     assert shlex.split(printed)[0] == "ssh"
-    pasted = subprocess.run(printed, shell=True, capture_output=True, check=True, timeout=30)
+    pasted = subprocess.run(
+        printed, shell=True, capture_output=True, check=True, timeout=COMMAND_TIMEOUT_S
+    )
     assert pasted.stdout == b"it's me\n"
 
 

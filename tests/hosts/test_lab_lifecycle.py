@@ -16,6 +16,7 @@ from ssi.lab.cgroup import hierarchy
 from ssi.lab.errors import LabBootError, LabConflictError, LabUnknownError
 from ssi.lab.process import namespace_pids
 from ssi.lab.state import folder_of
+from tests.hosts.system import COMMAND_TIMEOUT_S
 
 DIE_IN = """
 import os, signal, sys
@@ -121,7 +122,9 @@ def test_up_completes_what_a_crash_half_way_left(spare_name: str, point: str) ->
 
 def crash(name: str, point: str) -> None:
     Lab.remove(name)
-    died = subprocess.run([sys.executable, "-c", DIE_IN, point, name], timeout=60, check=False)
+    died = subprocess.run(
+        [sys.executable, "-c", DIE_IN, point, name], timeout=COMMAND_TIMEOUT_S, check=False
+    )
     assert died.returncode == -signal.SIGKILL
     assert name in Lab.names()
 
@@ -199,5 +202,7 @@ def nothing_in(folder: Path) -> Callable[[object], Path]:
 
 def test_a_lab_survives_the_end_of_the_command_and_of_its_terminal(spare_name: str) -> None:
     command = f"from ssi.lab import Lab; Lab.up({spare_name!r}, 1)"
-    subprocess.run(["setsid", "--wait", sys.executable, "-c", command], check=True, timeout=60)
+    subprocess.run(
+        ["setsid", "--wait", sys.executable, "-c", command], check=True, timeout=COMMAND_TIMEOUT_S
+    )
     assert Lab.get(spare_name).host("n1").run("true").returncode == 0

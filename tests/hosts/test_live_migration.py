@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ssi.lab import Host
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 HOLDER = """
 import hashlib, json, os, sys, time
@@ -40,7 +40,7 @@ def slow_link(host: Host, rate: str) -> Iterator[None]:
 
 def holder(ssi: Ssi, kind: str, mib: int) -> str:
     gpid = ssi.detached("n1", "python3", "-c", HOLDER, kind, str(mib))
-    eventually(lambda: "\n" in ssi.ok("logs", gpid), within_s=60, what="it holds its memory")
+    eventually(lambda: "\n" in ssi.ok("logs", gpid), what="it holds its memory")
     return gpid
 
 
@@ -65,7 +65,6 @@ def test_post_copy_brings_all_memory_there_and_back(ssi: Ssi) -> None:
         lines = len(ssi.ok("logs", gpid).splitlines())
         eventually(
             lambda lines=lines: len(ssi.ok("logs", gpid).splitlines()) > lines + 20,  # type: ignore[misc]
-            within_s=30,
             what="it goes on and looks at its memory",
         )
     assert processes_on(ssi.host("n2")) == []
@@ -81,18 +80,15 @@ def test_a_job_whose_source_dies_before_its_memory_came_is_killed_and_lost(ssi: 
         slow_link(source, "40mbit"),
         ssi.start("migrate", gpid, "n2", "--live", "post") as command,
     ):
-        eventually(
-            lambda: ssi.job(gpid)["node"] == "n2", within_s=30, what="it is known to be there"
-        )
+        eventually(lambda: ssi.job(gpid)["node"] == "n2", what="it is known to be there")
         (kept,) = processes_on(source)
         source.run("kill", "-9", kept)
-        _out, error = command.communicate(timeout=60)
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
     assert command.returncode == 37, error
     assert b"was lost" in error
-    eventually(lambda: ssi.job(gpid)["state"] == "lost", within_s=30, what="it is told as lost")
+    eventually(lambda: ssi.job(gpid)["state"] == "lost", what="it is told as lost")
     eventually(
         lambda: not processes_on(target) and not processes_on(source),
-        within_s=10,
         what="nothing of it runs",
     )
     lines = ssi.ok("logs", gpid).splitlines()

@@ -15,9 +15,9 @@ from nodeagent.services.members import Membership
 from nodeagent.services.processes import HeldJob, ScanTime, process_rows
 from ssi.model.gpid import Gpid
 from ssi.model.process import ProcessRow
+from tests.hosts.system import PATIENCE_S
 
 JOB = 15_000_001
-DEADLINE_S = 10.0
 
 
 class Shim:
@@ -57,7 +57,7 @@ class Shim:
 
     def wait_for(self, done: Callable[[list[ProcessRow]], bool]) -> list[ProcessRow]:
         """The processes of the job once they are as expected."""
-        give_up_at_s = time.monotonic() + DEADLINE_S
+        give_up_at_s = time.monotonic() + PATIENCE_S
         while not done(rows := self.job()):
             assert time.monotonic() < give_up_at_s, rows
             time.sleep(0.02)

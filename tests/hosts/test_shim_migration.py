@@ -16,12 +16,18 @@ from ssi.lab import Lab
 from ssi.model.shim import DumpFailed, RestoreFailed, WrongStage
 from tests.hosts.pair import Pair, pair_on
 from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost
+from tests.hosts.system import PATIENCE_S, eventually
 
 ADA = Account(user="ada", uid=1000, gid=1000, groups=(1000,))
 ECHO = ("sh", "-c", "while read x; do echo $x; done; exit 9")
 
-THREADS = """
-import hashlib, threading, time
+GO = "/tmp/go"
+"""What waits for it goes on where it is there."""
+
+UNTIL_GO = f"until [ -e {GO} ]; do sleep 0.05; done"
+
+THREADS = f"""
+import hashlib, os, threading, time
 results = [None] * 4
 def work(index):
     digest = hashlib.md5()
@@ -32,6 +38,7 @@ def work(index):
 threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
+while not os.path.exists("{GO}"): time.sleep(0.01)
 print(results)
 """
 
@@ -43,7 +50,7 @@ libc.timerfd_settime(timer, 0, struct.pack("qqqq", 0, 50_000_000, 0, 50_000_000)
 print("set", flush=True)
 sys.stdin.readline()
 ticks = 0
-while ticks < 20 and select.select([timer], [], [], 1)[0]:
+while ticks < 20 and select.select([timer], [], [], 20)[0]:
     ticks += struct.unpack("q", os.read(timer, 8))[0]
 print("ticks" if ticks >= 20 else "stands still")
 """
@@ -71,6 +78,8 @@ def pair(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture
 def shim(pair: Pair) -> ShimClient:
+    for host in (pair.here, pair.there):
+        host.outside(GO).unlink(missing_ok=True)
     return pair.here.shim()
 
 
@@ -80,10 +89,7 @@ def dump_here(pair: Pair, shim: ShimClient) -> tuple[str, Dumped]:
 
 
 def wait_for_state(host: ShimHost, pid: int, state: str) -> None:
-    deadline = time.monotonic() + 10
-    while state_of(host, pid) != state:
-        assert time.monotonic() < deadline, state_of(host, pid)
-        time.sleep(0.01)
+    eventually(lambda: state_of(host, pid) == state, what=f"state {state} of {pid}")
 
 
 def state_of(host: ShimHost, pid: int) -> str:
@@ -100,7 +106,7 @@ def test_job_keeps_its_pids_its_input_and_its_status_over_ten_hops(
     shim = pair.hop(shim, 10)
     shim.write(b"two", 4, end=True)
     assert shim.read_all(offset=5) == b"got one\ntwobye\n"
-    assert shim.status(5).exit_status == 5
+    assert shim.status(PATIENCE_S).exit_status == 5
 
 
 def test_xz_gives_the_same_bytes_after_ten_hops(pair: Pair, shim: ShimClient) -> None:
@@ -119,7 +125,7 @@ def test_xz_gives_the_same_bytes_after_ten_hops(pair: Pair, shim: ShimClient) ->
             shim = pair.move(shim, back=turn % 2 == 1)
     out += shim.read_all(offset=len(out))
     assert out == expected
-    assert shim.status(5).exit_status == 0
+    assert shim.status(PATIENCE_S).exit_status == 0
 
 
 def feed(shim: ShimClient, data: bytes, offset: int, *, end: bool, read_from: int = 0) -> bytes:
@@ -137,23 +143,30 @@ def feed(shim: ShimClient, data: bytes, offset: int, *, end: bool, read_from: in
 
 def test_threads_reach_the_same_result_after_ten_hops(pair: Pair, shim: ShimClient) -> None:
     expected = subprocess.run(
-        [sys.executable, "-c", THREADS], check=True, capture_output=True, timeout=60
+        [sys.executable, "-c", THREADS.replace(GO, "/")],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE_S,
     ).stdout
     shim.start("python3", "-c", THREADS)
     shim = pair.hop(shim, 10)
+    pair.here.outside(GO).touch()
     assert shim.read_all() == expected
-    assert shim.status(5).exit_status == 0
+    assert shim.status(PATIENCE_S).exit_status == 0
 
 
 def test_pipeline_of_many_processes_survives_ten_hops(pair: Pair, shim: ShimClient) -> None:
     source = "for i in $(seq 50); do yes $i | head -c 4M; sleep 0.05; done"
-    command = f"{source} | tee >(sha1sum >&2) | md5sum"
-    expected = subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
-    shim.start("bash", "-c", command)
+    sums = "tee >(sha1sum >&2) | md5sum"
+    expected = subprocess.run(
+        ["bash", "-c", f"{source} | {sums}"], check=True, capture_output=True, timeout=PATIENCE_S
+    )
+    shim.start("bash", "-c", f"({source}; {UNTIL_GO}) | {sums}")
     shim = pair.hop(shim, 10, pause_s=0.02)
+    pair.here.outside(GO).touch()
     assert shim.read_all() == expected.stdout
     assert shim.read_all("stderr") == expected.stderr
-    assert shim.status(5).exit_status == 0
+    assert shim.status(PATIENCE_S).exit_status == 0
 
 
 def test_job_of_an_ordinary_user_moves_as_that_user(pair: Pair, shim: ShimClient) -> None:
@@ -166,7 +179,7 @@ def test_job_of_an_ordinary_user_moves_as_that_user(pair: Pair, shim: ShimClient
     shim = pair.hop(shim, 4)
     shim.write(b"rk\n", 2)
     assert shim.read_all(offset=4) == b"got work\nada\n1000\n"
-    assert shim.status(5).exit_status == 3
+    assert shim.status(PATIENCE_S).exit_status == 3
 
 
 def test_unread_output_travels_with_its_numbers(pair: Pair, shim: ShimClient) -> None:
@@ -181,22 +194,30 @@ def test_unread_output_travels_with_its_numbers(pair: Pair, shim: ShimClient) ->
 
 def test_logs_of_a_detached_job_go_on_where_it_goes(pair: Pair, shim: ShimClient) -> None:
     logs = (pair.here.folder("logs"), pair.there.folder("logs"))
-    shim.start(
-        "sh", "-c", "for i in $(seq 1 20); do echo line $i; echo e$i >&2; sleep 0.1; done; exit 4",
-        logs=logs[0],
-    )  # fmt: skip
+    count = "i=0; until [ -e /tmp/enough ]; do i=$((i+1)); echo line $i; echo e$i >&2; sleep 0.1"
+    # Its shim stays for as long as something of it runs, so that what is left can be read.
+    shim.start("sh", "-c", f"{count}; done; ({UNTIL_GO}) >/dev/null 2>&1 & exit 4", logs=logs[0])
     for turn in range(3):
-        time.sleep(0.3)
+        writes_on(shim)
         shim = pair.move(shim, back=turn % 2 == 1, logs=logs[(turn + 1) % 2])
-    expected = "".join(f"line {number}\n" for number in range(1, 21)).encode()
-    assert shim.read_all() == expected
-    deadline = time.monotonic() + 10
-    while (shim.directory / "shim.sock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    enough = pair.there.outside("/tmp/enough")
+    enough.touch()
+    shown = shim.read_all()
+    enough.unlink()
+    total = len(shown.splitlines())
+    assert shown == "".join(f"line {number}\n" for number in range(1, total + 1)).encode()
+    pair.there.outside(GO).touch()
+    eventually(lambda: not (shim.directory / "shim.sock").exists(), what="its shim ends")
     assert b'"exit_status": 4' in (shim.directory / "exit.json").read_bytes()
-    assert (pair.there.outside(logs[1]) / "stdout").read_bytes() == expected
-    assert (pair.there.outside(logs[1]) / "stderr").read_bytes().splitlines()[-1] == b"e20"
+    assert (pair.there.outside(logs[1]) / "stdout").read_bytes() == shown
+    stderr = (pair.there.outside(logs[1]) / "stderr").read_bytes()
+    assert stderr.splitlines()[-1] == b"e%d" % total
+
+
+def writes_on(shim: ShimClient) -> None:
+    """Waits until a job has written more."""
+    before = len(shim.read(peek=True).data)
+    eventually(lambda: len(shim.read(peek=True).data) > before, what="it writes on")
 
 
 def test_daemon_that_forked_twice_comes_along_on_every_hop(pair: Pair, shim: ShimClient) -> None:
@@ -231,9 +252,10 @@ def test_system_v_objects_come_along(pair: Pair, shim: ShimClient) -> None:
 def test_stopped_job_arrives_stopped_and_can_be_continued(pair: Pair, shim: ShimClient) -> None:
     status = shim.start(*ECHO)
     signal_job(pair.here, status.root_pid, signal.SIGSTOP)
+    wait_for_state(pair.here, status.root_pid, "T")
     shim = pair.move(shim)
     status = shim.status()
-    assert state_of(pair.there, status.root_pid) == "T"
+    wait_for_state(pair.there, status.root_pid, "T")
     signal_job(pair.there, status.root_pid, signal.SIGCONT)
     shim.write(b"alive\n")
     assert shim.read_until(b"alive\n")
@@ -242,17 +264,18 @@ def test_stopped_job_arrives_stopped_and_can_be_continued(pair: Pair, shim: Shim
 def signal_job(host: ShimHost, pid: int, number: signal.Signals) -> None:
     """Signals a process of a host."""
     enter = ("nsenter", "--target", host.root.parent.name, "--pid", "--mount")
-    subprocess.run([*enter, "kill", f"-{number}", str(pid)], check=True, timeout=10)
+    subprocess.run([*enter, "kill", f"-{number}", str(pid)], check=True, timeout=PATIENCE_S)
 
 
 def test_thawed_job_runs_on_and_has_lost_no_input(pair: Pair, shim: ShimClient) -> None:
-    shim.start("sh", "-c", "sleep 0.5; cat")
+    shim.start("sh", "-c", f"{UNTIL_GO}; cat")
     shim.write(b"early ")
     dump_here(pair, shim)
     assert shim.write(b"while dumped", 6, wait_s=0.1).offset == 6
     shim.thaw()
     shim.thaw()  # as an agent does that lost the reply
     shim.write(b"late", 6, end=True)
+    pair.here.outside(GO).touch()
     assert shim.read_all() == b"early late"
 
 
@@ -310,14 +333,18 @@ def test_job_with_a_process_out_of_reach_is_not_dumped(pair: Pair, shim: ShimCli
     status = shim.start(*ECHO)
     enter = ("nsenter", "--target", pair.here.root.parent.name, "--pid", "--mount")
     inner = ("nsenter", "--target", str(status.root_pid), "--pid", "--mount")
-    intruder = subprocess.Popen([*enter, *inner, "sleep", "2"])
+    intruder = subprocess.Popen(
+        [*enter, *inner, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert intruder.stdin is not None and intruder.stdout is not None
     try:
-        time.sleep(0.3)
+        intruder.stdin.write(b"in\n")
+        assert intruder.stdout.readline() == b"in\n"
         with pytest.raises(DumpFailed) as caught:
             dump_here(pair, shim)
-        assert "(sleep)" in caught.value.reason
+        assert "(cat)" in caught.value.reason
     finally:
-        intruder.wait(10)
+        intruder.communicate(timeout=PATIENCE_S)
     shim.write(b"fine\n")
     assert shim.read_until(b"fine\n")
 
@@ -333,7 +360,7 @@ def test_committed_job_is_dead_and_comes_back_from_its_images(pair: Pair, shim: 
     assert shim.restore_here().stage == "running"
     shim.write(b"2\n", 2, end=True)
     assert shim.read_all(offset=2) == b"2\n"
-    assert shim.status(5).exit_status == 9
+    assert shim.status(PATIENCE_S).exit_status == 9
 
 
 def test_dropped_arrival_leaves_nothing(pair: Pair, shim: ShimClient) -> None:
@@ -343,10 +370,8 @@ def test_dropped_arrival_leaves_nothing(pair: Pair, shim: ShimClient) -> None:
     ready = target.restore(pair.carry(images, pair.here, pair.there), dumped.state)
     assert target.status().stage == "ready"
     target.release()
-    deadline = time.monotonic() + 5
-    while pair.there.outside(f"/proc/{ready.root_pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    arrived = pair.there.outside(f"/proc/{ready.root_pid}")
+    eventually(lambda: not arrived.exists(), what="nothing of it is left")
     shim.thaw()
     shim.write(b"here\n")
     assert shim.read_until(b"here\n")
@@ -363,7 +388,7 @@ def test_job_does_not_run_before_it_is_resumed(pair: Pair, shim: ShimClient) -> 
     assert target.read(offset=1 << 30, wait_s=0, peek=True).offset == held
     shim.commit()
     target.resume()
-    assert target.read(offset=held, wait_s=5).data
+    assert target.read(offset=held, wait_s=PATIENCE_S).data
 
 
 def test_restored_job_is_in_its_cgroup(pair: Pair, shim: ShimClient) -> None:

@@ -24,13 +24,10 @@ from tests.hosts.pair import Pair, pair_on
 from tests.hosts.shim_client import ENVIRONMENT, ROOT, ShimClient
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.test_migration import running
-from tests.hosts.test_shim_migration import ADA
+from tests.hosts.test_shim_migration import ADA, GO
 
 SIZE = Terminal(rows=24, columns=80)
 BASH = ("bash", "--norc", "-i")
-
-GO = "/tmp/go"
-"""What waits for it goes on where it is there."""
 
 HOLDER = """
 import os, signal, time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from ssi.lab import Host
-from tests.hosts.system import Ssi
+from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi
 
 STATE = "/var/lib/ssi"
 ALL_OF_IT = f"{STATE} /run/ssi /usr/local/bin/ssi"
@@ -20,7 +20,7 @@ def run_with(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=COMMAND_TIMEOUT_S,
         check=False,
     )
 

@@ -38,7 +38,6 @@ def test_down_of_one_node_is_told_to_the_others(ssi: Ssi, lab: Lab) -> None:
     for name in ("n1", "n2"):
         eventually(
             lambda name=name: "n3" not in out_of(lab.host(name), "ssi nodes"),  # type: ignore[misc]
-            within_s=10,
             what=f"{name} knows that n3 is gone",
         )
 
@@ -46,8 +45,8 @@ def test_down_of_one_node_is_told_to_the_others(ssi: Ssi, lab: Lab) -> None:
 def test_a_host_that_cannot_be_reached_stays_in_the_roster_unless_forgotten(
     ssi: Ssi, lab: Lab, ssh_home: Callable[[str], dict[str, str]]
 ) -> None:
+    assert run_with(ssh_home(""), ssi, "up", "n1,n2").returncode == 0
     environment = ssh_home("Host n2\n  ConnectTimeout 2")
-    assert run_with(environment, ssi, "up", "n1,n2").returncode == 0
     lab.host("n2").cut()
     try:
         assert run_with(environment, ssi, "down", "n2").returncode == 50
@@ -57,7 +56,7 @@ def test_a_host_that_cannot_be_reached_stays_in_the_roster_unless_forgotten(
     finally:
         lab.host("n2").heal()
     assert ssi("down", "n2").status == 0
-    assert run_with(environment, ssi, "down", "n1").returncode == 0
+    assert run_with(ssh_home(""), ssi, "down", "n1").returncode == 0
 
 
 def test_nodes_of_a_lab_that_is_removed_are_forgotten(spare_name: str, tmp_path: Path) -> None:

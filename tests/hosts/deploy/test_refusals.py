@@ -118,7 +118,7 @@ def test_a_host_that_is_cut_off_does_not_keep_the_others_back(ssi: Ssi, n1: Host
     finally:
         n1.heal()
     assert result.status == 50
-    assert took_s < 25
+    assert took_s < 60  # a connection is tried for 10 s, a step of a deployment for 30
     assert "n1: no connection to" in result.err
     assert "n2: ok: joined as node 1" in result.err
     assert "n3: ok: joined as node 2" in result.err
