@@ -29,6 +29,9 @@ LIMIT_S = 100.0
 PATIENCE_S = 60
 """What is waited for that must come; a busy machine takes many times as long as an idle one."""
 
+SOON_S = 20.0
+"""What is known at once is told long before an asker's deadline, also on a busy machine."""
+
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     """Runs a test on a loop of its own; what the loop complains of fails the test."""

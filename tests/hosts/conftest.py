@@ -13,6 +13,7 @@ import pytest
 from ssi.lab import Lab
 from ssi.lab.requirements import check_machine
 from ssi.model.errors import SsiError
+from tests.hosts.pair import Pair, pair_on
 from tests.hosts.system import Ssi
 
 
@@ -45,6 +46,13 @@ def lab(machine: None) -> Iterator[Lab]:
         yield Lab.up(name=name, size=3, progress=print)
     finally:
         Lab.remove(name)
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Keepers on n1 and n2, without agents."""
+    with pair_on(lab, tmp_path_factory.mktemp("wheels")) as pair:
+        yield pair
 
 
 @pytest.fixture(scope="session")

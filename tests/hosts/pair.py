@@ -14,6 +14,11 @@ from pathlib import Path
 from ssi.lab import Lab
 from tests.hosts.shim_client import ShimClient, ShimHost, keeper_on
 
+GO = "/tmp/go"
+"""What waits for it goes on where it is there."""
+
+UNTIL_GO = f"until [ -e {GO} ]; do sleep 0.05; done"
+
 
 @dataclass
 class Pair:
@@ -21,6 +26,16 @@ class Pair:
 
     here: ShimHost
     there: ShimHost
+
+    def hold_back(self) -> None:
+        """What waits until it is let go will wait."""
+        for host in (self.here, self.there):
+            host.outside(GO).unlink(missing_ok=True)
+
+    def let_go(self) -> None:
+        """What waits goes on, on whichever host it is."""
+        for host in (self.here, self.there):
+            host.outside(GO).touch()
 
     def carry(self, images: str, source: ShimHost, target: ShimHost) -> str:
         arrived = target.folder("images")

@@ -40,6 +40,7 @@ FORGE = (
 """The keeper's image and orders, without an agent to look after."""
 
 ROOT = m.Account(user="root", uid=0, gid=0, groups=(0,))
+ADA = m.Account(user="ada", uid=1000, gid=1000, groups=(1000,))
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root"}
 CRIU = "/usr/sbin/criu"
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.hosts.person import Person, person
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
-from tests.hosts.test_terminal_migration import HOLDER
+from tests.hosts.typist import HOLDER
 
 SHELL = "bash --norc -i"
 READY = r"^bash-[\d.]+[$#]"

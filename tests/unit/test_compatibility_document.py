@@ -30,4 +30,4 @@ def test_every_named_object_is_hopped() -> None:
     objects = {name for row in rows for name in re.findall(r"(?:`|hops)\[([\w-]+)\]`", row)}
     assert len(objects) > 15
     for name in objects:
-        assert f'"{name}": """' in TESTS["test_compatibility.py"], name
+        assert f'"{name}": """' in TESTS["test_compatible_objects.py"], name
