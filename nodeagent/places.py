@@ -89,6 +89,11 @@ class Places:
         """What the workers of mounts write down, for those after them."""
         return self.runtime / "files"
 
+    @property
+    def guests(self) -> Path:
+        """Public keys that may ask the file server for a while, with their users, 0600."""
+        return self.runtime / "guests"
+
     # Kept
 
     @property

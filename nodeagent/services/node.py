@@ -22,6 +22,7 @@ from nodeagent.services.checkpoints import CheckpointService
 from nodeagent.services.cordon import CordonService
 from nodeagent.services.examination import ExaminationService
 from nodeagent.services.freezer import FreezerService
+from nodeagent.services.guests import GuestService
 from nodeagent.services.jobs import JobService
 from nodeagent.services.migration import MigrationService
 from nodeagent.services.mounts import MountService
@@ -75,6 +76,7 @@ class NodeServices:
         self._freezer = FreezerService(node, self.jobs)
         self._examination = ExaminationService(node, places, self._cordon)
         self._mounts = MountService(node, places)
+        self._guests = GuestService(node, places.guests, register)
         self._migration = MigrationService(
             node, self.jobs, peers, self._table, self._job_service, places.images
         )
@@ -109,6 +111,7 @@ class NodeServices:
         itself = Caller(user="root", node=self._node)
         self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
         self._mounts.register_handlers(dispatcher)
+        self._guests.register_handlers(dispatcher)
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""

@@ -19,15 +19,20 @@ from ssi.model.job import JobRow, JobState
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-async def hold(job: JobHandle, view: View) -> int:
+async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
     """Joins this process to a job until it ends or the person leaves; the exit status.
+
+    Args:
+        job: It.
+        view: How.
+        stdin: What a job without a terminal reads; None for nothing.
 
     Raises:
         SsiError: The job is out of reach.
     """
     if job.row.has_terminal:
         return await _hold_terminal(job, view)
-    return await _hold_pipes(job, view)
+    return await _hold_pipes(job, view, stdin)
 
 
 def exit_status_of(row: JobRow) -> int:
@@ -64,14 +69,15 @@ async def _leave(job: JobHandle, left: ViewerLeft) -> int:
     return 0 if goes_on else SSI_FAILED
 
 
-async def _hold_pipes(job: JobHandle, view: View) -> int:
+async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         for number in () if view.read_only else FORWARDED:
             loop.add_signal_handler(number, _forward, job, number)
             stack.callback(loop.remove_signal_handler, number)
         try:
-            row = await attach(job, stdin=None if view.read_only else 0, peek=view.read_only)
+            given = None if view.read_only else stdin
+            row = await attach(job, stdin=given, peek=view.read_only)
         except OutputClosed:
             with suppress(TimeoutError):  # one that ignores SIGPIPE is ended by its lease
                 async with asyncio.timeout(2.0):

@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "cordon": "ssi.cli.cordon:cordon",
     "uncordon": "ssi.cli.cordon:uncordon",
     "drain": "ssi.cli.drain:drain",
+    "cp": "ssi.cli.cp:cp",
     "mount": "ssi.cli.mount:mount",
     "umount": "ssi.cli.mount:umount",
     "doctor": "ssi.cli.doctor:doctor",

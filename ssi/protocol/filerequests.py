@@ -17,6 +17,15 @@ MAX_DATA_BYTES: Final = 1024 * 1024
 MAX_PATH_BYTES: Final = 4095
 """Source: path_resolution(7)."""
 
+DIGEST_CHUNK_BYTES: Final = 1024 * 1024
+"""Files are compared in chunks of this size."""
+
+MAX_DIGEST_BYTES: Final = 16 * DIGEST_CHUNK_BYTES
+"""Of one :class:`Digest`."""
+
+MAX_PUT_BYTES: Final = 128 * 1024
+"""Of one :class:`Put`."""
+
 
 class _Request(msgspec.Struct, frozen=True, array_like=True):
     """What all requests share."""
@@ -281,6 +290,37 @@ class TestLock(_Request, frozen=True, tag="test-lock"):
     end: int
 
 
+class Digest(_Request, frozen=True, tag="digest"):
+    """SHA-256 of each chunk of a range of an open file, one after the other: :class:`Text`.
+
+    Chunks are of :data:`DIGEST_CHUNK_BYTES`, counted from the offset; the last may be shorter.
+    """
+
+    handle: int
+    offset: int
+    size: int
+
+
+class Put(_Request, frozen=True, tag="put"):
+    """Makes or replaces a small file, whose bytes are behind it, in one step: :class:`Entry`.
+
+    Attributes:
+        path: Where it is to be. Where this fails, all is as it was.
+        temporary: Another name in the same directory, which the file has until it is whole.
+        owner: As in :class:`SetAttributes`, as are the others.
+        exclusive: Refused with ``EEXIST`` where something is there.
+    """
+
+    path: bytes
+    temporary: bytes
+    mode: int
+    owner: str | None = None
+    group: str | None = None
+    atime_ns: int | None = None
+    mtime_ns: int | None = None
+    exclusive: bool = False
+
+
 class Cancel(_Request, frozen=True, tag="cancel"):
     """Nobody waits for the answer to a lock any more: :class:`Nothing`."""
 
@@ -322,6 +362,8 @@ FileRequest: TypeAlias = (
     | Lock
     | TestLock
     | Cancel
+    | Digest
+    | Put
 )
 
 REPEATABLE: Final = frozenset(
@@ -342,6 +384,7 @@ REPEATABLE: Final = frozenset(
         Seek,
         TestLock,
         Cancel,
+        Digest,
     }
 )
 """Requests that may be carried out twice. Of all others the server remembers the answer."""

@@ -17,6 +17,7 @@ from ssi.protocol.checkpoints import (
     RemoveCheckpoint,
     RestoreCheckpoint,
 )
+from ssi.protocol.guests import AllowFiles, FilesAllowed
 from ssi.protocol.jobs import (
     DisownJob,
     FreezeJob,
@@ -125,6 +126,7 @@ RequestBody: TypeAlias = (
     | WatchProcesses
     | TuneProcess
     | InspectProcess
+    | AllowFiles
 )
 
 ReplyBody: TypeAlias = (
@@ -152,4 +154,5 @@ ReplyBody: TypeAlias = (
     | MountList
     | TableChange
     | ProcessInspected
+    | FilesAllowed
 )

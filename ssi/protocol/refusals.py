@@ -261,6 +261,23 @@ class ClientRefused(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class GuestRefused(SsiError):
+    """A node does not let a command use its files."""
+
+    word = "guest-refused"
+    exit_code = 7
+    node: str
+    user: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node} does not let a command of {self.user} use its files: {self.reason}"
+
+    def advice(self) -> str:
+        return "wait for others to end, and try again"
+
+
+@dataclass(eq=False, kw_only=True)
 class AnswerTooLarge(SsiError):
     """An answer does not fit into one message."""
 

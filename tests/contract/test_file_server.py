@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec import structs
 
 from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.credentials import Identity
@@ -26,7 +28,7 @@ from nodeagent.filesystem.server.tree import Tree
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.fileframes import Asked
 from ssi.protocol.filereplies import ATTRIBUTES, FileReply
-from ssi.protocol.filerequests import FileRequest
+from ssi.protocol.filerequests import DIGEST_CHUNK_BYTES, FileRequest
 
 T = TypeVar("T")
 ME = Identity(user="me", uid=os.geteuid(), gid=os.getegid(), groups=())
@@ -106,6 +108,36 @@ def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
     assert (values[1], values[7], values[10]) == (4, 5, 0), "size, mtime and nlink, without a name"
     served.ask(filerequests.Release(opened.handle))
     assert served.refused(filerequests.GetAttributes(opened.handle)) == errno.EBADF
+
+
+def test_small_file_is_put_in_one_step_or_not_at_all(served: Served) -> None:
+    target = served.root / "rw/f"
+    body = filerequests.Put(b"rw/f", b"rw/.f", 0o640, atime_ns=1, mtime_ns=5)
+    entry = served.ask(body, b"abc")
+    assert isinstance(entry, filereplies.Entry)
+    assert target.read_bytes() == b"abc"
+    assert (stat.S_IMODE(target.stat().st_mode), target.stat().st_mtime_ns) == (0o640, 5)
+    for refused, error in (
+        (structs.replace(body, exclusive=True), errno.EEXIST),
+        (structs.replace(body, owner="nobody-of-that-name"), errno.EINVAL),
+        (structs.replace(body, temporary=b"ro/.f"), errno.EXDEV),
+        (structs.replace(body, path=b"ro/f", temporary=b"ro/.f"), errno.EROFS),
+        (structs.replace(body, path=b"rw/../f", temporary=b"rw/../.f"), errno.EINVAL),
+    ):
+        assert served.refused(refused) == error
+    assert target.read_bytes() == b"abc"
+    assert os.listdir(served.root / "rw") == ["f"]
+
+
+def test_digests_are_those_of_each_chunk(served: Served) -> None:
+    content = os.urandom(2 * DIGEST_CHUNK_BYTES + 10)
+    (served.root / "rw/f").write_bytes(content)
+    handle = served.open(b"rw/f", os.O_RDONLY)
+    reply = served.ask(filerequests.Digest(handle, DIGEST_CHUNK_BYTES, 1 << 60))
+    chunks = content[DIGEST_CHUNK_BYTES:-10], content[-10:]
+    told = b"".join(hashlib.sha256(chunk).digest() for chunk in chunks)
+    assert reply == filereplies.Text(told)
+    assert served.ask(filerequests.Digest(handle, 1 << 40, 10)) == filereplies.Text(b"")
 
 
 def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:

@@ -18,7 +18,6 @@ from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.identities import Identities
-from nodeagent.filesystem.mount.link import LOST, FileLink
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
@@ -26,6 +25,7 @@ from nodeagent.mechanism.loop import Loop
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import Entry, FileReply, Welcome
 from ssi.protocol.filerequests import FileRequest
+from ssi.transport.filelink import LOST, FileLink
 
 READ_BUDGET: Final = 32
 INTERRUPT_GRACE_S: Final = 0.3

@@ -17,7 +17,6 @@ import msgspec
 import zmq
 
 from nodeagent.filesystem.fuse import abi
-from nodeagent.filesystem.mount.link import TICK_S, FileLink
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.options import MountOptions
@@ -26,6 +25,7 @@ from nodeagent.filesystem.orders import MountOrder, MoveOrder, Order, UnmountOrd
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol.filereplies import Welcome
+from ssi.transport.filelink import TICK_S, FileLink
 from ssi.transport.keys import load_or_make_key
 from ssi.transport.link import Endpoint
 

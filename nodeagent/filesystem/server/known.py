@@ -1,9 +1,10 @@
-"""Whom the file server lets in, and for whom they may speak: the roster and the clients."""
+"""Whom the file server lets in, and for whom they may speak: nodes, clients and guests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from nodeagent.guests import Guests
 from nodeagent.places import Places
 from nodeagent.register import Register
 
@@ -21,6 +22,7 @@ class Known:
         self._places = places
         self._stamps: tuple[object, ...] = ()
         self._register = Register(node, places.roster, places.clients)
+        self._guests = Guests(places.guests)
         self.refresh()
 
     def refresh(self) -> None:
@@ -31,8 +33,8 @@ class Known:
             self._register = Register(self._node, self._places.roster, self._places.clients)
 
     def knows(self, public_key: str) -> bool:
-        """Whether a node or a client has that key; any thread."""
-        return self._register.knows(public_key)
+        """Whether a node, a client or a guest has that key; any thread."""
+        return self._register.knows(public_key) or bool(self._guests.user_of(public_key))
 
     def whom(self, public_key: str, user: str) -> str | None:
         """Who asks with a key on behalf of a user; None where that key may not speak for them.
@@ -44,8 +46,8 @@ class Known:
         entry = roster.node_by_key(public_key) if roster is not None else None
         if entry is not None:
             return entry.name if entry.user == "root" or user in {"", entry.user} else None
-        owner = self._register.clients.get(public_key)
-        if owner is None or user not in {"", owner}:
+        owner = self._register.clients.get(public_key) or self._guests.user_of(public_key)
+        if not owner or user not in {"", owner}:
             return None
         return f"a client of {owner}"
 

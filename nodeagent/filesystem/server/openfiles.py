@@ -13,12 +13,16 @@ from nodeagent.filesystem.server.exports import Rule
 from nodeagent.filesystem.server.paths import Paths, change, refusal
 from nodeagent.filesystem.server.session import OpenFile, Rest, Session
 from nodeagent.filesystem.server.tree import reopened
-from ssi.protocol.filereplies import Count, Entry, Listing, Nothing, Opened
+from nodeagent.mechanism.digest import sha256
+from ssi.protocol.filereplies import Count, Entry, Listing, Nothing, Opened, Text
 from ssi.protocol.filerequests import (
+    DIGEST_CHUNK_BYTES,
     MAX_DATA_BYTES,
+    MAX_DIGEST_BYTES,
     Allocate,
     CopyRange,
     Create,
+    Digest,
     GetAttributes,
     ListMore,
     Open,
@@ -113,6 +117,18 @@ class OpenFiles:
                 if mode & _SPECIAL:
                     os.fchmod(descriptor, stat.S_IMODE(mode) & ~_SPECIAL)
             return Count(written)
+
+    def digest(self, session: Session, body: Digest) -> Text:
+        with session.file(body.handle).use() as descriptor:
+            offset, end = body.offset, body.offset + min(body.size, MAX_DIGEST_BYTES)
+            digests = []
+            while offset < end:
+                chunk = os.pread(descriptor, min(DIGEST_CHUNK_BYTES, end - offset), offset)
+                if not chunk:
+                    break
+                digests.append(sha256(chunk).digest())
+                offset += DIGEST_CHUNK_BYTES
+        return Text(b"".join(digests))
 
     def sync(self, session: Session, body: Sync) -> Nothing:
         with session.file(body.handle).use() as descriptor:

@@ -10,6 +10,7 @@ from nodeagent.filesystem.server.credentials import Identity
 from nodeagent.filesystem.server.locks import Locks
 from nodeagent.filesystem.server.openfiles import OpenFiles
 from nodeagent.filesystem.server.paths import Paths, refusal
+from nodeagent.filesystem.server.placing import put
 from nodeagent.filesystem.server.session import Session
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.fileframes import Asked
@@ -70,6 +71,7 @@ class Operations:
             filerequests.ListMore: opened.list_more,
             filerequests.Lock: self.locks.take,
             filerequests.TestLock: self.locks.test,
+            filerequests.Digest: opened.digest,
         }
         self._paths = paths
         self._opened = opened
@@ -104,10 +106,11 @@ class Operations:
             return filereplies.Nothing(), self._opened.read(session, body)
         if isinstance(body, filerequests.Write):
             return self._opened.write(session, body, data), b""
+        if isinstance(body, filerequests.Put):
+            return put(self._paths, body, data), b""
         if isinstance(body, filerequests.SetAttributes):
-            if body.handle:
-                return self._opened.set_attributes(session, body), b""
-            return self._paths.set_attributes(body), b""
+            named = self._paths.set_attributes
+            return self._opened.set_attributes(session, body) if body.handle else named(body), b""
         if isinstance(body, filerequests.Open):
             opened = self._opened.open(session, body, identity)
             return opened, self._opened.ahead(session, body, opened) if body.ahead else b""

@@ -61,7 +61,13 @@ LEASE_S: Final = 40.0
 WINDOW_REQUESTS: Final = 256
 WINDOW_BYTES: Final = 32 * 1024 * 1024
 LONG: Final = frozenset(
-    {filerequests.Sync, filerequests.SyncDirectory, filerequests.Allocate, filerequests.CopyRange}
+    {
+        filerequests.Sync,
+        filerequests.SyncDirectory,
+        filerequests.Allocate,
+        filerequests.CopyRange,
+        filerequests.Digest,
+    }
 )
 """Requests that may well take long."""
 

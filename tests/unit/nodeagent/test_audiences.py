@@ -26,6 +26,7 @@ from ssi.protocol.checkpoints import (
     RemoveCheckpoint,
     RestoreCheckpoint,
 )
+from ssi.protocol.guests import AllowFiles
 from ssi.protocol.jobs import (
     DisownJob,
     FreezeJob,
@@ -74,6 +75,7 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     GetRoster: Audience.ANYONE,
     InstallRoster: Audience.ROOT,
     AllowClient: Audience.ANYONE,  # for the asker's own user only
+    AllowFiles: Audience.ANYONE,  # likewise
     ListNodes: Audience.ANYONE,
     ListEvents: Audience.ANYONE,
     ListProcesses: Audience.ANYONE,  # command lines of others are left out

@@ -1,4 +1,6 @@
-"""A mount's connection to the server of its node: what was asked, until when, and again.
+"""A connection to the file server of a node: what was asked, until when, and again.
+
+A mount has one, and so has a command that copies files. It runs on the loop of whoever has it.
 
 What has no answer when a connection breaks is sent again over the next one; the server remembers
 the answers of what must not be done twice. The connection is made when something is asked, and
@@ -15,12 +17,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from nodeagent.mechanism.loop import Loop
 from ssi.model.errors import SsiError
 from ssi.protocol import filerequests
 from ssi.protocol.fileframes import Asked, decode_answered, encode
@@ -47,6 +48,16 @@ _log: Final = logging.getLogger(__name__)
 
 Then = Callable[[int, FileReply | None, memoryview], None]
 """Takes the outcome: 0 or an errno, the reply, and the bytes behind it."""
+
+
+class Loop(Protocol):
+    """What calls back."""
+
+    def watch(self, descriptor: int, readable: Callable[[], None] | None = None) -> object:
+        """From now on ``readable`` is called when ``descriptor`` is; without it, nothing is."""
+
+    def call_after(self, delay_s: float, callback: Callable[[], None]) -> object:
+        """Calls ``callback`` once, ``delay_s`` from now."""
 
 
 @dataclass(eq=False, slots=True)
