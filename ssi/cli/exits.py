@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from ssi.client.errors import RanTooLong
 from ssi.model.errors import SsiError
 
 USAGE: Final = 2
@@ -29,6 +30,8 @@ OF_A_START: Final = frozenset({USAGE, NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND})
 
 def of_running(error: SsiError) -> int:
     """The status where a program was to be run, or waited for, and ssi failed."""
+    if isinstance(error, RanTooLong):
+        return TIMED_OUT
     return error.exit_code if error.exit_code in OF_A_START else SSI_FAILED
 
 

@@ -3,51 +3,65 @@
 from __future__ import annotations
 
 import os
-import pwd
-import sys
-from dataclasses import dataclass
-from enum import StrEnum
+import re
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
+from ssi.cli.fleet import Plan, run_on_many
 from ssi.cli.foreground import hold
-from ssi.cli.outcome import run_async
+from ssi.cli.outcome import note, run_async
+from ssi.cli.output import Output, tells
+from ssi.cli.settings import settings
+from ssi.cli.sight import Root, Sight, with_files
+from ssi.client.errors import RanTooLong
 from ssi.client.escape import parse_escape
+from ssi.client.fleet import Orders
 from ssi.client.jobs import JobHandle
+from ssi.client.limit import Limit
 from ssi.client.system import System
 from ssi.client.terminal import has_terminal, terminal_of
 from ssi.client.viewer import View
 from ssi.model.errors import UsageError
 from ssi.model.job import LEASE_S, JobSpec
-from ssi.model.jobfiles import JobFiles, default_binds, is_systems, ordered, parse_bind
 
-THIS_MACHINE: Final = "this machine"
-"""In place of a node's name, which has no space in it."""
+FANOUT: Final = 64
+"""As clush's: more at once are seldom faster, and each takes memory and descriptors here."""
 
-
-class Root(StrEnum):
-    """Whose files a job sees."""
-
-    AUTO = "auto"
-    HOME = "home"
-    LOCAL = "local"
+_SET: Final = re.compile(r"[][,!&^*?@]|\.\.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What the user said of the files that a job is to see."""
-
-    root: Root
-    binds: tuple[str, ...]
-
-
+@tells
 def run(
+    output: Output,
     command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARGS]...", help="What to run.")],
-    node: Annotated[
-        str | None, typer.Option("--node", "-n", help="On this node; else on the least loaded.")
+    nodes: Annotated[
+        str | None,
+        typer.Option(
+            "--nodes",
+            "--node",
+            "-n",
+            metavar="NODES",
+            help="On this node, or at once on all of a set: all, n1..3, @gpu; else on the least "
+            "loaded.",
+        ),
     ] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold", "-b", help="Show equal outputs of nodes as one, at the end.")
+    ] = False,
+    fanout: Annotated[
+        int, typer.Option("--fanout", "-f", min=1, help="On how many nodes at once.")
+    ] = FANOUT,
+    max_fails: Annotated[
+        int | None,
+        typer.Option("--max-fails", min=1, help="Begin on no further node once so many failed."),
+    ] = None,
+    stdin: Annotated[
+        str, typer.Option("--stdin", metavar="NODE", help="Of several: which reads this stdin.")
+    ] = "",
+    stdin_all: Annotated[
+        bool, typer.Option("--stdin-all", help="Each node reads all of this stdin.")
+    ] = False,
     tty: Annotated[
         bool,
         typer.Option("--tty", "-t", help="Give it a terminal, also where this is none."),
@@ -97,7 +111,18 @@ def run(
         raise UsageError(text="--bind and --root local are opposites", hint="give one of them")
     if tty and no_tty:
         raise UsageError(text="--tty and --no-tty are opposites", hint="give one of them")
-    terminal = tty or (not no_tty and not detach and has_terminal())
+    if stdin and stdin_all:
+        raise UsageError(text="--stdin and --stdin-all are opposites", hint="give one of them")
+    plan = Plan(
+        output=output,
+        orders=Orders(fanout=fanout, max_fails=max_fails, limit_s=settings().timeout_s),
+        fold=fold,
+        stdin="all" if stdin_all else stdin,
+    )
+    many = is_set(nodes) or fold or bool(plan.stdin) or output.is_data
+    if many and tty:
+        raise UsageError(text="one terminal is not for several nodes", hint="leave --tty out")
+    terminal = not many and (tty or (not no_tty and not detach and has_terminal()))
     spec = JobSpec(
         argv=tuple(command),
         cwd=cwd if cwd is not None else _cwd(),
@@ -108,70 +133,60 @@ def run(
         lease_s=lease_s,
     )
     view = View(escape=parse_escape(escape))
+    sight = Sight(root, tuple(bind or ()))
     run_async(
-        lambda system: _run(system, node, spec, view, _Sight(root, tuple(bind or ()))),
+        lambda system: (
+            _run_on_many(system, nodes, spec, plan, sight)
+            if many
+            else _run(system, nodes, spec, view, sight)
+        ),
         runs=True,
         limited=False,
     )
 
 
-async def _run(system: System, node: str | None, spec: JobSpec, view: View, sight: _Sight) -> int:
+def is_set(nodes: str | None) -> bool:
+    """Whether the words may stand for several nodes, or for any number, whatever there is now.
+
+    What a script gets must not depend on how many nodes there happen to be.
+    """
+    return nodes == "all" or bool(nodes and _SET.search(nodes))
+
+
+async def _run(system: System, node: str | None, spec: JobSpec, view: View, sight: Sight) -> int:
     place = await _place(system, node)
-    spec = await _with_files(system, place, spec, sight)
+    spec = await with_files(system, place, spec, sight, note)
     job = await JobHandle.start(system, place, spec)
     if job.notice:
-        _tell(job.notice)
+        note(job.notice)
     if spec.detached:
         print(job.row.gpid)
         return 0
-    return await hold(job, view)
+    limit_s = settings().timeout_s
+    async with Limit(job, limit_s) as limit:
+        status = await hold(job, view)
+    if limit.is_over:
+        raise RanTooLong(node=job.row.node, after_s=limit_s or 0.0)
+    return status
+
+
+async def _run_on_many(
+    system: System, nodes: str | None, spec: JobSpec, plan: Plan, sight: Sight
+) -> int:
+    names = await _place(system, None) if nodes is None else nodes
+
+    async def prepare(node: str) -> JobSpec:
+        return await with_files(
+            system, node, spec, sight, lambda text: plan.notices.add(node, text)
+        )
+
+    return await run_on_many(system, await system.select(names), prepare, plan)
 
 
 async def _place(system: System, node: str | None) -> str:
     if node is None:
         return (await system.place()).node
     return await system.select_one(node)
-
-
-async def _with_files(system: System, place: str, spec: JobSpec, sight: _Sight) -> JobSpec:
-    """The job with the files that it is to see.
-
-    Raises:
-        UsageError: A bind that cannot be read, or that this machine cannot give.
-    """
-    if sight.root is Root.LOCAL:
-        return spec
-    home = (await system.nodes()).observer
-    cwd = spec.cwd or "/"
-    asked = [parse_bind(text, home or THIS_MACHINE, cwd) for text in sight.binds]
-    if not home:
-        if sight.root is Root.HOME or any(bind.node == THIS_MACHINE for bind in asked):
-            raise UsageError(
-                text="this machine is no node, so its files are not seen on others",
-                hint="add it with ssi up, or bind files of a node: --bind NODE:SRC[:DST]",
-            )
-        if sys.stderr.isatty():  # for a person; ssh's users expect nothing else
-            _tell(
-                f"the job sees the files of {place}: this machine is no node, and its files are "
-                "not seen there (--root local says nothing of it)"
-            )
-        files = JobFiles(home=place, binds=ordered(asked))
-        return msgspec.structs.replace(spec, files=files) if asked else spec
-    directory = pwd.getpwuid(os.getuid()).pw_dir
-    is_whole = sight.root is Root.HOME
-    # What its user cannot enter here, such as root's directory after su, is no loss there.
-    own, work = (path if os.access(path, os.X_OK) else "" for path in (directory, cwd))
-    binds = () if is_whole else default_binds(home, own, work)
-    if place != home and not is_whole and is_systems(cwd) and cwd != "/":
-        _tell(f"the job sees {cwd} as {place} has it: it belongs to the machine (--bind {cwd})")
-    files = JobFiles(
-        home=home, home_directory=own, is_whole=is_whole, binds=ordered((*binds, *asked))
-    )
-    return msgspec.structs.replace(spec, files=files)
-
-
-def _tell(notice: str) -> None:
-    print(f"ssi: {notice}", file=sys.stderr, flush=True)
 
 
 def _cwd() -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import select
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +16,13 @@ from ssi.model.job import JobRow, StreamName
 from ssi.protocol.refusals import NotAJob
 
 READ_BYTES: Final = 256 * 1024
+
+
+Sink = Callable[[bytes], Awaitable[None]]
+"""Takes bytes of a job's output, in their order."""
+
+Source = Callable[[], Awaitable[bytes]]
+"""Gives the next bytes for a job's input; none at their end."""
 
 
 class OutputClosed(Exception):
@@ -39,12 +47,35 @@ async def attach(
         OutputClosed: ``stdout`` or ``stderr`` takes no more; the job was told by SIGPIPE.
         SsiError: The job is out of reach.
     """
-    feeding = asyncio.create_task(_feed(job, stdin)) if stdin is not None else None
+    return await connect(
+        job,
+        source=None if stdin is None else lambda: read_some(stdin),
+        sinks=(lambda data: put(stdout, data), lambda data: put(stderr, data)),
+        peek=peek,
+    )
+
+
+async def connect(
+    job: JobHandle, *, source: Source | None, sinks: tuple[Sink, Sink], peek: bool = False
+) -> JobRow:
+    """Carries bytes between a job and whatever gives and takes them, as :func:`attach`.
+
+    Args:
+        job: Started or found.
+        source: Its input; None to leave that alone.
+        sinks: Of its stdout and stderr.
+        peek: Only look: what is read is left for the job's own client.
+
+    Raises:
+        OutputClosed: A sink takes no more; the job was told by SIGPIPE.
+        SsiError: The job is out of reach.
+    """
+    feeding = asyncio.create_task(_feed(job, source)) if source is not None else None
     try:
         async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(_drain(job, "stdout", stdout, peek=peek))
+            pumps.create_task(_drain(job, "stdout", sinks[0], peek=peek))
             if not job.row.has_terminal:
-                pumps.create_task(_drain(job, "stderr", stderr, peek=peek))
+                pumps.create_task(_drain(job, "stderr", sinks[1], peek=peek))
         return await job.wait()
     except* BrokenPipeError as group:
         await job.signal(signal.SIGPIPE)
@@ -68,7 +99,7 @@ async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, fo
             return
 
 
-async def _drain(job: JobHandle, stream: StreamName, descriptor: int, *, peek: bool) -> None:
+async def _drain(job: JobHandle, stream: StreamName, sink: Sink, *, peek: bool) -> None:
     """Copies a stream to its end; the next bytes are fetched while the last are written."""
     offset = 0
     writing: asyncio.Task[None] | None = None
@@ -77,17 +108,17 @@ async def _drain(job: JobHandle, stream: StreamName, descriptor: int, *, peek: b
         if writing is not None:
             await writing
         offset = data.offset + len(data.data)
-        writing = asyncio.create_task(put(descriptor, data.data))
+        writing = asyncio.ensure_future(sink(data.data))
         if data.ended:
             await writing
             return
 
 
-async def _feed(job: JobHandle, descriptor: int) -> None:
-    """Copies a descriptor to the job's input until either ends."""
+async def _feed(job: JobHandle, source: Source) -> None:
+    """Copies a source to the job's input until either ends."""
     offset = 0
     while True:
-        data = await read_some(descriptor)
+        data = await source()
         while True:
             try:
                 accepted = await job.write(offset, data, end=not data)

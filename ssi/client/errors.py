@@ -64,3 +64,42 @@ class NoNodeFits(SsiError):
 
     def advice(self) -> str:
         return "`ssi nodes` shows their states"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotRun(SsiError):
+    """A command was not begun on a node: others had failed, or it was interrupted."""
+
+    word = "not-run"
+    exit_code = 125
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"{self.node}: left out, {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class RanTooLong(SsiError):
+    """A command took longer than `--timeout` allows, and was ended."""
+
+    word = "ran-too-long"
+    exit_code = 124
+    node: str
+    after_s: float
+
+    def what(self) -> str:
+        return f"{self.node}: the command took longer than {self.after_s:g} s and was ended"
+
+
+@dataclass(eq=False, kw_only=True)
+class JobLost(SsiError):
+    """What held a job died, and the job with it; how the command ended is not known."""
+
+    word = "job-lost"
+    gpid: int
+    node: str
+    reason: str
+
+    def what(self) -> str:
+        return f"job {self.gpid} on {self.node} is lost: {self.reason}"

@@ -134,7 +134,7 @@ class System:
         asked = []
         for row in nodes:
             if row.state in {NodeState.DEAD, NodeState.LEFT}:
-                answers.failures[row.name] = _why_dead(row)
+                answers.failures[row.name] = why_dead(row)
             else:
                 asked.append(row.name)
         replies = await asyncio.gather(
@@ -188,7 +188,8 @@ class System:
         return suggestions[0]
 
 
-def _why_dead(row: NodeRow) -> SsiError:
+def why_dead(row: NodeRow) -> SsiError:
+    """What is wrong with a node that is believed dead."""
     if row.problem and row.rtt_ms is None:
         return LinkRefused(node=row.name, reason=row.problem)
     return NodeDown(node=row.name, silent_s=row.age_s)
