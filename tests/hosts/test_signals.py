@@ -59,7 +59,7 @@ def test_one_that_is_gone_does_not_stop_the_others(ssi: Ssi) -> None:
 def test_what_is_no_gpid_and_what_no_process_has_is_told_apart(ssi: Ssi) -> None:
     assert ssi("kill", "seven").err == (
         "ssi: 'seven' is not a gpid; a gpid is a number as `ssi ps` shows it, "
-        "for instance 10004321\n"
+        "for instance 10004321 [gpid-invalid]\n"
     )
     assert ssi("kill", "seven").status == 2
     for gpid in ("10004999", "15999999", "99000001"):
