@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ class Binding:
         does: One line for the help.
         label: On the key bar, beside the first key, which is a function key; empty: not there.
         changes: It changes something in the system: refused with ``--readonly``.
+        view: The only one in which it means that; empty: every other.
     """
 
     keys: tuple[str, ...]
@@ -24,11 +25,19 @@ class Binding:
     does: str
     label: str = ""
     changes: bool = False
+    view: str = ""
 
 
-def _does(keys: str, action: str, does: str, label: str = "", *, changes: bool = False) -> Binding:
+def _does(
+    keys: str, action: str, does: str, label: str = "", *, changes: bool = False, view: str = ""
+) -> Binding:
     return Binding(
-        keys=tuple(keys.split(" ")), action=action, does=does, label=label, changes=changes
+        keys=tuple(keys.split(" ")),
+        action=action,
+        does=does,
+        label=label,
+        changes=changes,
+        view=view,
     )
 
 
@@ -87,7 +96,18 @@ GROUPS: Final[Mapping[str, tuple[Binding, ...]]] = {
         _does("y", "copy", "copy the gpid to the clipboard"),
         _does("r", "run", "start a command as a job", changes=True),
     ),
+    "In the view of nodes": (
+        _does("c", "cordon", "place nothing there any more", changes=True, view="Nodes"),
+        _does("u", "uncordon", "place jobs there again", changes=True, view="Nodes"),
+        _does("s", "shell", "a shell there, in the whole terminal", changes=True, view="Nodes"),
+    ),
     "Nodes and the rest": (
+        _does(
+            "D", "drain", "empty the node of what is chosen, once its name is typed", changes=True
+        ),
+        _does("tab", "next-view", "the next view: Processes, I/O, GPU, Jobs, Nodes, Events"),
+        _does("shift+tab", "previous-view", "the view before"),
+        _does("j", "jobs", "all jobs, also ended ones"),
         _does("L", "events", "what happened to the nodes, and what was done from here"),
         _does(":", "palette", "do any of these by its name"),
         _does("ctrl+l", "redraw", "draw the screen anew"),
@@ -123,13 +143,17 @@ def shown_key(key: str) -> str:
     return _SHOWN.get(key, key.upper() if len(key) > 1 and key.startswith("f") else key)
 
 
-def keymap(bindings: Iterable[Binding] = BINDINGS) -> dict[str, Binding]:
-    """What each key does; no key does two things."""
+def keymap(view: str = "") -> dict[str, Binding]:
+    """What each key does in a view; in none of them it does two things."""
     keys: dict[str, Binding] = {}
-    for binding in bindings:
-        for key in binding.keys:
-            assert key not in keys, f"{key} does two things"
-            keys[key] = binding
+    for only in ("", view) if view else ("",):
+        fresh: dict[str, Binding] = {}
+        for binding in BINDINGS:
+            if binding.view == only:
+                for key in binding.keys:
+                    assert key not in fresh, f"{key} does two things"
+                    fresh[key] = binding
+        keys |= fresh
     return keys
 
 

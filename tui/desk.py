@@ -8,6 +8,7 @@ from typing import Protocol
 from ssi.client.moves import Mover
 from ssi.client.system import System
 from tui.model.browser import Browser
+from tui.model.entry import Target
 from tui.model.outcome import Outcome
 from tui.model.parts import Tone
 from tui.modes.mode import Mode
@@ -23,8 +24,22 @@ class Desk(Protocol):
     system: System
     mover: Mover
     settings: Settings
-    deeds: list[str]
-    """What was done from here, oldest first."""
+    view: str
+
+    def targets(self) -> tuple[Target, ...]:
+        """What an action is for: what is tagged, else what is under the cursor of this view."""
+
+    def chosen(self) -> Target | None:
+        """What is under the cursor of this view, whatever is tagged."""
+
+    def node(self) -> str:
+        """The node of what is under the cursor; empty where there is nothing."""
+
+    def show(self, view: str) -> None:
+        """Goes to a view."""
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keeps what became of an action, without telling it."""
 
     def now_s(self) -> float:
         """A clock that never goes back."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import subprocess
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from rich.style import Style
@@ -18,29 +18,31 @@ from textual.containers import Horizontal
 
 from ssi.client.moves import Mover
 from ssi.client.system import System
+from ssi.model.errors import SsiError
 from tui.actions.arranging import go_to_gpid, sort_by
 from tui.actions.every import ACTIONS
 from tui.bindings import MOVES, keymap
 from tui.lines import Lines
-from tui.model.bottom import badges, browsing_labels, key_bar, news_lines
-from tui.model.browser import Browser, window
+from tui.lister import fetch_rows
+from tui.model.bottom import badges, browsing_labels, key_at, key_bar
+from tui.model.browser import Browser
 from tui.model.cards import node_lines
 from tui.model.census import Census
 from tui.model.choice import Choice
+from tui.model.columns import OF_TRAFFIC
+from tui.model.entry import Target, target_of
+from tui.model.listing import Listing
 from tui.model.outcome import Outcome
 from tui.model.parts import Part, Tone, fitted
-from tui.model.sheet import Layout, column_at, header_parts, layout_of, row_parts, whole_command
-from tui.modes.mode import Mode
-from tui.modes.pager import Pager
-from tui.modes.panel import Panel
+from tui.model.picture import Picture
+from tui.model.views import PROCESSES, TRAFFIC, listings, tabs
+from tui.modes.mode import Labels, Mode
 from tui.modes.prompt import Prompt
+from tui.modes.stack import ModeStack
+from tui.news import News
 from tui.settings import Settings
 from tui.theme import BACKGROUNDS, NO_COLOUR, THEMES
 from tui.watch import FIRST_WAIT_S, Watch
-
-NEWS_S: Final = 12.0
-"""How long a line of news stays."""
-
 
 _WHEEL: Final = 3
 _TAKEN: Final = ("tab", "shift+tab", "ctrl+c", "ctrl+q", "ctrl+p")
@@ -74,16 +76,19 @@ class Top(App[int]):
         self.browser = Browser(Census(), Choice(sort=settings.sort, tree=settings.tree))
         self.browser.columns = settings.columns
         self.feed = Watch(system, self.browser.census, settings.every_s)
-        self.deeds: list[str] = []
-        self._keys = keymap()
-        self._waiting_modes: list[tuple[Mode, asyncio.Future[object]]] = []
+        self.view = PROCESSES
+        self._news = News()
+        self._picture = Picture(self.browser)
+        self._listings = listings()
+        self._fetching: asyncio.Task[None] | None = None
+        self._stack = ModeStack()
         self._acting: set[asyncio.Task[None]] = set()
-        self._under_way: dict[int, tuple[str, float]] = {}
-        self._numbers = itertools.count()
-        self._news: tuple[float, Part] = (float("-inf"), Part(""))
-        self._top = 0
-        self._table_layout: Layout | None = None
         self._styles = _styles(NO_COLOUR if self.no_color else settings.theme)
+
+    @property
+    def deeds(self) -> list[tuple[float, str]]:
+        """What was done from here and when."""
+        return self._news.deeds
 
     def compose(self) -> ComposeResult:
         """The screen from top to bottom."""
@@ -97,10 +102,8 @@ class Top(App[int]):
         yield Lines(self._bottom_lines, self._styles_now, name="bottom")
 
     async def on_mount(self) -> None:
-        """The first picture, and then one each second."""
-        self.screen.styles.background = BACKGROUNDS[
-            NO_COLOUR if self.no_color else self.settings.theme
-        ]
+        """The first picture, and then one after each look."""
+        self._wear(self.settings.theme)
         self.query_one("#body").focus()
         await self.feed.look_once(FIRST_WAIT_S)
         self._tick()
@@ -109,9 +112,10 @@ class Top(App[int]):
 
     async def on_unmount(self) -> None:
         """Ends what is under way."""
-        for task in self._acting:
+        tasks = [*self._acting, *([self._fetching] if self._fetching is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._acting, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.feed.stop()
 
     def now_s(self) -> float:
@@ -120,36 +124,68 @@ class Top(App[int]):
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A line for the person, which goes by itself."""
-        self._news = (self.now_s() + NEWS_S, Part(text, tone))
+        self._news.say(text, tone)
         self.redraw()
 
     def tell(self, outcome: Outcome) -> None:
         """What became of an action; it is also kept."""
-        self.deeds.append(outcome.text())
+        self.keep(outcome)
         self.say(outcome.text(), outcome.tone)
 
+    def keep(self, outcome: Outcome) -> None:
+        """Keeps what became of an action, without telling it."""
+        self._news.keep(outcome)
+
     def begin(self, what: str) -> int:
-        """Shows that something is under way."""
-        number = next(self._numbers)
-        self._under_way[number] = (what, self.now_s())
+        """Shows that something is under way; the number to end it by."""
+        number = self._news.begin(what)
         self.redraw()
         return number
 
     def end(self, number: int) -> None:
         """It is not any more."""
-        self._under_way.pop(number, None)
+        self._news.end(number)
         self.redraw()
+
+    def targets(self) -> tuple[Target, ...]:
+        """What an action is for: what is tagged, else what is under the cursor of this view."""
+        if (listing := self._listing()) is None:
+            return self.browser.targets()
+        row = listing.current
+        return (row.target,) if row is not None and row.target is not None else ()
+
+    def chosen(self) -> Target | None:
+        """What is under the cursor of this view, whatever is tagged."""
+        if self._listing() is not None:
+            return next(iter(self.targets()), None)
+        current = self.browser.current
+        return target_of(current) if current is not None else None
+
+    def node(self) -> str:
+        """The node of what is under the cursor; empty where there is nothing."""
+        if (listing := self._listing()) is not None:
+            return listing.current.node if listing.current is not None else ""
+        return self.browser.current.node if self.browser.current is not None else ""
+
+    def show(self, view: str) -> None:
+        """Goes to a view."""
+        self.view = view
+        self.feed.with_traffic = view == TRAFFIC
+        if self._listing() is None:
+            sort = "io" if view == TRAFFIC else self.settings.sort
+            self.browser.columns = OF_TRAFFIC if view == TRAFFIC else self.settings.columns
+            choice = replace(self.browser.choice, sort=sort, turned=False)
+            self.browser.choose(choice, self.now_s())
+        self._tick()
 
     async def ask(self, mode: Mode) -> object:
         """Gives the keys to a mode until it has its answer."""
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        held = (mode, answer)
-        self._waiting_modes.append(held)
+        asking = asyncio.ensure_future(self._stack.answer_of(mode))
+        await asyncio.sleep(0)
         self.redraw()
         try:
-            return await answer
+            return await asking
         finally:
-            self._waiting_modes.remove(held)
             self.redraw()
 
     async def lend_terminal(self, words: Sequence[str]) -> int:
@@ -166,11 +202,14 @@ class Top(App[int]):
 
     async def act(self, name: str) -> None:
         """Does what a binding names, unless it would change something and nothing may."""
-        binding = next(each for each in self._keys.values() if each.action == name)
-        if binding.changes and self.settings.readonly:
+        keys = (*keymap().values(), *keymap(self.view).values())
+        binding = next((each for each in keys if each.action == name), None)
+        if binding is None:
+            self.say(f"{name}: not in this view", Tone.WARN)
+        elif binding.changes and self.settings.readonly:
             self.say(f"{name}: not with --readonly", Tone.WARN)
-            return
-        await ACTIONS[name](self)
+        else:
+            await ACTIONS[name](self)
 
     def copy(self, text: str) -> None:
         """Puts a text into the terminal's clipboard."""
@@ -204,64 +243,74 @@ class Top(App[int]):
 
     def on_paste(self, event: events.Paste) -> None:
         """A text that was pasted."""
-        if self._waiting_modes:
-            self._waiting_modes[-1][0].paste(event.text)
+        if self._stack.top is not None:
+            self._stack.top.paste(event.text)
             self.redraw()
 
     def on_mouse_scroll_down(self) -> None:
         """The wheel."""
-        self._scroll(_WHEEL)
+        self._scroll("down")
 
     def on_mouse_scroll_up(self) -> None:
         """The wheel."""
-        self._scroll(-_WHEEL)
+        self._scroll("up")
 
     def on_click(self, event: events.Click) -> None:
         """A header sorts, a row is chosen, a label of the key bar does what its key does."""
         if event.widget is None:
             return
-        if event.widget.id == "body" and not self._waiting_modes and self._table_layout is not None:
-            if event.y == 0:
-                sort_by(self, column_at(self._table_layout, event.x).name)
-            elif self._top + event.y - 1 < len(self.browser.lines):
-                self.browser.move_to(self._top + event.y - 1, self.now_s())
-        elif event.widget.id == "bottom":
-            self._press_label(event.x)
+        if event.widget.id == "body" and self._stack.top is None and self._listing() is None:
+            column, line = self._picture.column_at(event.x), self._picture.line_at(event.y)
+            if event.y == 0 and column is not None:
+                sort_by(self, column.name)
+            elif line is not None:
+                self.browser.move_to(line, self.now_s())
+        elif event.widget.id == "bottom" and (key := key_at(self._labels(), event.x)):
+            self._press(key)
         self.redraw()
+
+    def _wear(self, theme: str) -> None:
+        """Takes a look on."""
+        worn = NO_COLOUR if self.no_color else theme
+        self._styles = _styles(worn)
+        self.screen.styles.background = BACKGROUNDS[worn]
+
+    def _listing(self) -> Listing | None:
+        """The table of this view, where it is not one of processes."""
+        return self._listings.get(self.view)
 
     def _tick(self) -> None:
         self.browser.refresh(self.now_s())
+        listing = self._listing()
+        if listing is not None and (self._fetching is None or self._fetching.done()):
+            self._fetching = asyncio.get_running_loop().create_task(self._fetch(listing))
         self.redraw()
 
-    def _scroll(self, steps: int) -> None:
-        if self._waiting_modes:
-            for _ in range(abs(steps)):
-                self._waiting_modes[-1][0].press("down" if steps > 0 else "up")
-        else:
-            self.browser.move(steps, self.now_s())
-        self.redraw()
+    async def _fetch(self, listing: Listing) -> None:
+        try:
+            rows = await fetch_rows(self.view, self.system, self.feed, self.deeds)
+        except SsiError:
+            return  # the feed says what is wrong with the door
+        if listing is self._listing() and not self.browser.paused:
+            listing.fill(rows)
+            self.redraw()
 
-    def _press_label(self, x: int) -> None:
-        right = 0
-        for key, label in self._labels():
-            right += len(key) + max(len(label), 6)
-            if x < right:
-                names = {"Enter": "enter", "Esc": "escape", "ctrl-s": "ctrl+s", "S-F3": "shift+f3"}
-                self._press(names.get(key, key.lower() if key.startswith("F") else key))
-                return
+    def _scroll(self, way: str) -> None:
+        for _ in range(_WHEEL):
+            if not self._stack.press(way):
+                self._move(way)
+        self.redraw()
 
     def _press(self, key: str) -> None:
-        if self._waiting_modes:
-            mode, answer = self._waiting_modes[-1]
-            ended = mode.press(key)
-            if ended is not None and not answer.done():
-                answer.set_result(ended.value)
+        keys = keymap(self.view)
+        if self._stack.press(key):
+            pass
         elif key in MOVES:
             self._move(MOVES[key])
-        elif key.isdigit():
+        elif key.isdigit() and self._listing() is None:
             self._start(go_to_gpid(self, key))
-        elif key in self._keys:
-            self._start(self.act(self._keys[key].action))
+        elif key in keys:
+            self._start(self.act(keys[key].action))
         self.redraw()
 
     def _start(self, deed: Coroutine[Any, Any, None]) -> None:
@@ -280,7 +329,9 @@ class Top(App[int]):
     def _move(self, way: str) -> None:
         page = max(self.query_one("#body").size.height - 2, 1)
         browser, now_s = self.browser, self.now_s()
-        if way in {"home", "end"}:
+        if (listing := self._listing()) is not None:
+            listing.move(way, page)
+        elif way in {"home", "end"}:
             browser.move_to(0 if way == "home" else len(browser.lines) - 1, now_s)
         else:
             steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page}
@@ -288,27 +339,14 @@ class Top(App[int]):
 
     def _fit(self) -> None:
         """Gives the parts of the screen the room that they need now."""
-        cards = self.query_one("#cards")
-        shown = self.settings.cards and bool(self.feed.nodes)
-        lines = len(self._card_lines(self.size.width, self.size.height)) if shown else 0
-        cards.display = shown
-        cards.styles.height = max(lines, 1)
+        cards, side = self.query_one("#cards"), self.query_one("#side")
+        cards.display = self.settings.cards and bool(self.feed.nodes)
+        cards.styles.height = max(len(self._card_lines(self.size.width, 1)), 1)
         self.query_one("#bottom").styles.height = len(self._bottom_lines(self.size.width, 1))
-        side = self.query_one("#side")
-        panel = self._panel()
+        panel = self._stack.panel
         side.display = panel is not None
         if panel is not None:
             side.styles.width = min(panel.columns, max(self.size.width * 3 // 4, 20))
-
-    def _panel(self) -> Panel | None:
-        return next(
-            (mode for mode, _ in reversed(self._waiting_modes) if isinstance(mode, Panel)), None
-        )
-
-    def _pager(self) -> Pager | None:
-        return next(
-            (mode for mode, _ in reversed(self._waiting_modes) if isinstance(mode, Pager)), None
-        )
 
     def _card_lines(self, columns: int, _height: int) -> list[list[Part]]:
         return node_lines(
@@ -316,63 +354,35 @@ class Top(App[int]):
         )
 
     def _badge_lines(self, columns: int, _height: int) -> list[list[Part]]:
-        now_s = self.now_s()
-        census = self.browser.census
-        silent = [name for name in census.sheets if census.is_stale(name, now_s)]
-        parts = badges(
+        now_s, census = self.now_s(), self.browser.census
+        told = badges(
             self.browser,
             now_s,
             readonly=self.settings.readonly,
             problem=self.feed.problem,
-            silent=silent,
+            silent=[name for name in census.sheets if census.is_stale(name, now_s)],
+            listing=self._listing(),
         )
-        return [fitted(parts, columns)]
+        return [fitted([*tabs(self.view, columns), *told], columns)]
 
     def _side_lines(self, columns: int, height: int) -> list[list[Part]]:
-        panel = self._panel()
+        panel = self._stack.panel
         return panel.side_lines(columns, height) if panel is not None else []
 
     def _body_lines(self, columns: int, height: int) -> list[list[Part]]:
-        pager = self._pager()
-        if pager is not None:
+        if (pager := self._stack.pager) is not None:
             return pager.body_lines(columns, height)
-        browser, now_s = self.browser, self.now_s()
-        ages = {
-            name: browser.census.age_s(name, now_s)
-            for name in browser.census.sheets
-            if browser.census.is_stale(name, now_s)
-        }
-        layout = layout_of(browser, columns, has_stale=bool(ages))
-        self._table_layout = layout
-        room = max(height - 1, 1)
-        self._top = window(self._top, browser.cursor, room, len(browser.lines))
-        drawn = [fitted(header_parts(layout, browser), columns, Tone.HEADER)]
-        for index, line in enumerate(browser.lines[self._top : self._top + room], self._top):
-            parts = row_parts(layout, line, browser, ages.get(line.entry.node))
-            chosen = index == browser.cursor
-            tagged = line.entry.identity in browser.tags
-            tone = Tone.CURSOR if chosen else Tone.TAGGED if tagged else None
-            if tone is not None:
-                parts = [Part(part.text, tone) for part in parts]
-            drawn.append(fitted(parts, columns, tone or Tone.PLAIN))
-            if chosen and browser.choice.wrapped:
-                more = whole_command(layout, line.entry, browser, columns)[1:]
-                drawn += [fitted([Part(text, Tone.CURSOR)], columns) for text in more]
-        return drawn
+        if (listing := self._listing()) is not None:
+            return listing.body_lines(columns, height)
+        return self._picture.body_lines(columns, height, self.now_s())
 
     def _bottom_lines(self, columns: int, _height: int) -> list[list[Part]]:
-        if self._waiting_modes and isinstance(self._waiting_modes[-1][0], Prompt):
-            lines = [self._waiting_modes[-1][0].bottom_line()]
-        else:
-            lines = [key_bar(self._labels(), columns)]
-        now_s = self.now_s()
-        until_s, news = self._news
-        under_way = [(what, now_s - began_s) for what, began_s in self._under_way.values()]
-        told = news_lines(news if now_s < until_s else None, under_way, columns)
-        return [fitted(line, columns) for line in (*told, *lines)]
+        top = self._stack.top
+        last = top.bottom_line() if isinstance(top, Prompt) else key_bar(self._labels(), columns)
+        return [fitted(line, columns) for line in (*self._news.lines(columns), last)]
 
-    def _labels(self) -> Sequence[tuple[str, str]]:
-        return self._waiting_modes[-1][0].labels if self._waiting_modes else browsing_labels()
+    def _labels(self) -> Labels:
+        return self._stack.top.labels if self._stack.top is not None else browsing_labels()
 
     def _styles_now(self) -> Mapping[Tone, Style]:
         return self._styles

@@ -25,6 +25,7 @@ from ssi.protocol.message import Done, ReplyMessage, RequestMessage
 from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess, NotServed
 from ssi.protocol.system import (
+    CordonNode,
     EventList,
     JobList,
     ListEvents,
@@ -170,6 +171,8 @@ class Mesh:
                 return self._signal(body)
             case TuneProcess():
                 self.find(body.gpid)
+                return Done()
+            case CordonNode():
                 return Done()
             case InspectProcess():
                 return ProcessInspected(lines=("0,1,2,3", "0,1") if body.aspect == "cpus" else ENV)

@@ -492,3 +492,64 @@ def test_an_environment_is_shown_as_text(tell: Callable[..., Mesh]) -> None:
         await fingers.sees("environment of 10000042 (xz) on n1", "HOME=/home/ada", "TERM=\\x1b[2J")
 
     tell(story)
+
+
+def test_tab_goes_through_the_views_and_back(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.press("tab")
+        await fingers.sees("IO/s▽", "READ/s")
+        await fingers.until(lambda: fingers.top.feed.with_traffic, "it is asked for")
+        await fingers.press("tab")
+        await fingers.sees("no node has a GPU")
+        await fingers.press("tab")
+        await fingers.sees("WAY COMMAND", "15000001 n3", "sh -c work")
+        await fingers.press("tab")
+        await fingers.sees("RTT VERSION", "n1   alive")
+        await fingers.press("tab")
+        await fingers.sees("n3  joined")
+        await fingers.press("tab")
+        await fingers.sees("CPU%▽")
+        await fingers.until(lambda: not fingers.top.feed.with_traffic, "it is no longer")
+        await fingers.press("shift+tab")
+        await fingers.sees("TIME", "WHAT")
+
+    tell(story)
+
+
+def test_jobs_are_acted_on_in_their_own_view(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.press("j")
+        await fingers.sees("15000001 n3")
+        await fingers.press("v")
+        await fingers.sees("Move to", "can move")
+        await fingers.type("n1")
+        await fingers.press("enter")
+        await fingers.sees("n3 → n1, frozen for 41 ms", "15000001 n1")
+        await fingers.press("k", "9", "enter")
+        await fingers.sees("KILL to 15000001 (sh) on n1: done")
+
+    assert len(tell(story).changes()) == 2
+
+
+def test_a_node_is_cordoned_and_drained_once_its_name_is_typed(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.press("shift+tab", "shift+tab")
+        await fingers.sees("n3   alive")
+        await fingers.press("down", "c")
+        await fingers.sees("cordon n2: done")
+        await fingers.press("down", "D")
+        await fingers.sees("Type its name")
+        await fingers.type("n2")
+        await fingers.press("enter")
+        await fingers.sees("nothing was done")
+        await fingers.press("D")
+        await fingers.type("n3")
+        await fingers.press("enter")
+        await fingers.sees("drain n3: done: 1 jobs moved; it is cordoned")
+
+    asked = tell(story).asked
+    assert [(name, type(body).__name__) for name, body in asked] == [
+        ("n2", "CordonNode"),
+        ("n3", "CordonNode"),
+        ("n3", "MigrateJob"),
+    ]

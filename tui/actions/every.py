@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from tui.actions import arranging, jobs, looking, moving, signalling, tuning
+from tui.actions import arranging, jobs, looking, moving, nodes, signalling, tuning
 from tui.desk import Desk
+from tui.model.views import EVENTS, JOBS, VIEWS
 
 Action: TypeAlias = Callable[[Desk], Awaitable[None]]
 
@@ -88,6 +89,10 @@ def _untag(desk: Desk) -> None:
     desk.browser.tags.clear()
 
 
+def _go_on(desk: Desk, steps: int) -> None:
+    desk.show(VIEWS[(VIEWS.index(desk.view) + steps) % len(VIEWS)])
+
+
 ACTIONS: Final[Mapping[str, Action]] = {
     "help": looking.show_help,
     "search": arranging.search,
@@ -131,7 +136,14 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "details": looking.details,
     "copy": looking.copy,
     "run": jobs.run,
-    "events": looking.events,
+    "cordon": nodes.cordon,
+    "uncordon": nodes.uncordon,
+    "drain": nodes.drain,
+    "shell": nodes.shell,
+    "next-view": _at_once(lambda desk: _go_on(desk, 1)),
+    "previous-view": _at_once(lambda desk: _go_on(desk, -1)),
+    "jobs": _at_once(lambda desk: desk.show(JOBS)),
+    "events": _at_once(lambda desk: desk.show(EVENTS)),
     "palette": looking.palette,
     "redraw": _at_once(lambda desk: desk.redraw(anew=True)),
     "quit": _at_once(lambda desk: desk.leave()),

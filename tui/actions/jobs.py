@@ -16,7 +16,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
 from ssi.view.text import plain
-from tui.actions.signalling import chosen_alone, described
+from tui.actions.signalling import described
 from tui.desk import Desk
 from tui.model.outcome import Fate, Outcome, failed
 from tui.model.parts import Tone
@@ -102,7 +102,7 @@ async def _started(what: str, words: list[str]) -> Outcome:
 
 async def _chosen_job(desk: Desk) -> JobHandle | None:
     """The job of the process under the cursor; None where there is none, which is told."""
-    target = chosen_alone(desk)
+    target = desk.chosen()
     if target is None:
         return None
     try:

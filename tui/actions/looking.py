@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ssi.model.errors import SsiError
-from ssi.model.node import NodeState
-from ssi.protocol.system import EventList, ListEvents
-from ssi.view.events import event_listing
-from ssi.view.listing import Way
 from ssi.view.quantity import elapsed, size
 from ssi.view.text import plain
 from tui.bindings import BINDINGS, help_lines, shown_key
@@ -41,7 +36,8 @@ async def palette(desk: Desk) -> None:
 
 async def details(desk: Desk) -> None:
     """All that is known of the process under the cursor."""
-    entry = desk.browser.current
+    target = desk.chosen()
+    entry = desk.browser.census.find(target.gpid) if target is not None else None
     if entry is not None:
         stale_s = desk.browser.census.age_s(entry.node, desk.now_s())
         title = f"{entry.row.gpid} {plain(entry.row.name)} on {plain(entry.node)}"
@@ -75,29 +71,9 @@ def detail_lines(entry: Entry, age_s: float) -> list[str]:
     return [*lines, "", "command:", *(f"  {plain(word)}" for word in row.command)]
 
 
-async def events(desk: Desk) -> None:
-    """What happened to the nodes, and what was done from here."""
-    lines = ["What happened to the nodes:", ""]
-    lines += await _mesh_events(desk)
-    lines += ["", "What was done from here:", ""]
-    lines += desk.deeds or ["nothing yet"]
-    await desk.ask(Pager("events", lines))
-
-
-async def _mesh_events(desk: Desk) -> list[str]:
-    for row in desk.feed.nodes:
-        if row.state is NodeState.ALIVE:
-            try:
-                reply = await desk.system.ask(ListEvents(), EventList, node=row.name, timeout_s=2.0)
-            except SsiError:
-                continue  # the next one knows as much
-            return event_listing(reply.rows).table(Way()).splitlines()
-    return ["no node answers"]
-
-
 async def copy(desk: Desk) -> None:
     """The gpid under the cursor, into the clipboard of the terminal."""
-    entry = desk.browser.current
-    if entry is not None:
-        desk.copy(str(entry.row.gpid))
-        desk.say(f"{entry.row.gpid} is in the clipboard, where the terminal allows it (OSC 52)")
+    target = desk.chosen()
+    if target is not None:
+        desk.copy(str(target.gpid))
+        desk.say(f"{target.gpid} is in the clipboard, where the terminal allows it (OSC 52)")

@@ -26,7 +26,7 @@ PARALLEL: Final = 4
 
 async def migrate(desk: Desk) -> None:
     """Moves jobs to a node from a list with scores, and reasons where it cannot be."""
-    targets = whole_jobs(desk.browser.targets())
+    targets = whole_jobs(desk.targets())
     if not targets:
         return
     found = await _find(desk, targets)
@@ -39,7 +39,7 @@ async def migrate(desk: Desk) -> None:
 
 async def migrate_auto(desk: Desk) -> None:
     """Moves each job to where it suits best."""
-    targets = whole_jobs(desk.browser.targets())
+    targets = whole_jobs(desk.targets())
     found = await _find(desk, targets)
     if found and await confirmed(desk, "move", targets):
         await _move_all(desk, targets, found, "")
@@ -47,7 +47,7 @@ async def migrate_auto(desk: Desk) -> None:
 
 async def explain(desk: Desk) -> None:
     """The same list, from which nothing is moved."""
-    targets = whole_jobs(desk.browser.targets()[:1])
+    targets = whole_jobs(desk.targets()[:1])
     found = await _find(desk, targets)
     if found:
         await _choose(desk, targets, found, verb="Close")
@@ -177,7 +177,7 @@ async def _move_all(
         *(one(target, job) for target, job in zip(targets, found, strict=True))
     )
     for outcome in outcomes if len(outcomes) > 1 else ():
-        desk.deeds.append(outcome.text())
+        desk.keep(outcome)
     desk.tell(summed_up("move", outcomes))
 
 

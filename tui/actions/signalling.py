@@ -15,7 +15,7 @@ from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotAJob
 from ssi.view.text import plain
 from tui.desk import Desk
-from tui.model.entry import Target, target_of
+from tui.model.entry import Target
 from tui.model.outcome import Fate, Outcome, failed, summed_up
 from tui.modes.panel import Option, Panel
 from tui.modes.prompt import Prompt
@@ -29,7 +29,7 @@ _LISTED: Final = 5
 
 async def kill(desk: Desk) -> None:
     """A signal from a list, to the processes that were chosen when the list opened."""
-    targets = desk.browser.targets()
+    targets = desk.targets()
     if not targets:
         return
     names = [f"{number.value:2d} {number.name}" for number in _signals()]
@@ -51,7 +51,7 @@ async def kill(desk: Desk) -> None:
 
 async def freeze(desk: Desk) -> None:
     """Jobs are frozen; those that are frozen are let go."""
-    targets = whole_jobs(desk.browser.targets())
+    targets = whole_jobs(desk.targets())
     if targets and await confirmed(desk, "freeze or thaw", targets):
         await each(desk, "freeze", targets, lambda target: turn_freezer(desk.system, target))
 
@@ -131,16 +131,10 @@ async def each(
     finally:
         desk.end(number)
     for outcome in outcomes if len(outcomes) > 1 else ():
-        desk.deeds.append(outcome.text())
+        desk.keep(outcome)
     if untag:
         desk.browser.tags -= {(target.gpid, target.start_ms) for target in targets}
     desk.tell(summed_up(deed, outcomes))
-
-
-def chosen_alone(desk: Desk) -> Target | None:
-    """The process under the cursor, whatever is tagged: one can look at one only."""
-    current = desk.browser.current
-    return None if current is None else target_of(current)
 
 
 def whole_jobs(targets: Sequence[Target]) -> tuple[Target, ...]:

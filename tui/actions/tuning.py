@@ -11,7 +11,6 @@ from ssi.protocol.table import Aspect, InspectProcess, ProcessInspected, TunePro
 from tui.actions.signalling import (
     TIMEOUT_S,
     about,
-    chosen_alone,
     confirmed,
     described,
     each,
@@ -47,7 +46,7 @@ async def less_nice(desk: Desk) -> None:
 
 async def io_priority(desk: Desk) -> None:
     """The I/O priority of the chosen processes, from a list."""
-    targets = desk.browser.targets()
+    targets = desk.targets()
     if not targets:
         return
     options = [
@@ -76,7 +75,7 @@ async def io_priority(desk: Desk) -> None:
 
 async def affinity(desk: Desk) -> None:
     """On which processors the process under the cursor may run: typed as ``0,2-5``."""
-    target = chosen_alone(desk)
+    target = desk.chosen()
     if target is None:
         return
     lines = await _inspected(desk, target, "cpus")
@@ -124,7 +123,7 @@ def _check(text: str) -> None:
 
 
 async def _renice(desk: Desk, step: int) -> None:
-    targets = desk.browser.targets()
+    targets = desk.targets()
     known = {target.gpid: desk.browser.census.find(target.gpid) for target in targets}
     if not await confirmed(desk, "renice", targets):
         return
@@ -150,7 +149,7 @@ async def _tune(desk: Desk, deed: str, target: Target, request: TuneProcess) -> 
 
 
 async def _show(desk: Desk, aspect: Aspect) -> None:
-    target = chosen_alone(desk)
+    target = desk.chosen()
     if target is None:
         return
     lines = await _inspected(desk, target, aspect)

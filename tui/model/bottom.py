@@ -8,7 +8,11 @@ from typing import Final
 
 from tui.bindings import BINDINGS, shown_key
 from tui.model.browser import Browser
+from tui.model.listing import Listing
 from tui.model.parts import Part, Tone
+
+LABEL_CELLS: Final = 6
+"""A label on the key bar takes at least so many cells, as in htop."""
 
 MOST_LINES: Final = 3
 """Of news, and of what is under way."""
@@ -23,9 +27,20 @@ def key_bar(labels: Sequence[tuple[str, str]], columns: int) -> list[Part]:
     """``F1Help  F3Search`` across the screen."""
     parts = []
     for key, label in labels:
-        parts += [Part(key, Tone.KEY), Part(f"{label:<6}", Tone.LABEL)]
+        parts += [Part(key, Tone.KEY), Part(label.ljust(LABEL_CELLS), Tone.LABEL)]
     used = sum(len(part.text) for part in parts)
     return [*parts, Part(" " * max(columns - used, 0), Tone.LABEL)]
+
+
+def key_at(labels: Sequence[tuple[str, str]], x: int) -> str:
+    """The key whose label is drawn at that cell, as Textual names it; empty where there is none."""
+    names = {"Enter": "enter", "Esc": "escape", "ctrl-s": "ctrl+s", "S-F3": "shift+f3"}
+    right = 0
+    for key, label in labels:
+        right += len(key) + max(len(label), LABEL_CELLS)
+        if x < right:
+            return names.get(key, key.lower() if key.startswith("F") else key)
+    return ""
 
 
 def news_lines(
@@ -48,12 +63,16 @@ def news_lines(
 
 
 def badges(
-    browser: Browser, now_s: float, *, readonly: bool, problem: str, silent: Sequence[str]
+    browser: Browser,
+    now_s: float,
+    *,
+    readonly: bool,
+    problem: str,
+    silent: Sequence[str],
+    listing: Listing | None = None,
 ) -> list[Part]:
     """What one has to know of the table: how much of it is seen, and what keeps it as it is."""
-    count, seen = sum(len(s.entries) for s in browser.census.sheets.values()), len(browser.lines)
-    place = f" {browser.cursor + 1 if seen else 0}/{seen}"
-    parts = [Part(place + (f" of {count}" if seen != count else ""), Tone.STRONG), Part(" ")]
+    parts = [Part(_place(browser) if listing is None else _row(listing), Tone.STRONG), Part(" ")]
     if problem:
         parts += [Part(f" {problem} ", Tone.ALARM), Part(" ")]
     if silent:
@@ -70,3 +89,13 @@ def badges(
         if holds:
             parts += [Part(f" {text} ", Tone.BADGE), Part(" ")]
     return parts
+
+
+def _place(browser: Browser) -> str:
+    count, seen = sum(len(s.entries) for s in browser.census.sheets.values()), len(browser.lines)
+    place = f" {browser.cursor + 1 if seen else 0}/{seen}"
+    return place + (f" of {count}" if seen != count else "")
+
+
+def _row(listing: Listing) -> str:
+    return f" {listing.cursor + 1 if listing.rows else 0}/{len(listing.rows)}"

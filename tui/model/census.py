@@ -27,7 +27,6 @@ class Sheet:
         heard_at_s: On ours.
         problem: Why it does not answer; empty where it does.
         traffic: What processes read and wrote so far, by gpid, and when that was.
-        rates: What they read and write in a second.
     """
 
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -35,7 +34,6 @@ class Sheet:
     heard_at_s: float = float("-inf")
     problem: str = ""
     traffic: dict[int, tuple[float, int, int]] = field(default_factory=dict)
-    rates: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 class Census:
@@ -93,14 +91,15 @@ class Census:
     def hear_traffic(self, node: str, told: Iterable[ProcessTraffic], taken_at_s: float) -> None:
         """A node told what processes have read and written."""
         sheet = self.sheets[node]
-        before, sheet.traffic, sheet.rates = sheet.traffic, {}, {}
+        before, sheet.traffic = sheet.traffic, {}
         for each in told:
             sheet.traffic[each.gpid] = taken_at_s, each.read_bytes, each.written_bytes
             then_s, read, written = before.get(each.gpid, sheet.traffic[each.gpid])
-            if (lapse_s := taken_at_s - then_s) > SHORTEST_S:
-                sheet.rates[each.gpid] = (
-                    max(each.read_bytes - read, 0) / lapse_s,
-                    max(each.written_bytes - written, 0) / lapse_s,
+            entry = sheet.entries.get(each.gpid)
+            if entry is not None and (lapse_s := taken_at_s - then_s) > SHORTEST_S:
+                sheet.entries[each.gpid] = entry._replace(
+                    read_bytes_s=max(each.read_bytes - read, 0) / lapse_s,
+                    written_bytes_s=max(each.written_bytes - written, 0) / lapse_s,
                 )
 
     def miss(self, node: str, problem: str) -> None:

@@ -131,6 +131,30 @@ _ALL: Final = (
         lambda e: e.row.threads,
         largest_first=True,
     ),
+    _column(
+        "read",
+        "READ/s",
+        7,
+        lambda e: size(e.read_bytes_s),
+        lambda e: e.read_bytes_s,
+        largest_first=True,
+    ),
+    _column(
+        "write",
+        "WRITE/s",
+        8,
+        lambda e: size(e.written_bytes_s),
+        lambda e: e.written_bytes_s,
+        largest_first=True,
+    ),
+    _column(
+        "io",
+        "IO/s",
+        7,
+        lambda e: size(e.read_bytes_s + e.written_bytes_s),
+        lambda e: e.read_bytes_s + e.written_bytes_s,
+        largest_first=True,
+    ),
     _column("job", "JOB", 9, lambda e: str(e.row.job or "-"), lambda e: e.row.job),
     _column("tty", "TTY", 8, lambda e: plain(e.row.tty), lambda e: e.row.tty, right=False),
     _column(
@@ -159,6 +183,10 @@ MAIN: Final = (
     "command",
 )
 """What the main view shows unless the settings say otherwise."""
+
+
+OF_TRAFFIC: Final = ("gpid", "node", "user", "s", "cpu", "io", "read", "write", "command")
+"""What the view of I/O shows."""
 
 
 def fitting(names: tuple[str, ...], screen_width: int) -> list[ProcessColumn]:

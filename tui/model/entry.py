@@ -27,12 +27,16 @@ class Entry(NamedTuple):
         row: As that node sent it.
         cpu_percent: Between the last two looks, 100 being one core; over its lifetime before that.
         memory_percent: Of its node's memory.
+        read_bytes_s: From disks, while that is asked for.
+        written_bytes_s: To disks.
     """
 
     node: str
     row: ProcessRow
     cpu_percent: float
     memory_percent: float
+    read_bytes_s: float = 0.0
+    written_bytes_s: float = 0.0
 
     @property
     def identity(self) -> Identity:

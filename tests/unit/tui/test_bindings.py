@@ -6,13 +6,14 @@ from pathlib import Path
 
 from tui.actions.every import ACTIONS
 from tui.bindings import BINDINGS, MOVES, help_lines, keymap, markdown_table
+from tui.model.views import VIEWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tui.md"
 OF_HTOP = {
     *("f1", "h", "?", "f3", "/", "f4", "\\", "f5", "t", "f6", ">", "f9", "k", "f10", "q"),
     *("space", "c", "U", "u", "H", "K", "P", "M", "T", "N", "I", "F", "Z", "p", "m", "w"),
     *("f7", "]", "f8", "[", "a", "i", "e", "l"),
-    *("+", "-", "*", "#", "ctrl+l"),
+    *("tab", "shift+tab", "+", "-", "*", "#", "ctrl+l"),
 }
 """What fingers that know htop press."""
 
@@ -22,9 +23,11 @@ def test_every_binding_has_an_action_and_every_action_a_binding() -> None:
 
 
 def test_no_key_does_two_things_and_none_is_missing() -> None:
-    keys = keymap()
-    assert set(keys) >= OF_HTOP
-    assert not set(keys) & set(MOVES)
+    assert set(keymap()) >= OF_HTOP
+    for view in VIEWS:
+        assert not set(keymap(view)) & set(MOVES)
+    assert keymap("Nodes")["c"].action == "cordon"
+    assert keymap("Processes")["c"].action == "tag-children"
 
 
 def test_the_help_names_every_action() -> None:
