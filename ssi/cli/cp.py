@@ -11,6 +11,7 @@ import typer
 from ssi.cli.copyreport import CopyReport
 from ssi.cli.foreground import hold
 from ssi.cli.outcome import run_async
+from ssi.cli.places import names_among
 from ssi.cli.settings import settings, wants_progress
 from ssi.client.files.copier import CopyOptions
 from ssi.client.files.delivery import deliver
@@ -19,7 +20,6 @@ from ssi.client.files.errors import FileFailed
 from ssi.client.files.guest import PATIENCE_S, Guest
 from ssi.client.files.place import parse_place
 from ssi.client.jobs import JobHandle
-from ssi.client.nodegroups import expand_among
 from ssi.client.system import System
 from ssi.client.viewer import View
 from ssi.model.errors import UsageError
@@ -85,11 +85,7 @@ def cp(
 
     async def body(system: System) -> int:
         nodes = await system.nodes()
-
-        def names_of(nodeset: str) -> list[str]:
-            wanted = expand_among(nodeset, nodes.rows)
-            return [row.name for row in nodes.rows if row.name in wanted]
-
+        names_of = names_among(nodes)
         status = 0
         for errand in errands(sources, target, nodes.observer, names_of):
             if errand.at:

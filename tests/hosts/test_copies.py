@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,3 +137,28 @@ def test_broken_copy_goes_on_when_the_link_is_back(ssi: Ssi) -> None:
     assert received(ssi, "n2") - before < size - (3 << 20), "what was there did not come again"
     assert sh(ssi, "n2", "sha256sum < /srv/big") == sh(ssi, "n1", "sha256sum < /srv/big")
     assert sh(ssi, "n2", "ls -A /srv | grep big") == "big\n"
+
+
+def test_files_of_several_nodes_are_listed_shown_and_followed(ssi: Ssi) -> None:
+    for node in ("n1", "n2"):
+        sh(ssi, node, f"printf '1\\n{node} two\\n' > /srv/log")
+    assert ssi.ok("cat", "n1..2:/srv/log") == "1\nn1 two\n1\nn2 two\n"
+    assert ssi.ok("ls", "n1:/srv/copies") == "d\nodd \\n name\nsparse\n"
+    rows = {row["name"]: row for row in ssi.json("ls", "n1:/srv/copies/d")}
+    assert rows["soft"]["target"] == "1" and rows["1"]["mode"] == "4750"
+    assert len(rows) == 304
+    result = ssi("cat", "n1:/proc/uptime")
+    assert result.status == 1 and "`ssi run -n n1 -- cat /proc/uptime`" in result.err, result
+    following = ssi.start("tail", "-n", "1", "-f", "n1..2:/srv/log")
+    assert following.stdout is not None
+    try:
+        first = {following.stdout.readline() for _ in range(2)}
+        assert first == {b"n1: n1 two\n", b"n2: n2 two\n"}
+        sh(ssi, "n2", "echo three >> /srv/log")
+        assert following.stdout.readline() == b"n2: three\n"
+        sh(ssi, "n1", "mv /srv/log /srv/log.1; echo four > /srv/log")
+        assert following.stdout.readline() == b"n1: four\n"
+    finally:
+        following.send_signal(signal.SIGINT)
+        following.communicate(timeout=60)
+    assert following.returncode == 130
