@@ -22,10 +22,11 @@ _HEAD = """\
 This table is generated from the classes of the errors (`python docs/generate_errors.py`), and a
 test compares it with them.
 
-An error has a **word**, which does not change between releases and is what `--json` and the
-protocol carry; an **exit code** of the command that it ends; and typed **fields**. Commands that
-run a program for you (`ssi run`, `ssi attach`, `ssi wait`) return the status of that program
-instead, `128 + N` where signal N ended it.
+An error has a **word**, its code, which does not change between releases, stands in brackets behind
+each message, and is what `--json` and the protocol carry (`ssi explain WORD` tells why it may have
+come, and what helps); an **exit code** of the command that it ends; and typed **fields**. Commands
+that run a program for you (`ssi run`, `ssi attach`, `ssi wait`) return the status of that program
+instead, `128 + N` where signal N ended it, and 255 where ssi failed ([cli.md](cli.md)).
 
 Codes that several errors share: 1 something failed, 2 the command line or a name in it is wrong,
 4 a node is out of reach, 5 keys do not fit, 7 you may not, 124 no answer came in time and whether

@@ -55,6 +55,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "mount": "ssi.cli.mount:mount",
     "umount": "ssi.cli.mount:umount",
     "doctor": "ssi.cli.doctor:doctor",
+    "explain": "ssi.cli.explain:explain",
+    "schema": "ssi.cli.schema:schema",
     "lab": "ssi.cli.lab:app",
     "tour": "ssi.cli.tour:tour",
 }
@@ -68,7 +70,7 @@ PARSING: Final[Mapping[str, dict[str, bool]]] = {
 """How the words of a command are read where that differs from the others."""
 
 
-LOCAL: Final = frozenset({"up", "down", "lab", "tour"})
+LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "schema"})
 """Commands that ask no agent, and so have no ``--timeout``: SSH has time-outs of its own."""
 
 HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}

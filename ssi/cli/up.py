@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssi.cli.outcome import complain, note
+from ssi.cli.outcome import complain_all, note
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import expand, fold
+from ssi.view.complaints import folded_lines
 
 if TYPE_CHECKING:
     from ssi.deploy.progress import Outcome
@@ -131,9 +132,9 @@ def finish(outcomes: Sequence[Outcome], state: str, took_s: float) -> None:
     Raises:
         typer.Exit: Some host failed: with its exit code, or 1 where several differ.
     """
-    errors = [each.error for each in outcomes if each.error is not None]
-    for error in errors:
-        complain(error)
+    failures = {each.host: each.error for each in outcomes if each.error is not None}
+    complain_all(folded_lines(failures))
+    errors = list(failures.values())
     well = len(outcomes) - len(errors)
     note(f"{well} of {len(outcomes)} hosts {state} in {took_s:.1f} s")
     if errors:
