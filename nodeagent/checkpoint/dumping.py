@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from nodeagent.freezing import hold_job, thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import remove_tree, stage_of
 from nodeagent.mechanism import cgroup
@@ -24,7 +25,6 @@ from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, is_as_described
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
-from nodeagent.services.freezer import hold_job, thaw_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
 from ssi.model.checkpoint import CannotCheckpoint, CheckpointFailed
 from ssi.model.errors import SsiError

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.freezing import refreeze
 from nodeagent.job import Job
 from nodeagent.jobfiles import file_obstacles, files_on
 from nodeagent.jobtable import JobTable, remove_tree
@@ -27,7 +28,6 @@ from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
 from nodeagent.migration.reception import obstacles
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import refreeze
 from nodeagent.shim.messages import (
     GetStatus,
     Ready,

@@ -17,12 +17,12 @@ import msgspec
 
 from nodeagent.checkpoint.ending import end_with_checkpoint
 from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.freezing import refreeze, thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import refreeze, thaw_job
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from nodeagent.freezing import make_answer, refreeze
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism.openfiles import read_open_things
@@ -33,7 +34,6 @@ from nodeagent.migration.sending import Sending
 from nodeagent.migration.survey import described, plan_of
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import make_answer, refreeze
 from nodeagent.shim.messages import (
     Commit,
     DropLent,

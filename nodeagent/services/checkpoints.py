@@ -14,11 +14,11 @@ from nodeagent.checkpoint.revival import Reviver
 from nodeagent.checkpoint.store import Store
 from nodeagent.checkpoint.taking import Taker
 from nodeagent.dispatch import Audience, Caller, Dispatcher
+from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.migration.capability import Capability
 from nodeagent.peers import Peers
-from nodeagent.services.freezer import thaw_job
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
 from ssi.model.checkpoint import CheckpointRow, CheckpointUnknown, is_checkpoint_name

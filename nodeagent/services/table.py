@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import signals
 from nodeagent.mechanism.procfs import ProcessTable
-from nodeagent.services.freezer import thaw_job
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from ssi.model.process import ProcessRow

@@ -109,24 +109,31 @@ def _make(path: str, *, is_folder: bool) -> None:
 
 
 def _cover(folder: str, place: str, *, is_folder: bool) -> None:
+    cover = _OURS if folder == "/" else folder
     below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    names = os.listdir(below)  # noqa: PTH208 - by the descriptor
+    try:
+        _show_all(below, folder, cover, place)
+    finally:
+        os.close(below)
+    _make(cover + place.removeprefix(folder.rstrip("/")), is_folder=is_folder)
+    if folder == "/":
+        libc.pivot_root(cover)
+        cover = "/"
+    libc.mount("none", cover, "none", MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+
+def _show_all(below: int, folder: str, cover: str, place: str) -> None:
+    """Mounts the cover, with all entries of what it covers."""
+    names = os.listdir(below)
     if len(names) > COVER_LIMIT:
         raise OSError(f"{folder} has {len(names)} entries and no {place}; make it there")
     status = os.fstat(below)
-    cover = _OURS if folder == "/" else folder
     Path(cover).mkdir(mode=0o700, exist_ok=True)
     libc.mount("ssi", cover, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={status.st_mode & 0o7777:o}")
     os.chown(cover, status.st_uid, status.st_gid)
     # What holds the cover itself comes first: then it holds no copy of all others.
     for name in sorted(names, key=lambda name: name != "run"):
         _show(below, name, cover)
-    os.close(below)
-    _make(cover + place.removeprefix(folder.rstrip("/")), is_folder=is_folder)
-    if folder == "/":
-        libc.pivot_root(cover)
-        cover = "/"
-    libc.mount("none", cover, "none", MS_REMOUNT | MS_BIND | MS_RDONLY)
 
 
 def _show(folder: int, name: str, cover: str) -> None:
