@@ -14,6 +14,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.filesystem.control import Control, Refused, ask_warden
 from nodeagent.mechanism import cgroup, livememory
 from nodeagent.mechanism.hostmetrics import CriuProbe
+from nodeagent.mechanism.limits import limits_here
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
 from nodeagent.services.cordon import CordonService
@@ -71,6 +72,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         files_problem=files_problem,
         tracks_writes=livememory.tracks_writes(),
         has_userfaultfd=livememory.has_userfaultfd(),
+        limits=limits_here(),
     )
 
 

@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+UNKNOWN: Final = -1
+"""In place of a number that a machine does not tell."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a machine allows its processes; ``UNKNOWN`` where it does not tell.
+
+    Attributes:
+        open_files: Descriptors of one process.
+        inotify_instances: Of one user.
+        inotify_watches: Likewise.
+        user_namespaces: That ordinary users may make.
+    """
+
+    open_files: int = UNKNOWN
+    inotify_instances: int = UNKNOWN
+    inotify_watches: int = UNKNOWN
+    user_namespaces: int = UNKNOWN
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -32,6 +52,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         files_problem: Why none are; empty where nothing is wrong.
         tracks_writes: The kernel tells which pages were written to (soft-dirty).
         has_userfaultfd: The kernel lets another process bring pages.
+        limits: What its processes may have.
     """
 
     python: str
@@ -55,6 +76,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     files_problem: str = ""
     tracks_writes: bool = False
     has_userfaultfd: bool = False
+    limits: Limits = Limits()
 
 
 class Verdict(StrEnum):

@@ -7,6 +7,7 @@ from typing import Final
 
 from ssi.model.examination import Finding, NodeFacts, Verdict, is_criu_too_old
 from ssi.model.node import NodeRow, NodeState
+from ssi.policy.limits import judge_limits
 
 OLDEST_PYTHON: Final = (3, 11)
 IMAGES_WANTED_BYTES: Final = 256 * 1024 * 1024
@@ -27,11 +28,11 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         ours: Version of ssi that whoever asks runs.
     """
     checks: dict[str, _Outcome] = {
-        "python": _python(facts.python),
+        "python": _python(name, facts.python),
         "version": _version(name, facts.version, ours),
         "root": _root(name, is_root=facts.is_root),
         "criu": _criu(name, facts),
-        "freezer": _freezer(facts.freezer),
+        "freezer": _freezer(name, facts.freezer),
         "live moves": _live(facts),
         "pid namespaces": _present("pid namespaces", facts.has_pid_namespaces, FAIL, ""),
         "fuse": _present("/dev/fuse", facts.has_fuse, WARN, f"ssh {name} modprobe fuse"),
@@ -41,7 +42,8 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         "keys": _keys(name, facts.open_keys),
         "cordon": _cordon(name, cordoned=facts.cordoned),
     }
-    return [_finding(name, check, outcome) for check, outcome in checks.items()]
+    found = [_finding(name, check, outcome) for check, outcome in checks.items()]
+    return [*found, *judge_limits(name, facts.limits, is_root=facts.is_root)]
 
 
 def judge_row(row: NodeRow) -> list[Finding]:
@@ -54,7 +56,10 @@ def judge_row(row: NodeRow) -> list[Finding]:
     offset_ms = row.clock_offset_ms
     if offset_ms is not None:
         text = f"{offset_ms:+.0f} ms from that of the node that was asked"
-        late = abs(offset_ms) > CLOCK_OFFSET_LIMIT_MS
+        error_ms = row.clock_error_ms or 0.0
+        if error_ms:
+            text += f", give or take {error_ms:.0f} ms"
+        late = abs(offset_ms) - error_ms > CLOCK_OFFSET_LIMIT_MS
         remedy = f"ssh {row.name} timedatectl set-ntp true"
         found.append(_finding(row.name, "clock", (WARN, text, remedy) if late else (OK, text, "")))
     return found
@@ -93,9 +98,9 @@ def judge_criu_versions(facts: Mapping[str, NodeFacts]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _python(version: str) -> _Outcome:
+def _python(name: str, version: str) -> _Outcome:
     if _parts(version)[:2] < OLDEST_PYTHON:
-        return FAIL, f"python {version}, older than 3.11", "apt-get install python3"
+        return FAIL, f"python {version}, older than 3.11", f"ssh {name} apt-get install python3"
     return OK, f"python {version}", ""
 
 
@@ -122,13 +127,13 @@ def _criu(name: str, facts: NodeFacts) -> _Outcome:
     return OK, f"criu {facts.criu} on kernel {facts.kernel}", ""
 
 
-def _freezer(version: str) -> _Outcome:
+def _freezer(name: str, version: str) -> _Outcome:
     if version:
         return OK, f"cgroup {version}", ""
     return (
         WARN,
         "no cgroup freezer: `ssi freeze` is not served",
-        "mount -t cgroup2 none /sys/fs/cgroup",
+        f"ssh {name} mount -t cgroup2 none /sys/fs/cgroup",
     )
 
 
@@ -164,7 +169,8 @@ def _images(name: str, facts: NodeFacts) -> _Outcome:
     mib = facts.images_free_bytes // 1024 // 1024
     text = f"{mib} MiB free in {facts.images_path}"
     if not facts.images_in_memory:
-        return WARN, f"{text}, which is no tmpfs: moves go over the disk", ""
+        mend = f"ssh {name} mount -t tmpfs tmpfs {facts.images_path}"
+        return WARN, f"{text}, which is no tmpfs: moves go over the disk", mend
     if facts.images_free_bytes < IMAGES_WANTED_BYTES:
         return WARN, text, f"ssh {name} mount -o remount,size=50% /run"
     return OK, text, ""
