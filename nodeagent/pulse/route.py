@@ -2,7 +2,9 @@
 
 There are two ways to a member: our connection to it, and its connection to us. A datagram takes
 the one on which the member was heard last, so that a member whose side refuses us as yet, or which
-came back at another address, is still talked to.
+came back at another address, is still talked to. Where there is only its connection, that is used
+as long as it stands: ZeroMQ's heartbeats close one that does not, and a handshake costs both sides
+more than a hundred datagrams.
 """
 
 from __future__ import annotations
@@ -116,10 +118,7 @@ class Routes:
         """
         now_s = time.monotonic()
         link, way = self._links.get(to), self._ways.get(to)
-        link_heard_s = link.heard_at_s if link is not None else float("-inf")
-        if way is not None and (
-            endpoint is None or (way.heard_at_s > link_heard_s and now_s - way.heard_at_s < FRESH_S)
-        ):
+        if way is not None and (endpoint is None or _serves(way, link, now_s)):
             if self._answer(way, payload):
                 return
             del self._ways[to]
@@ -207,6 +206,13 @@ class Routes:
         link = self._links.pop(name)
         self.poller.unregister(link.socket)
         link.socket.close(linger=0)
+
+
+def _serves(way: _Way, link: _Link | None, now_s: float) -> bool:
+    """Whether a member's own connection is the better one."""
+    if link is None:
+        return now_s - way.heard_at_s < IDLE_S
+    return way.heard_at_s > link.heard_at_s and now_s - way.heard_at_s < FRESH_S
 
 
 def _configure(socket: zmq.Socket[bytes]) -> None:

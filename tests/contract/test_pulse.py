@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import zmq
 
+from nodeagent.pulse import route
 from nodeagent.pulse.heart import Heart, Told
+from nodeagent.pulse.route import Routes
 from nodeagent.register import Register
 from nodeagent.vouchers import Vouchers
 from ssi.mesh.event import TakeEntries
 from ssi.mesh.vouching import signer_of
 from ssi.model.node import NodeState, Roster, RosterEntry
+from ssi.transport.gate import Gate
 from ssi.transport.keys import KeyPair
+from ssi.transport.link import Endpoint
 from tests.contract.wire import make_key
 
 LIMIT_S = 60.0
@@ -177,3 +182,39 @@ def test_heart_beats_on_while_the_interpreter_is_busy(nodes: list[Beating]) -> N
         sum(range(10_000))
         assert time.monotonic() < give_up_at_s
     assert nodes[0].state("n2") is NodeState.ALIVE
+
+
+def test_members_own_connection_is_used_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """1. n2 connects to n1. 2. Much later n1 has something to say, and makes no second one."""
+    monkeypatch.setattr(route, "FRESH_S", 0.0)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    keys = make_key(), make_key()
+    gate = Gate(context, bool)
+    one, two = Routes(context, keys[0]), Routes(context, keys[1])
+    there = Endpoint(
+        node="n1", address="127.0.0.1", port=one.bind("127.0.0.1", 0), public_key=keys[0].public
+    )
+    nowhere = Endpoint(node="n2", address="127.0.0.1", port=1, public_key=keys[1].public)
+    try:
+        two.send("n1", there, b"hello")
+        heard: list[tuple[str, bytes, bytes]] = []
+
+        def hear(routes: Routes) -> bool:
+            heard.extend(routes.receive(0.01))
+            return bool(heard)
+
+        eventually(lambda: hear(one), "n1 hears n2")
+        ((source, routing_id, payload),) = heard
+        assert (source, payload) == (keys[1].public, b"hello")
+        one.came_from("n2", routing_id)
+        heard.clear()
+        one.send("n2", nowhere, b"and you")
+        eventually(lambda: hear(two), "n2 hears n1")
+        assert heard == [("n1", b"", b"and you")]
+    finally:
+        one.close()
+        two.close()
+        gate.close()
+        context.destroy(linger=0)
