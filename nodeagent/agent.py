@@ -13,16 +13,20 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.dispatch import Dispatcher
+from nodeagent.exported import Exported
 from nodeagent.files import replace_file
+from nodeagent.homeserver import HomeServer
+from nodeagent.mechanism.ports import free_port
 from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.pulse.heart import Heart
 from nodeagent.register import Register
 from nodeagent.router import Router
+from nodeagent.services.homefiles import HomeFiles, Machine, this_machine
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
 from nodeagent.vouchers import Vouchers
-from nodeagent.wardenlink import free_port, keep_warden
+from nodeagent.wardenlink import keep_warden
 from ssi.mesh.vouching import signer_of
 from ssi.model.unreadable import UNREADABLE
 from ssi.transport.door import Door
@@ -80,8 +84,13 @@ class Agent:
         self._register = Register(settings.node, settings.roster_path, clients_path, vouchers)
         self._peers = Peers(self._context, settings.node, self._key)
         incarnation = next_incarnation(settings.places.state / "incarnation", time.time())
+        self._machine = this_machine(self._key.public) if settings.is_client else None
         self._identity = Identity(
-            node=settings.node, incarnation=incarnation, version=VERSION, key=self._key
+            node=settings.node,
+            incarnation=incarnation,
+            version=VERSION,
+            key=self._key,
+            client=self._machine.name if self._machine is not None else "",
         )
 
     async def run(self) -> None:
@@ -92,8 +101,11 @@ class Agent:
         """
         async with asyncio.TaskGroup() as tasks:
             dispatcher = Dispatcher(self._settings.node or "this machine", tasks)
-            services = None
-            if not self._settings.is_client:
+            services = home = None
+            if self._machine is not None:
+                home = self._home_files(self._machine)
+                home.register_handlers(dispatcher)
+            else:
                 services = NodeServices(
                     self._settings.node,
                     self._settings.places,
@@ -116,9 +128,29 @@ class Agent:
             )
             if services is not None:
                 await services.adopt()
-            await self._serve(router, mesh, tasks)
+            await self._serve(router, mesh, home, tasks)
 
-    async def _serve(self, router: Router, mesh: MeshService, tasks: asyncio.TaskGroup) -> None:
+    def _home_files(self, machine: Machine) -> HomeFiles:
+        """What serves this machine's files to jobs on nodes; in client mode."""
+        settings = self._settings
+        own = {
+            settings.places.runtime,
+            settings.places.state,
+            settings.key_path.parent,
+            settings.roster_path.parent,
+        }
+        log = settings.places.files_log
+        return HomeFiles(
+            machine,
+            self._peers,
+            self._register,
+            Exported(settings.places.exported, time.time()),
+            HomeServer(settings.key_path, settings.roster_path, log, own),
+        )
+
+    async def _serve(
+        self, router: Router, mesh: MeshService, home: HomeFiles | None, tasks: asyncio.TaskGroup
+    ) -> None:
         door = Door(router.from_door)
         gate, listeners = None, []
         try:
@@ -137,7 +169,7 @@ class Agent:
                     keep_warden(settings.node, settings.places, settings.address, ports[3])
                 )
             self._write_ready(ports)
-            await (_until_idle(router, mesh) if self._settings.is_client else mesh.run())
+            await (_until_idle(router, mesh, home) if home is not None else mesh.run())
         finally:
             await door.close()
             for listener in listeners:
@@ -184,15 +216,23 @@ class Agent:
         )
 
 
-async def _until_idle(router: Router, mesh: MeshService) -> None:
-    """Runs a client-mode agent until nobody has asked for a while; the next command starts one."""
-    running = asyncio.ensure_future(mesh.run())
+async def _until_idle(router: Router, mesh: MeshService, home: HomeFiles) -> None:
+    """Runs a client-mode agent until nobody has asked for a while, and no job needs its files.
+
+    The next command starts one.
+    """
+    running = {asyncio.ensure_future(mesh.run()), asyncio.ensure_future(home.run())}
     try:
-        while time.monotonic() - router.asked_at_s < CLIENT_IDLE_S:
-            await asyncio.wait({running}, timeout=CLIENT_IDLE_S / 60)
+        while home.is_needed() or time.monotonic() - router.asked_at_s < CLIENT_IDLE_S:
+            ended, _ = await asyncio.wait(
+                running, timeout=CLIENT_IDLE_S / 60, return_when=asyncio.FIRST_COMPLETED
+            )
+            for each in ended:
+                each.result()  # neither ends but by what broke it
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def next_incarnation(path: Path, now_s: float) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.shim.messages import FileMount, Files, KnownFile
-from ssi.model.jobfiles import NODES, FilesUnavailable, JobFiles
+from ssi.model.job import JobRow
+from ssi.model.jobfiles import FilesUnavailable, JobFiles, root_of
 from ssi.protocol.migration import FileMeta
 
 FUSE_KIND: Final = "fuse.ssi"
@@ -35,7 +36,7 @@ def files_on(node: str, files: JobFiles | None, known: Sequence[FileMeta] = ()) 
         return Files()
     mounts = tuple(
         FileMount(
-            root="/" if bind.node == node else posixpath.join(NODES, bind.node),
+            root="/" if bind.node == node else root_of(bind.node),
             path=bind.source,
             target=bind.target,
             label=f"{bind.node}:{bind.source}",
@@ -63,7 +64,7 @@ def missing_nodes(node: str, files: JobFiles | None, mounts: Mounts) -> list[str
     return [
         name
         for name in files.nodes()
-        if name != node and mounts.kind_of(posixpath.join(NODES, name)) != FUSE_KIND
+        if name != node and mounts.kind_of(root_of(name)) != FUSE_KIND
     ]
 
 
@@ -89,13 +90,15 @@ async def await_mounts(node: str, files: JobFiles | None) -> None:
         await asyncio.sleep(_TRY_S)
 
 
-async def file_obstacles(node: str, files: JobFiles | None) -> list[str]:
+async def file_obstacles(node: str, row: JobRow, clients: ClientFiles) -> list[str]:
     """Why a job that comes here cannot see the files that it sees, in a sentence; empty: it can."""
     reason = why_unusable()
-    if reason and missing_nodes(node, files, Mounts("")):
+    if reason and missing_nodes(node, row.files, Mounts("")):
         return [f"it sees files of other nodes, and {reason}"]
     try:
-        await await_mounts(node, files)
+        await clients.bring(row.files, row.user)
+        await await_mounts(node, row.files)
+        await clients.answers(row.files)
     except FilesUnavailable as exc:
         return [exc.what()]
     return []

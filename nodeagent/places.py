@@ -147,6 +147,11 @@ class Places:
         return self.state / "departed"
 
     @property
+    def exported(self) -> Path:
+        """In client mode: what jobs elsewhere may see of this machine's files."""
+        return self.state / "exported"
+
+    @property
     def agent_log(self) -> Path:
         """Log of the agent."""
         return self.state / "agent.log"

@@ -132,6 +132,10 @@ class Register:
         replace_file(self._clients_path, msgspec.json.encode(clients))
         self.clients = clients
 
+    def owner_of(self, public_key: str) -> str | None:
+        """The user who brought that key; None where nobody did."""
+        return self.clients.get(public_key)
+
     def knows(self, public_key: str) -> bool:
         """Whether a node or a client has that key."""
         if public_key in self.clients:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -20,17 +19,6 @@ START_S: Final = 10.0
 
 AGAIN_S: Final = 1.0
 _log: Final = logging.getLogger(__name__)
-
-
-def free_port(address: str, wanted: int) -> int:
-    """The port for the file server: the wanted one, or a free one where none is."""
-    if wanted:
-        return wanted
-    family = socket.AF_INET6 if address == "*" or ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind(("::" if address == "*" else address, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def keep_warden(node: str, places: Places, address: str, port: int) -> None:

@@ -27,6 +27,7 @@ from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
 from ssi.model.checkpoint import CannotCheckpoint, CheckpointFailed
+from ssi.model.client import is_client
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
@@ -217,6 +218,8 @@ def elsewhere(row: JobRow, node: str, opened: Sequence[FileMeta] | None = None) 
     if opened is not None and not any(row.files.cover(meta.path) for meta in opened):
         return []
     home = row.files.home
+    if is_client(home):
+        return [f"it has files of {home} open, which is no node, so they cannot be compared"]
     return [
         f"it sees files of {home}, and only there they can be compared: move it to {home} first"
     ]

@@ -12,6 +12,7 @@ from nodeagent.mechanism import libc
 from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import Places
+from ssi.model.client import CLIENTS
 
 ROOT_BASE = Path("/ssi/n")
 ROOT_EXPORTS = Path("/etc/ssi/exports")
@@ -37,6 +38,7 @@ def main() -> int:
         address=options.address,
         port=options.port,
         base=ROOT_BASE if is_root else places.runtime / "n",
+        clients=Path(CLIENTS) if is_root else places.runtime / "c",
         exports=ROOT_EXPORTS if is_root else Path.home() / ".config/ssi/exports",
         places=places,
     )

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from nodeagent.filesystem.mount.clientuser import ClientUser
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.mechanism.loop import Loop
 from ssi.model.files import MountRow
@@ -24,25 +25,35 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """What the warden is to do.
 
     Attributes:
-        deed: ``list`` changes nothing; ``replace`` goes on with other code.
+        deed: ``list`` changes nothing; ``replace`` goes on with other code; ``receive`` mounts the
+            files of a machine that is no node, once for however many ask.
         node: Whose files to mount.
         point: Where; empty for the usual place.
         options: How the mount behaves.
         lib: The directory that holds the other code.
+        public_key: Of the machine that is no node.
+        client: Whose files those are.
     """
 
-    deed: Literal["list", "mount", "unmount", "replace"]
+    deed: Literal["list", "mount", "unmount", "replace", "receive"]
     node: str = ""
     point: str = ""
     options: MountOptions = MountOptions()
     lib: str = ""
+    public_key: str = ""
+    client: ClientUser | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: all mounts, or why it was not done."""
+    """What came of it: all mounts, or why it was not done.
+
+    Attributes:
+        port: Where a machine that is no node is awaited.
+    """
 
     rows: list[MountRow] = []
     refusal: str = ""
+    port: int = 0
 
 
 class Refused(Exception):
@@ -54,7 +65,7 @@ _outcomes: Final = msgspec.msgpack.Decoder(Outcome)
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
-def serve_control(loop: Loop, path: Path, perform: Callable[[Control], list[MountRow]]) -> None:
+def serve_control(loop: Loop, path: Path, perform: Callable[[Control], Outcome]) -> None:
     """Answers on a socket at ``path`` from now on."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -73,7 +84,7 @@ def serve_control(loop: Loop, path: Path, perform: Callable[[Control], list[Moun
         loop.watch(connection.fileno())
         with connection:
             try:
-                outcome = Outcome(rows=perform(_decoded(connection.recv(MAX_BYTES))))
+                outcome = perform(_decoded(connection.recv(MAX_BYTES)))
             except Refused as exc:
                 outcome = Outcome(refusal=str(exc) or "it cannot be done")
             with suppress(OSError):  # nobody waits any more
@@ -89,7 +100,7 @@ def _decoded(data: bytes) -> Control:
         raise Refused(f"it cannot be read: {exc}") from exc
 
 
-def ask_warden(path: Path, control: Control) -> list[MountRow]:
+def ask_warden(path: Path, control: Control) -> Outcome:
     """What the warden at that socket answers; blocks.
 
     Raises:
@@ -103,4 +114,4 @@ def ask_warden(path: Path, control: Control) -> list[MountRow]:
         outcome = _outcomes.decode(connection.recv(MAX_BYTES))
     if outcome.refusal:
         raise Refused(outcome.refusal)
-    return outcome.rows
+    return outcome

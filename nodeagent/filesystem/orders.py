@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from nodeagent.filesystem.mount.clientuser import ClientUser
 from nodeagent.filesystem.mount.options import MountOptions
 
 
@@ -16,6 +17,8 @@ class MountOrder(msgspec.Struct, frozen=True, kw_only=True, tag="mount"):
         number: Of the mount, for later orders.
         journal: Path of what is to be remembered of it.
         again: An earlier worker did so; what it has not answered is to come again.
+        client: Whose files they are, of a machine that is no node: it connects to ``address`` and
+            ``port`` here. None for a node, which listens there.
     """
 
     number: int
@@ -26,6 +29,7 @@ class MountOrder(msgspec.Struct, frozen=True, kw_only=True, tag="mount"):
     journal: str
     options: MountOptions
     again: bool = False
+    client: ClientUser | None = None
 
 
 class MoveOrder(msgspec.Struct, frozen=True, kw_only=True, tag="move"):

@@ -1,7 +1,8 @@
 """Where mounts are: the directory of all nodes, and what it takes to leave nothing behind.
 
 As root that directory is a file system in memory of its own, so a mount point needs no directory
-on disk. This node's own entry is a view of its own root.
+on disk. This node's own entry is a view of its own root. Another such directory, which only root
+can enter, is for the files of machines that are no nodes.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ class Points:
 
     Args:
         base: The directory, ``/ssi/n``.
+        mode: Of it.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, mode: int = 0o755) -> None:
         self._base = base
+        self._mode = mode
         self._is_root = os.geteuid() == 0
         self.is_prepared = False
         self.problem = "" if Path("/dev/fuse").exists() else "there is no /dev/fuse"
@@ -40,8 +43,8 @@ class Points:
         point.mkdir(mode=0o755, exist_ok=True)
         return str(point)
 
-    def prepare(self, node: str) -> None:
-        """Makes the directory, with this node's own entry in it; once.
+    def prepare(self, node: str = "") -> None:
+        """Makes the directory, with this node's own entry in it where it is named; once.
 
         Raises:
             OSError: Not permitted.
@@ -49,20 +52,25 @@ class Points:
         if self.is_prepared:
             return
         self._base.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._base.chmod(0o755)
+        self._base.chmod(self._mode)
         if self._base.parent.name == "ssi":
             self._base.parent.chmod(0o755)
         if self._is_root:
             base = str(self._base)
-            libc.mount("ssi", base, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV, "mode=0755,size=1m")
-            own = self.point_of(node)
-            libc.mount("/", own, "none", _MS_BIND | libc.MS_REC)
-            # What is mounted on the host later appears there too, and nothing the other way.
-            libc.mount("none", own, "none", libc.MS_REC | libc.MS_SLAVE)
-            with suppress(OSError):  # else it would hold itself
-                mounting.unmount(f"{own}{base}")
+            options = f"mode={self._mode:o},size=1m"
+            libc.mount("ssi", base, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV, options)
+            if node:
+                self._show_own_root(node)
             libc.mount("none", base, "none", _MS_SHARED)
         self.is_prepared = True
+
+    def _show_own_root(self, node: str) -> None:
+        own = self.point_of(node)
+        libc.mount("/", own, "none", _MS_BIND | libc.MS_REC)
+        # What is mounted on the host later appears there too, and nothing the other way.
+        libc.mount("none", own, "none", libc.MS_REC | libc.MS_SLAVE)
+        with suppress(OSError):  # else it would hold itself
+            mounting.unmount(f"{own}{self._base}")
 
     def mount(self, point: str, source: str) -> int:
         """Mounts; the descriptor of /dev/fuse.

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.files import replace_file
+from nodeagent.filesystem.mount.clientuser import ClientUser
 from nodeagent.filesystem.mount.options import MountOptions
 from ssi.model.node import RosterEntry
 
@@ -24,9 +25,11 @@ class Standing:
         point: Where it is mounted.
         descriptor: Of /dev/fuse.
         options: How it behaves.
-        entry: What the roster says of the node.
+        entry: What the roster says of the node; of a machine that is none, what it would say.
         is_base: It is one of those below ``/ssi/n`` that are there by themselves.
         served: A worker has answered for it, so the next one has something to go on with.
+        client: Whose files they are, of a machine that is no node; then ``entry`` tells where the
+            worker listens for it.
     """
 
     number: int
@@ -37,6 +40,7 @@ class Standing:
     entry: RosterEntry
     is_base: bool
     served: bool = False
+    client: ClientUser | None = None
 
 
 def hand_down(path: Path, mounts: Iterable[Standing]) -> None:

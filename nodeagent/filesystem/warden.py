@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.filesystem.child import Child
-from nodeagent.filesystem.control import Control, Refused, serve_control
+from nodeagent.filesystem.control import Control, Outcome, Refused, serve_control
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.worker import run_worker
 from nodeagent.filesystem.orders import MountOrder, MoveOrder, UnmountOrder
@@ -28,6 +28,7 @@ from nodeagent.filesystem.points import Points
 from nodeagent.filesystem.server.process import run_server
 from nodeagent.filesystem.standing import Standing, hand_down, inherit
 from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.ports import free_port
 from nodeagent.places import Places
 from ssi.model.files import MountRow
 from ssi.model.node import Roster, RosterEntry
@@ -51,6 +52,7 @@ class Settings:
         address: To listen on.
         port: Of the file server.
         base: Directory of the mounts, ``/ssi/n``.
+        clients: Directory of the mounts of machines that are no nodes, ``/ssi/c``.
         exports: File of exports.
         places: The agent's.
     """
@@ -59,6 +61,7 @@ class Settings:
     address: str
     port: int
     base: Path
+    clients: Path
     exports: Path
     places: Places
 
@@ -73,6 +76,7 @@ class Warden:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._kept = self._folder / "kept"
         self._points = Points(settings.base)
+        self._client_points = Points(settings.clients, mode=0o700)
         self._mounts: dict[int, Standing] = {}
         self._last = 0
         self._roster: Roster | None = None
@@ -87,6 +91,7 @@ class Warden:
             self._loop.on_signal(number, self._end)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if not self._adopt():
+            self._client_points.clear()
             self._points.clear()
         gc.collect()
         gc.freeze()
@@ -108,15 +113,19 @@ class Warden:
         if entry is None or not entry.files_port:
             raise KeyError(node)
         descriptor = self._points.mount(point, f"ssi:{node}")
+        return self._stand(Standing(0, node, point, descriptor, options, entry, is_base))
+
+    def _stand(self, standing: Standing) -> Standing:
+        """Lets the worker answer for what was just mounted."""
         self._last += 1
-        standing = Standing(self._last, node, point, descriptor, options, entry, is_base)
+        standing.number = self._last
         self._mounts[standing.number] = standing
         self._journal(standing).unlink(missing_ok=True)
         if not self._worker.is_running:
             self._worker.start()
         else:
             self._hand_over(standing)
-        _log.info("event=mounted node=%s point=%s", node, point)
+        _log.info("event=mounted node=%s point=%s", standing.node, standing.point)
         return standing
 
     def unmount(self, standing: Standing) -> None:
@@ -124,7 +133,8 @@ class Warden:
         del self._mounts[standing.number]
         self._worker.order(UnmountOrder(number=standing.number))
         try:
-            self._points.unmount(standing.point)
+            points = self._points if standing.client is None else self._client_points
+            points.unmount(standing.point)
         except OSError as exc:
             _log.warning("event=not-unmounted point=%s reason=%s", standing.point, exc)
         os.close(standing.descriptor)
@@ -161,6 +171,8 @@ class Warden:
             _log.warning("event=roster-unreadable reason=%s", exc)
             return
         for standing in list(self._mounts.values()):
+            if standing.client is not None:
+                continue
             entry = self._roster.node(standing.node)
             if entry is None or entry.public_key != standing.entry.public_key:
                 self.unmount(standing)
@@ -192,7 +204,7 @@ class Warden:
 
     # What the agent asks
 
-    def _control(self, asked: Control) -> list[MountRow]:
+    def _control(self, asked: Control) -> Outcome:
         """Mounts, unmounts, or only tells.
 
         Raises:
@@ -208,9 +220,11 @@ class Warden:
                 self.unmount(standing)
             elif asked.deed == "replace":
                 self._loop.call_after(ANSWERED_S, lambda: self._replace(asked.lib))
+            elif asked.deed == "receive":
+                return Outcome(rows=self.rows(), port=self._receive(asked))
         except OSError as exc:
             raise Refused(exc.strerror or str(exc)) from exc
-        return self.rows()
+        return Outcome(rows=self.rows())
 
     def _mount_anywhere(self, asked: Control) -> None:
         if self._points.problem:
@@ -227,6 +241,37 @@ class Warden:
             self.mount(asked.node, point, asked.options, is_base=not asked.point)
         except KeyError as exc:
             raise Refused(f"{asked.node} serves no files") from exc
+
+    def _receive(self, asked: Control) -> int:
+        """Mounts the files of a machine that is no node; the port on which the worker awaits it.
+
+        Raises:
+            OSError: The kernel refused.
+            Refused: There is no FUSE here, or another machine has that name.
+        """
+        if self._client_points.problem:
+            raise Refused(self._client_points.problem)
+        point = str(self._settings.clients / asked.node)
+        standing = self.standing_at(point)
+        if standing is not None:
+            if (standing.entry.public_key, standing.client) != (asked.public_key, asked.client):
+                raise Refused(f"{asked.node} is the name of another machine")
+            return standing.entry.files_port
+        port = free_port(self._settings.address, 0)
+        entry = RosterEntry(
+            name=asked.node, number=0, public_key=asked.public_key, address=self._settings.address,
+            control_port=0, bulk_port=0, files_port=port,
+        )  # fmt: skip
+        self._client_points.prepare()
+        self._client_points.point_of(asked.node)
+        descriptor = self._client_points.mount(point, f"ssi:{asked.node}")
+        self._stand(
+            Standing(
+                0, asked.node, point, descriptor, asked.options, entry, is_base=False,
+                client=asked.client,
+            )
+        )  # fmt: skip
+        return port
 
     # Other code
 
@@ -250,6 +295,7 @@ class Warden:
             self._mounts[standing.number] = standing
             self._last = max(self._last, standing.number)
         self._points.is_prepared = True
+        self._client_points.is_prepared = any(each.client is not None for each in kept)
         if kept:
             self._worker.start()
         return True
@@ -277,6 +323,7 @@ class Warden:
             journal=str(self._journal(standing)),
             options=standing.options,
             again=standing.served,
+            client=standing.client,
             node=entry.name,
             address=entry.address,
             port=entry.files_port,
@@ -294,6 +341,7 @@ class Warden:
         self._ending = True
         for standing in list(self._mounts.values()):
             self.unmount(standing)
+        self._client_points.clear()
         self._points.clear()
         for child in (self._worker, self._server):
             child.end()

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.freezing import refreeze
 from nodeagent.job import Job
@@ -78,6 +79,7 @@ class Destination:
         images: Directory for images, in memory.
         open_shim: Gives a job a shim.
         observe: Reads a job's processes once, so that they keep their names.
+        clients: Mounts files of machines that are no nodes.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Destination:
         images: Path,
         open_shim: Callable[[Job], Awaitable[None]],
         observe: Callable[[Job], None],
+        clients: ClientFiles,
     ) -> None:
         self.arrivals: dict[int, Arrival] = {}
         self.images = images
@@ -100,6 +103,7 @@ class Destination:
         self._packer = Packer()
         self._open_shim = open_shim
         self._observe = observe
+        self._clients = clients
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what a source asks."""
@@ -135,7 +139,7 @@ class Destination:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
         blockers = await asyncio.to_thread(obstacles, body, self._capability, self.images)
-        blockers += await file_obstacles(self._node, body.job.files)
+        blockers += await file_obstacles(self._node, body.job, self._clients)
         standing = self._table.jobs.get(gpid)
         if standing is not None and not standing.is_over:
             blockers.append("it has a job of that gpid already")

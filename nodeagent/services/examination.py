@@ -79,7 +79,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
 def mounted(places: Places) -> tuple[int, str]:
     """How many nodes' files are mounted here, and why they are not."""
     try:
-        return len(ask_warden(places.files_socket, Control(deed="list"))), ""
+        return len(ask_warden(places.files_socket, Control(deed="list")).rows), ""
     except (OSError, Refused) as exc:
         return 0, f"the warden of the files does not answer: {exc}"
 

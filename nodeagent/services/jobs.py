@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobfiles import await_mounts, files_on, missing_nodes, why_unusable
@@ -51,6 +52,7 @@ class JobService:
         table: Its jobs.
         fork_shim: Asks the keeper for a shim.
         scan: Rows of all processes of jobs, freshly read.
+        clients: Mounts files of machines that are no nodes.
         tasks: In which links to shims are read.
     """
 
@@ -60,12 +62,14 @@ class JobService:
         table: JobTable,
         fork_shim: ForkShimCall,
         scan: Callable[[], list[ProcessRow]],
+        clients: ClientFiles,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._node = node
         self._table = table
         self._fork_shim = fork_shim
         self._scan = scan
+        self._clients = clients
         self._tasks = tasks
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
@@ -93,7 +97,7 @@ class JobService:
         account = login.find_account(caller.user)
         if account is None:
             raise UserUnknown(node=self._node, user=caller.user)
-        spec, notice = await self._with_files(spec)
+        spec, notice = await self._with_files(spec, caller.user)
         gpid = self._table.allocate()
         started_ms = int(time.time() * 1000)
         try:
@@ -116,7 +120,7 @@ class JobService:
             await job.note()
         return JobReply(row=job.row, notice=notice)
 
-    async def _with_files(self, spec: JobSpec) -> tuple[JobSpec, str]:
+    async def _with_files(self, spec: JobSpec, user: str) -> tuple[JobSpec, str]:
         """The job with files that this node can show it, and what its user should know of that.
 
         Raises:
@@ -127,6 +131,7 @@ class JobService:
         if files is None or (reason and not missing_nodes(self._node, files, Mounts(""))):
             return spec, ""
         if not reason:
+            await self._clients.bring(files, user)
             await await_mounts(self._node, files)
             return spec, ""
         if files.is_whole or any(bind.is_asked for bind in files.binds):

@@ -50,12 +50,17 @@ class HeartbeatsBroke(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who this agent is: its node's name (empty in client mode), start, version and key."""
+    """Who this agent is: its node's name (empty in client mode), start, version and key.
+
+    Attributes:
+        client: In client mode, what nodes call this machine.
+    """
 
     node: str
     incarnation: int
     version: str
     key: KeyPair
+    client: str = ""
 
 
 class MeshService:
@@ -208,7 +213,8 @@ class MeshService:
             self._own_row(entry) if entry.name == self._identity.node else self._row(entry, look)
             for entry in entries
         ]
-        return NodeList(observer=self._identity.node, rows=tuple(rows))
+        identity = self._identity
+        return NodeList(observer=identity.node, rows=tuple(rows), client=identity.client)
 
     async def _first_look(self) -> None:
         """Waits for an agent that has just started to hear of the others, or to miss them."""

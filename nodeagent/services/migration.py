@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
@@ -17,6 +18,7 @@ from nodeagent.peers import Peers
 from nodeagent.services.jobs import JobService
 from nodeagent.services.permission import owned_job
 from nodeagent.services.table import TableService
+from ssi.model.job import JobRow
 from ssi.model.migration import Live
 from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess
@@ -31,6 +33,7 @@ class MigrationService:
         peers: Links to the others.
         processes: Its process table.
         jobs: Gives a job a shim.
+        clients: Mounts files of machines that are no nodes.
         images: Directory for images, in memory.
     """
 
@@ -41,6 +44,7 @@ class MigrationService:
         peers: Peers,
         processes: TableService,
         jobs: JobService,
+        clients: ClientFiles,
         images: Path,
     ) -> None:
         self._node = node
@@ -53,7 +57,14 @@ class MigrationService:
             node, table, peers, self._capability, processes.job_rows, images, self.doubt.settle
         )
         self._destination = Destination(
-            node, table, peers, self._capability, images, jobs.open_shim, processes.observe
+            node,
+            table,
+            peers,
+            self._capability,
+            images,
+            jobs.open_shim,
+            processes.observe,
+            clients,
         )
         self.doubt.source, self.doubt.destination = self._source, self._destination
 
@@ -77,6 +88,10 @@ class MigrationService:
             if images.name not in open_moves:
                 self._destination.clear(images)
         tasks.create_task(self.doubt.run())
+
+    def arriving(self) -> list[JobRow]:
+        """The jobs that are on their way here."""
+        return [arrival.row for arrival in self._arrivals()]
 
     def _arrivals(self) -> list[Arrival]:
         return list(self._destination.arrivals.values())

@@ -48,10 +48,10 @@ class MountService:
 
     async def _ask(self, control: Control) -> MountList:
         try:
-            rows = await asyncio.to_thread(ask_warden, self._places.files_socket, control)
+            outcome = await asyncio.to_thread(ask_warden, self._places.files_socket, control)
         except Refused as exc:
             raise MountRefused(node=self._node, reason=str(exc)) from exc
         except OSError as exc:
             reason = f"its warden does not answer: {exc.strerror or exc}"
             raise MountRefused(node=self._node, reason=reason) from exc
-        return MountList(node=self._node, rows=tuple(rows))
+        return MountList(node=self._node, rows=tuple(outcome.rows))

@@ -10,6 +10,7 @@ import msgspec
 
 from nodeagent.checkpoint.manifest import seal_key
 from nodeagent.checkpoint.store import Store
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.jobtable import JobTable
 from nodeagent.keeperlink import KeeperLink
@@ -30,6 +31,7 @@ from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from nodeagent.services.tuning import TuningService
 from nodeagent.services.watching import WatchService
+from ssi.model.job import JobRow
 from ssi.model.node import NodeMetrics
 from ssi.protocol.message import Done
 from ssi.protocol.system import AllowClient
@@ -68,8 +70,14 @@ class NodeServices:
         self._metrics_at_s = 0.0
         self.jobs = JobTable(node, self._number, places, tasks)
         self._table = TableService(node, self._number, self.jobs)
+        self._client_files = ClientFiles(node, places, self._rows, register.owner_of)
         self._job_service = JobService(
-            node, self.jobs, self._keeper.fork_shim, self._table.job_rows, tasks
+            node,
+            self.jobs,
+            self._keeper.fork_shim,
+            self._table.job_rows,
+            self._client_files,
+            tasks,
         )
         self._streams = StreamService(node, self.jobs)
         self._cordon = CordonService(places.cordon, self._forget_metrics)
@@ -78,7 +86,13 @@ class NodeServices:
         self._mounts = MountService(node, places)
         self._guests = GuestService(node, places.guests, register)
         self._migration = MigrationService(
-            node, self.jobs, peers, self._table, self._job_service, places.images
+            node,
+            self.jobs,
+            peers,
+            self._table,
+            self._job_service,
+            self._client_files,
+            places.images,
         )
         self._checkpoints = CheckpointService(
             node,
@@ -112,6 +126,7 @@ class NodeServices:
         self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
         self._mounts.register_handlers(dispatcher)
         self._guests.register_handlers(dispatcher)
+        self._client_files.register_handlers(dispatcher)
 
     async def adopt(self) -> None:
         """Finds the jobs that an earlier agent left, and sees to it that there is a keeper."""
@@ -120,6 +135,7 @@ class NodeServices:
         self._checkpoints.adopt(self._tasks)
         self._adoption.adopt(self._tasks)
         self._tasks.create_task(self._keeper.watch())
+        self._tasks.create_task(self._client_files.run())
 
     def metrics(self) -> NodeMetrics:
         """How this machine fares, at most a second old."""
@@ -129,6 +145,10 @@ class NodeServices:
             self._metrics = msgspec.structs.replace(read, cordoned=self._cordon.is_set)
             self._metrics_at_s = now_s
         return self._metrics
+
+    def _rows(self) -> list[JobRow]:
+        """The jobs that run here, and those that are on their way here."""
+        return [*(job.row for job in self.jobs.living()), *self._migration.arriving()]
 
     def _forget_metrics(self) -> None:
         """The next prober is to hear what has just changed."""

@@ -16,7 +16,7 @@ from typing import Final
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.libc import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC
 from nodeagent.shim.messages import Account, FileMount, Files
-from nodeagent.shim.mountpoints import acting_as, make_point, path_of
+from nodeagent.shim.mountpoints import acting_as, make_point, make_point_in_root, path_of
 from ssi.model.jobfiles import FilesUnavailable, is_within
 
 _LOCAL: Final = ("/ssi", "/proc", "/sys", "/dev")
@@ -72,6 +72,8 @@ def _open_source(node: str, mount: FileMount, account: Account) -> int:
 
 def _furnish_root(root: str) -> None:
     """Another node's root, with what belongs to the machine that a process runs on."""
+    for path in (*_LOCAL, "/run"):  # a machine that is no node has no /ssi
+        make_point_in_root(root, path)
     for path in _LOCAL:
         libc.mount(path, root + path, "none", MS_BIND | MS_REC)
     libc.mount("ssi", f"{root}/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")

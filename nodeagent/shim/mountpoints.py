@@ -58,6 +58,16 @@ def make_point(root: str, target: str, account: Account, source: int) -> int:
     return _open(root, target)
 
 
+def make_point_in_root(root: str, target: str) -> None:
+    """There is a directory in another machine's root, for this job alone where that lacks it.
+
+    Raises:
+        OSError: There can be none.
+    """
+    if not Path(root + target).is_dir():
+        _cover(f"{root}/", root + target, is_folder=True)
+
+
 @contextmanager
 def acting_as(account: Account) -> Iterator[None]:
     """What the block does with files is permitted to it as to that user."""

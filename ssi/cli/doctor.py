@@ -26,6 +26,7 @@ from ssi.model.examination import Finding, Verdict
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy import health
 from ssi.policy.limits import judge_limits
+from ssi.protocol.clients import ListServed, ServedList
 from ssi.protocol.system import Examine, Examined, ListNodes, NodeList
 from ssi.version import VERSION
 from ssi.view.findings import Diagnosis
@@ -59,6 +60,7 @@ async def _examine(nodes: str | None) -> list[Finding]:
         return [*findings, told]
     async with connection:
         system = System(connection, timeout_s=settings().timeout_s)
+        findings += await examine_service(system)
         return [*findings, *await examine_nodes(system, await system.select(nodes))]
 
 
@@ -88,6 +90,14 @@ def _program(name: str, package: str, without: str) -> Finding:
         text=f"{name} is installed" if is_there else f"{name} is not installed: {without}",
         remedy="" if is_there else f"apt-get install {package}",
     )
+
+
+async def examine_service(system: System) -> list[Finding]:
+    """Of a machine that is no node: which jobs elsewhere need its files."""
+    if not (await system.nodes()).client:
+        return []
+    served = await system.ask(ListServed(), ServedList)
+    return health.judge_served(served.rows)
 
 
 async def examine_nodes(system: System, rows: list[NodeRow]) -> list[Finding]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
 from ssi.client.system import System
-from ssi.model.errors import UsageError
 from ssi.model.job import JobSpec
-from ssi.model.jobfiles import JobFiles, default_binds, is_systems, ordered, parse_bind
-
-THIS_MACHINE: Final = "this machine"
-"""In place of a node's name, which has no space in it."""
+from ssi.model.jobfiles import (
+    FilesUnavailable,
+    JobFiles,
+    default_binds,
+    is_systems,
+    ordered,
+    parse_bind,
+)
+from ssi.protocol.clients import ServeFiles
+from ssi.protocol.message import Done
 
 
 class Root(StrEnum):
@@ -43,26 +46,21 @@ async def with_files(
     """The job with the files that it is to see; what the user should know of them is told.
 
     Raises:
-        UsageError: A bind that cannot be read, or that this machine cannot give.
+        UsageError: A bind that cannot be read.
+        SsiError: This machine is no node, and its agent does not serve its files.
     """
     if sight.root is Root.LOCAL:
         return spec
-    home = (await system.nodes()).observer
-    cwd = spec.cwd or "/"
-    asked = [parse_bind(text, home or THIS_MACHINE, cwd) for text in sight.binds]
+    seen = await system.nodes()
+    home = seen.observer or seen.client
     if not home:
-        if sight.root is Root.HOME or any(bind.node == THIS_MACHINE for bind in asked):
-            raise UsageError(
-                text="this machine is no node, so its files are not seen on others",
-                hint="add it with ssi up, or bind files of a node: --bind NODE:SRC[:DST]",
-            )
-        if sys.stderr.isatty():  # for a person; ssh's users expect nothing else
-            tell(
-                f"the job sees the files of {place}: this machine is no node, and its files are "
-                "not seen there (--root local says nothing of it)"
-            )
-        files = JobFiles(home=place, binds=ordered(asked))
-        return msgspec.structs.replace(spec, files=files) if asked else spec
+        raise FilesUnavailable(
+            node=place,
+            files="files of this machine",
+            reason="its agent is of an older version of ssi, and has to be ended first",
+        )
+    cwd = spec.cwd or "/"
+    asked = [parse_bind(text, home, cwd) for text in sight.binds]
     directory = pwd.getpwuid(os.getuid()).pw_dir
     is_whole = sight.root is Root.HOME
     # What its user cannot enter here, such as root's directory after su, is no loss there.
@@ -73,4 +71,6 @@ async def with_files(
     files = JobFiles(
         home=home, home_directory=own, is_whole=is_whole, binds=ordered((*binds, *asked))
     )
+    if home in files.clients():
+        await system.ask(ServeFiles(paths=files.paths_of(home)), Done)
     return msgspec.structs.replace(spec, files=files)

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ssi.model.client import CLIENTS, is_client
 from ssi.model.errors import SsiError, UsageError
 
 NODES: Final = "/ssi/n"
@@ -59,7 +60,7 @@ class JobFiles(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a job sees that is not of the node where it runs.
 
     Attributes:
-        home: Node of the user who started it.
+        home: Node of the user who started it, or their machine that is none.
         home_directory: Of the user, there.
         is_whole: All of its root comes from home; ``binds`` are within it.
         binds: Targets that are within others stand behind those.
@@ -73,18 +74,33 @@ class JobFiles(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def root(self) -> str:
         """The root of its processes, as the node where it runs has it; empty: that of the node."""
-        return posixpath.join(NODES, self.home) if self.is_whole else ""
+        return root_of(self.home) if self.is_whole else ""
 
     def nodes(self) -> tuple[str, ...]:
         """Whose files it takes, each once."""
         whole = (self.home,) if self.is_whole else ()
         return tuple(dict.fromkeys((*whole, *(bind.node for bind in self.binds))))
 
+    def clients(self) -> tuple[str, ...]:
+        """Those of them that are no nodes."""
+        return tuple(name for name in self.nodes() if is_client(name))
+
+    def paths_of(self, name: str) -> tuple[str, ...]:
+        """What it takes of a node, or of a machine that is none."""
+        if self.is_whole and name == self.home:
+            return ("/",)
+        return tuple(dict.fromkeys(bind.source for bind in self.binds if bind.node == name))
+
     def cover(self, path: str) -> bool:
         """Whether what a job has at ``path`` is the same file wherever it runs."""
-        if is_within(path, NODES):
+        if is_within(path, NODES) or is_within(path, CLIENTS):
             return True
         return any(is_within(path, bind.target) for bind in self.binds)
+
+
+def root_of(name: str) -> str:
+    """Where the files of a node, or of a machine that is none, are on the other nodes."""
+    return posixpath.join(CLIENTS if is_client(name) else NODES, name)
 
 
 def is_within(path: str, folder: str) -> bool:

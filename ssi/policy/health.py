@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ssi.model.client import ServedRow
 from ssi.model.examination import Finding, NodeFacts, Verdict, is_criu_too_old
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy.limits import judge_limits
@@ -195,6 +196,22 @@ def _keys(name: str, open_keys: Sequence[str]) -> _Outcome:
 def judge_keys(name: str, open_keys: Sequence[str]) -> Finding:
     """Of a machine that is no node: whether secrets are kept."""
     return _finding(name, "keys", _keys(name, open_keys))
+
+
+def judge_served(rows: Sequence[ServedRow]) -> list[Finding]:
+    """Of a machine that is no node: the jobs that need it."""
+    told = [_served(row) for row in rows]
+    return told or [_finding("here", "files", (OK, "no job needs files of this machine", ""))]
+
+
+def _served(row: ServedRow) -> Finding:
+    see = "job on {} sees" if row.jobs == 1 else "jobs on {} see"
+    text = f"{row.jobs} {see.format(row.node)} files of this machine"
+    if row.problem:
+        problem = f"{text}, and is not heard: {row.problem}"
+        return _finding("here", "files", (WARN, problem, f"ssi doctor {row.node}"))
+    text += ": leave it on"
+    return _finding("here", "files", (WARN, text, "ssi jobs"))
 
 
 def _cordon(name: str, *, cordoned: bool) -> _Outcome:

@@ -17,6 +17,7 @@ from ssi.protocol.checkpoints import (
     RemoveCheckpoint,
     RestoreCheckpoint,
 )
+from ssi.protocol.clients import FilesWanted, ListServed, OfferFiles, ServedList, ServeFiles
 from ssi.protocol.guests import AllowFiles, FilesAllowed
 from ssi.protocol.jobs import (
     DisownJob,
@@ -127,6 +128,9 @@ RequestBody: TypeAlias = (
     | TuneProcess
     | InspectProcess
     | AllowFiles
+    | ServeFiles
+    | ListServed
+    | OfferFiles
 )
 
 ReplyBody: TypeAlias = (
@@ -155,4 +159,6 @@ ReplyBody: TypeAlias = (
     | TableChange
     | ProcessInspected
     | FilesAllowed
+    | ServedList
+    | FilesWanted
 )

@@ -40,10 +40,15 @@ class ListNodes(RequestMessage, frozen=True, tag="list-nodes"):
 
 
 class NodeList(ReplyMessage, frozen=True, tag="nodes"):
-    """The nodes as ``observer`` sees them; empty observer for a client-mode agent."""
+    """The nodes as ``observer`` sees them; empty observer for a client-mode agent.
+
+    Attributes:
+        client: What nodes call the machine of a client-mode agent; empty for a node.
+    """
 
     observer: str
     rows: tuple[NodeRow, ...]
+    client: str = ""
 
 
 class ListEvents(RequestMessage, frozen=True, tag="list-events"):

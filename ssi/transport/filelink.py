@@ -4,7 +4,8 @@ A mount has one, and so has a command that copies files. It runs on the loop of 
 
 What has no answer when a connection breaks is sent again over the next one; the server remembers
 the answers of what must not be done twice. The connection is made when something is asked, and
-closed when nothing was for a while.
+closed when nothing was for a while. To a machine that is no node none can be made: its server
+comes to us, and we listen for as long as the mount stands. CURVE does not mind who calls whom.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ PROBE_S: Final = 2.0
 
 READ_BUDGET: Final = 64
 
-_EVENTS: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+_REFUSED: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_EVENTS: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _REFUSED
 
 _log: Final = logging.getLogger(__name__)
 
@@ -88,6 +94,7 @@ class FileLink:
         endpoint: Where the server listens.
         session: 16 random bytes; those of an earlier worker, whose session then goes on.
         welcome: Called each time that a session stands.
+        listens: The server connects to us, at the port of the endpoint.
     """
 
     def __init__(
@@ -98,6 +105,8 @@ class FileLink:
         endpoint: Endpoint,
         session: bytes,
         welcome: Callable[[Welcome], None],
+        *,
+        listens: bool = False,
     ) -> None:
         self.session = session or secrets.token_bytes(16)
         self.stands = False
@@ -116,7 +125,12 @@ class FileLink:
         self._asked_s = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._listens = listens
+        self._is_port_taken = False
+        self._connections = self._refused = 0
         self._hello_id = 0
+        if listens:
+            self._open()
 
     # Asking
 
@@ -156,6 +170,8 @@ class FileLink:
             self.is_mute = True
             self.give_up(pending.asked.id)
             pending.then(errno.ETIMEDOUT, None, memoryview(b""))
+        if self._listens and self._socket is None:
+            self._open()
         if self.is_mute and not self._pending:  # how else would it be heard again
             self.ask("", "", filerequests.Ping(), _nothing, within_s=PROBE_S)
         if holds and now_s - self._asked_s > PING_S and self._socket is not None:
@@ -163,8 +179,8 @@ class FileLink:
             self.ask("", "", filerequests.Ping(), _nothing, within_s=PING_S)
 
     def idle_s(self) -> float:
-        """For how long nothing was asked."""
-        return 0.0 if self._pending else time.monotonic() - self._asked_s
+        """For how long nothing was asked; one that listens is never idle."""
+        return 0.0 if self._pending or self._listens else time.monotonic() - self._asked_s
 
     def move(self, endpoint: Endpoint) -> None:
         """The server listens elsewhere."""
@@ -186,6 +202,7 @@ class FileLink:
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
         self._socket = self._monitor = None
+        self._connections = self._refused = 0
         self._disconnected()
 
     # The connection
@@ -207,8 +224,24 @@ class FileLink:
         self._socket = socket
         self._loop.watch(_descriptor(self._monitor), readable=self._watch_connection)
         self._loop.watch(_descriptor(socket), readable=self.drain)
-        socket.connect(self._endpoint.url)
+        if not self._listens:
+            socket.connect(self._endpoint.url)
+        elif not self._bind(socket):
+            return
         self._watch_connection()
+
+    def _bind(self, socket: zmq.Socket[bytes]) -> bool:
+        """Whether we listen now; else it is tried again with the next tick."""
+        try:
+            socket.bind(self._endpoint.url)
+        except zmq.ZMQError as exc:
+            if not self._is_port_taken:
+                _log.warning("event=not-listening url=%s reason=%s", self._endpoint.url, exc)
+            self._is_port_taken = True
+            self.close()
+            return False
+        self._is_port_taken = False
+        return True
 
     def _watch_connection(self) -> None:
         while self._monitor is not None:
@@ -218,13 +251,22 @@ class FileLink:
                 return
             event = parse_monitor_message(message)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._connections += 1
                 self._say_hello()
-            elif event == zmq.EVENT_DISCONNECTED:
+            elif event == zmq.EVENT_DISCONNECTED and not self._refused:
+                self._connections = max(self._connections - 1, 0)
                 self._disconnected()
+            elif event == zmq.EVENT_DISCONNECTED:
+                self._refused -= 1  # somebody without the key, who was never connected
+            else:
+                self._refused += 1
 
     def _disconnected(self) -> None:
         self.stands = False
         self._send_again()
+        # A server that came back may be here twice until its old connection is given up.
+        if self._connections:
+            self._say_hello()
 
     def _send_again(self) -> None:
         """All that has no answer is to be sent over the next connection, in its order."""
@@ -234,7 +276,9 @@ class FileLink:
         self._unsent = deque(self._pending.values())
 
     def _say_hello(self) -> None:
-        self.stands = False
+        if self.stands:  # over another connection: what is asked there may have no answer
+            self.stands = False
+            self._send_again()
         self._last_id += 1
         self._hello_id = self._last_id
         self._transmit(Asked(self._hello_id, self.session, "", "", Hello()), b"")

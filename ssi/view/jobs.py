@@ -74,7 +74,16 @@ def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:
 
 
 def _command(row: JobRow) -> str:
-    return shlex.join(row.argv) + (f"  ({row.problem})" if row.problem else "")
+    return shlex.join(row.argv) + _remark(row)
+
+
+def _remark(row: JobRow) -> str:
+    """What went wrong; else, while it lives, of which machine that is no node it needs files."""
+    if row.problem:
+        return f"  ({row.problem})"
+    over = row.state in {JobState.EXITED, JobState.LOST}
+    clients = row.files.clients() if row.files is not None and not over else ()
+    return f"  (needs {', '.join(clients)})" if clients else ""
 
 
 def _state(row: JobRow) -> str:

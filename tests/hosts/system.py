@@ -50,7 +50,7 @@ class Ssi:
             "SSI_CONFIG_DIR": str(self.config),
             "SSI_LAB": self.lab.name,
             "SSI_COLD": "1",
-            "SSI_ROOT": "local",  # this machine is no node, and each job would say so
+            "SSI_ROOT": "local",  # else each job would see files of this machine
         }
 
     def words(self, *words: str) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, cast
 
+from nodeagent.clientfiles import ClientFiles
 from nodeagent.dispatch import Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
@@ -234,6 +235,7 @@ class Cluster:
                     peers,
                     cast("TableService", NoProcesses()),
                     cast("JobService", Shims(partial(self._open_shim, life))),
+                    ClientFiles(life.node, node.places, list, lambda _key: None),
                     node.places.images,
                 )
                 service.register_handlers(dispatcher)

@@ -60,6 +60,7 @@ class Mount:
         handlers: What answers each kind of request.
         buffer: To read into; shared by all mounts, for each request is taken whole.
         memory: What the next worker will need to know.
+        accounts: Users and groups as the server calls them.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Mount:
         handlers: dict[int, Handler],
         buffer: bytearray,
         memory: Memory,
+        accounts: LocalAccounts,
     ) -> None:
         self.options = options
         self.link = link
@@ -78,7 +80,7 @@ class Mount:
         self.beliefs = Beliefs(memory.nodes, options)
         self.handles = memory.handles
         self.memory = memory
-        self.accounts = LocalAccounts()
+        self.accounts = accounts
         self.identities = Identities(
             self.accounts.user_name,
             self.accounts.user_id,

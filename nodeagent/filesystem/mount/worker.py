@@ -17,6 +17,8 @@ import msgspec
 import zmq
 
 from nodeagent.filesystem.fuse import abi
+from nodeagent.filesystem.mount.accounts import LocalAccounts
+from nodeagent.filesystem.mount.clientuser import ClientAccounts
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.options import MountOptions
@@ -93,12 +95,16 @@ class Worker:
         def welcome(welcome: Welcome) -> None:
             box[0].welcome(welcome)
 
+        accounts = LocalAccounts() if order.client is None else ClientAccounts(order.client)
         link = FileLink(
-            self._context, self._loop, self._key, _endpoint(order), memory.session, welcome
-        )
+            self._context, self._loop, self._key, _endpoint(order), memory.session, welcome,
+            listens=order.client is not None,
+        )  # fmt: skip
         memory.note_session(link.session)
         options: MountOptions = order.options
-        mount = Mount(self._loop, descriptor, options, link, HANDLERS, self._buffer, memory)
+        mount = Mount(
+            self._loop, descriptor, options, link, HANDLERS, self._buffer, memory, accounts
+        )
         box.append(mount)
         self._mounts[order.number] = mount
         if order.again:

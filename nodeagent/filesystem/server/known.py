@@ -52,6 +52,37 @@ class Known:
         return f"a client of {owner}"
 
 
+class KnownNodes:
+    """Whom the file server of a machine that is no node lets in: nodes whose agents are root's.
+
+    Args:
+        roster: Its file.
+    """
+
+    def __init__(self, roster: Path) -> None:
+        self._roster = roster
+        self._stamp: object = None
+        self._register = Register("", roster, None)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads again what has changed."""
+        stamp = _stamp(self._roster)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._register = Register("", self._roster, None)
+
+    def knows(self, public_key: str) -> bool:
+        """Whether such a node has that key; any thread."""
+        return self.whom(public_key, "") is not None
+
+    def whom(self, public_key: str, _user: str) -> str | None:
+        """The node that asks; for whom it may speak is for the accounts to say."""
+        roster = self._register.roster
+        entry = roster.node_by_key(public_key) if roster is not None else None
+        return entry.name if entry is not None and entry.user == "root" else None
+
+
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()

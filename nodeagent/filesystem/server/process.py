@@ -37,7 +37,7 @@ def run_server(
     """
     libc.set_process_name("ssi-files")
     os.umask(0)  # the asking kernel has applied the asker's
-    _raise_limit()
+    raise_limit()
     known, rules = Known(node, places), CurrentRules((places.runtime, places.state, base), exports)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     gate = Gate(context, known.knows)
@@ -46,7 +46,9 @@ def run_server(
         known.refresh()
         rules.refresh()
 
-    socket = _bound(context, load_or_make_key(places.secret_key).secret, address, port)
+    socket = serving_socket(context, load_or_make_key(places.secret_key).secret)
+    host = f"[{address}]" if ":" in address else address
+    socket.bind(f"tcp://{host}:{port}")
     only = "" if credentials.is_supported() else own_user()
     operations = Operations(Paths(Tree("/"), lambda: rules.now))
     server = FileServer(socket, known.whom, operations, Accounts(only), tick)
@@ -60,9 +62,8 @@ def run_server(
         context.destroy(linger=0)
 
 
-def _bound(
-    context: zmq.Context[zmq.Socket[bytes]], secret: str, address: str, port: int
-) -> zmq.Socket[bytes]:
+def serving_socket(context: zmq.Context[zmq.Socket[bytes]], secret: str) -> zmq.Socket[bytes]:
+    """The socket of a file server, neither bound nor connected yet."""
     socket = context.socket(zmq.ROUTER)
     socket.linger = 0
     for option, value in (
@@ -74,12 +75,10 @@ def _bound(
     socket.curve_server = True
     socket.curve_secretkey = secret.encode()
     socket.zap_domain = DOMAIN.encode()
-    host = f"[{address}]" if ":" in address else address
-    socket.bind(f"tcp://{host}:{port}")
     return socket
 
 
-def _raise_limit() -> None:
+def raise_limit() -> None:
     """As many open files as may be: each open file of each mount is one here."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -143,6 +143,12 @@ class FileServer:
         self._stopped.set()
         os.eventfd_write(self._wake, 1)
 
+    def act(self, use: Callable[[zmq.Socket[bytes]], None]) -> None:
+        """Does something with the socket; any thread."""
+        with self._lock:
+            use(self._socket)
+        os.eventfd_write(self._wake, 1)
+
     def _watch_leader(self) -> None:
         """Returns where the leader is stuck, or at the end."""
         while not self._stopped.wait(STUCK_S):

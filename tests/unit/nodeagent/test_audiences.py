@@ -26,6 +26,7 @@ from ssi.protocol.checkpoints import (
     RemoveCheckpoint,
     RestoreCheckpoint,
 )
+from ssi.protocol.clients import ListServed, OfferFiles, ServeFiles
 from ssi.protocol.guests import AllowFiles
 from ssi.protocol.jobs import (
     DisownJob,
@@ -117,7 +118,14 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     WatchProcesses: Audience.ANYONE,  # command lines of others are left out
     TuneProcess: Audience.ANYONE,  # the owner of the process, or root
     InspectProcess: Audience.ANYONE,  # the owner of the process, or root
+    OfferFiles: Audience.ANYONE,  # with the asker's own key only
 }
+
+CLIENT_AUDIENCES: dict[type[RequestMessage], Audience] = {
+    ServeFiles: Audience.ROOT,  # which is its own user, for an agent that is not root's
+    ListServed: Audience.ROOT,
+}
+"""What an agent in client mode serves, and no node does."""
 
 NO_KEY = KeyPair(public="", secret="")
 
@@ -160,7 +168,7 @@ def test_node_serves_every_kind_of_request_for_the_audience_in_the_table(tmp_pat
             assert d.served() == AUDIENCES
 
     run(test())
-    assert set(AUDIENCES) == set(get_args(RequestBody))
+    assert {*AUDIENCES, *CLIENT_AUDIENCES} == set(get_args(RequestBody))
 
 
 @pytest.mark.parametrize("who", CALLERS)

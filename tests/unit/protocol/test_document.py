@@ -8,7 +8,7 @@ from typing import get_args
 
 from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.messages import ReplyBody, RequestBody
-from tests.unit.nodeagent.test_audiences import AUDIENCES
+from tests.unit.nodeagent.test_audiences import AUDIENCES, CLIENT_AUDIENCES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| (\w+) \| `([a-z-]+)` \| (\w+)[^|]*\| (yes)? ?\| (yes)? ?\| (\w+) \|", re.M)
@@ -22,7 +22,7 @@ def test_document_lists_every_request_as_it_is() -> None:
     assert listed == {
         kind.__name__: (
             kind.__struct_config__.tag,
-            AUDIENCES[kind].value,
+            {**AUDIENCES, **CLIENT_AUDIENCES}[kind].value,
             kind.mutating,
             kind.bulk,
         )
