@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import time
 from collections.abc import Coroutine, Mapping, Sequence
@@ -43,6 +44,9 @@ from tui.news import News
 from tui.settings import Settings
 from tui.theme import BACKGROUNDS, NO_COLOUR, THEMES
 from tui.watch import FIRST_WAIT_S, Watch
+
+GARBAGE_AFTER: Final = 50_000
+"""Objects that are made before young ones are looked through for cycles."""
 
 _WHEEL: Final = 3
 _TAKEN: Final = ("tab", "shift+tab", "ctrl+c", "ctrl+q", "ctrl+p")
@@ -107,6 +111,8 @@ class Top(App[int]):
         self.query_one("#body").focus()
         await self.feed.look_once(FIRST_WAIT_S)
         self._tick()
+        gc.freeze()  # rows are no cycles; looking through thousands of them would hold up keys
+        gc.set_threshold(GARBAGE_AFTER, 20, 100)
         self.feed.start()
         self.set_interval(self.settings.every_s, self._tick)
 

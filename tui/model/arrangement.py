@@ -23,33 +23,34 @@ class Line(NamedTuple):
 
 
 def arrange(
-    entries: Iterable[Entry], choice: Choice, held: Mapping[Identity, int] | None = None
+    entries: Iterable[Entry], choice: Choice, held: Mapping[int, int] | None = None
 ) -> list[Line]:
     """All lines that are to be seen.
 
     Args:
         entries: Of all nodes.
         choice: What the person wants.
-        held: Where processes stood, while their order is held; newcomers follow them.
+        held: Where each gpid stood, while their order is held; newcomers follow them.
     """
     ordered = _ordered([entry for entry in entries if choice.shows(entry)], choice)
     if held is not None:
         last = len(held)
-        ordered.sort(key=lambda entry: held.get(entry.identity, last))
+        ordered.sort(key=lambda entry: held.get(entry.row.gpid, last))
     if choice.tree:
         return _as_tree(ordered, choice.closed)
     return [Line(entry) for entry in ordered]
 
 
-def ranks(lines: Sequence[Line]) -> dict[Identity, int]:
-    """Where each process stands, to be held."""
-    return {line.entry.identity: index for index, line in enumerate(lines)}
+def ranks(lines: Sequence[Line]) -> dict[int, int]:
+    """Where each gpid stands, to be held."""
+    return {line.entry.row.gpid: index for index, line in enumerate(lines)}
 
 
 def _ordered(entries: list[Entry], choice: Choice) -> list[Entry]:
     value = COLUMNS[choice.sort].value
-    entries.sort(key=lambda entry: entry.row.gpid)
-    if not choice.tree:  # whose branches would jump about
+    if choice.tree:  # whose branches would jump about
+        entries.sort(key=lambda entry: entry.row.gpid)
+    else:
         entries.sort(key=value, reverse=choice.descends)
     if choice.grouped:
         entries.sort(key=lambda entry: entry.node)

@@ -159,10 +159,10 @@ class Browser:
         return False
 
     def _index_of(self, identity: Identity) -> int | None:
-        return next(
-            (index for index, line in enumerate(self.lines) if line.entry.identity == identity),
-            None,
-        )
+        for index, line in enumerate(self.lines):
+            if line.entry.row.gpid == identity.gpid and line.entry.identity == identity:
+                return index
+        return None
 
     def _within(self, index: int) -> int:
         return max(0, min(index, len(self.lines) - 1))

@@ -124,8 +124,13 @@ class Census:
     def entries(self) -> list[Entry]:
         """All processes, each once: one that moved is where it was told of last."""
         found: dict[int, Entry] = {}
-        for sheet in sorted(self.sheets.values(), key=lambda sheet: sheet.heard_at_s):
+        twice: set[int] = set()
+        for _name, sheet in sorted(self.sheets.items()):
+            twice |= found.keys() & sheet.entries.keys()
             found.update(sheet.entries)
+        for gpid in twice:
+            if (newest := self.find(gpid)) is not None:
+                found[gpid] = newest
         return list(found.values())
 
     def find(self, gpid: int) -> Entry | None:

@@ -1,0 +1,130 @@
+"""`ssi top` in a real terminal, over real nodes with real processes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hosts.person import Person, person
+from tests.hosts.system import Ssi, eventually
+
+AT_TABLE = r"GPID\S* NODE"
+
+
+@pytest.fixture
+def ada(ssi: Ssi) -> Iterator[Person]:
+    with person(ssi, "top", columns=130, rows=32) as ada:
+        yield ada
+
+
+@pytest.fixture(autouse=True)
+def left_as_found(ssi: Ssi) -> Iterator[None]:
+    """No job of a test is left, and every node lives."""
+    yield
+    for row in ssi.json("jobs"):
+        if row["state"] not in {"exited", "lost"}:
+            ssi("kill", "-KILL", str(row["gpid"]))
+
+
+def go_to(someone: Person, gpid: str) -> None:
+    """Puts the cursor on a process by its number. The prompt has the keys before they are typed."""
+    someone.keys(gpid[0])
+    someone.sees(rf"^Gpid: {gpid[0]}")
+    someone.keys(gpid[1:])
+    someone.sees(rf"^Gpid: {gpid}")
+    someone.press("Enter")
+    someone.sees(r"F9Kill")
+
+
+def act(someone: Person, key: str, title: str, choice: str) -> None:
+    """Opens a list by a key, goes to an entry by its letters, and takes it."""
+    someone.keys(key)
+    someone.sees(title)
+    someone.keys(choice)
+    someone.press("Enter")
+
+
+def test_sort_filter_kill_and_leave(ssi: Ssi, ada: Person) -> None:
+    sleeper = ssi.detached("n2", "sleep", "4321")
+    ada.runs("ssi top")
+    ada.sees(AT_TABLE)
+    ada.sees(r"^● n1.*")
+    ada.keys("M")
+    ada.sees(r"MEM%▽")
+    ada.keys("N")
+    ada.sees(r"GPID△")
+    ada.press("F4")
+    ada.sees(r"^Filter:")
+    ada.keys("node=n2 4321")
+    ada.press("Enter")
+    ada.sees(r"filter: node=n2 4321")
+    ada.sees(rf"^ *{sleeper} n2 .*sleep 4321")
+    ada.press("F9")
+    ada.sees(rf"{sleeper} sleep of root on n2, the whole job")
+    ada.press("Enter")
+    ada.sees(rf"TERM to {sleeper} \(sleep\) on n2: done")
+    eventually(lambda: ssi.job(sleeper)["state"] == "exited", within_s=60, what="it has ended")
+    assert ssi.job(sleeper)["exit_status"] == 128 + 15
+    ada.keys("q")
+    assert ada.comes_back() == 0
+
+
+def test_a_running_vim_moves_and_is_joined_on_its_new_node(ssi: Ssi, ada: Person) -> None:
+    with person(ssi, "writer", columns=80, rows=24) as writer:
+        writer.runs("ssi run -t --lease 600 -n n1 -- vi /root/story")
+        writer.sees(r"^~$")
+        writer.keys("iOnce upon a time")
+        writer.sees(r"^Once upon a time")
+        rows = ssi.json("jobs")
+        running = [row for row in rows if row["state"] == "running"]
+        (gpid,) = (str(row["gpid"]) for row in running if row["args"][0] == "vi")
+        ada.runs("ssi top")
+        ada.sees(AT_TABLE)
+        go_to(ada, gpid)
+        ada.keys("F")
+        ada.sees("following")
+        ada.keys("v")
+        ada.sees(r"n3 +[\d.]+ +can move")
+        ada.sees(r"n1 +- +no")
+        ada.keys("n3")
+        ada.press("Enter")
+        ada.sees(rf"move {gpid} \(vi\): done: n1 → n3, frozen for \d+ ms")
+        ada.sees(rf"^ *{gpid} n3 ")
+        assert ssi.job(gpid)["node"] == "n3"
+        ada.keys("A")
+        ada.sees(r"^Once upon a time")
+        ada.press("Enter")
+        ada.keys("there was a node")
+        ada.sees(r"^there was a node")
+        writer.sees(r"^there was a node")
+        ada.press("Enter")
+        ada.keys("~.")
+        ada.sees(rf"back from job {gpid}")
+        ada.sees(AT_TABLE)
+        ada.press("F10")
+        assert ada.comes_back() == 0
+
+
+def test_a_node_that_dies_under_the_cursor_greys_out_and_comes_back(ssi: Ssi, ada: Person) -> None:
+    sleeper = ssi.detached("n3", "sleep", "4321")
+    ada.runs("ssi top")
+    ada.sees(AT_TABLE)
+    go_to(ada, sleeper)
+    ssi.host("n3").kill()
+    try:
+        ada.sees(r"silent: n3")
+        ada.sees(rf"^ *{sleeper} n3 \d[\d.]*s")
+        go_to(ada, sleeper)
+        act(ada, "k", "Send signal", "kill")
+        ada.sees(rf"KILL to {sleeper} \(sleep\) on n3: unknown")
+        ada.sees(r"^✗ n3 .*dead")
+    finally:
+        ssi.host("n3").boot()
+    ssi.ok("up", "n3")
+    eventually(
+        lambda: re.search(r"^● n3", ada.screen(), re.MULTILINE), within_s=60, what="n3 is back"
+    )
+    ada.keys("q")
+    assert ada.comes_back() == 0
