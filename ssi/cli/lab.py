@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -13,9 +12,13 @@ from typing import Annotated
 import typer
 
 from ssi.cli.outcome import note
+from ssi.cli.output import Output, shows
+from ssi.cli.settings import settings, wants_colour, wants_progress
 from ssi.lab import Condition, Host, Lab
 from ssi.lab.lab import DEFAULT_NAME, DEFAULT_SIZE
 from ssi.model.nodeset import fold
+from ssi.view.colour import paint
+from ssi.view.labs import LabHost, host_listing
 
 app = typer.Typer(
     name="lab",
@@ -51,20 +54,16 @@ def up(
 
 
 @app.command()
+@shows
 def status(
+    output: Output,
     name: Annotated[str | None, typer.Option("--name", help="Only this lab.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One list of objects.")] = False,
 ) -> None:
     """Show the labs of this machine, and how each of their hosts is."""
     labs = [Lab.get(name)] if name else [lab for each in Lab.names() if (lab := Lab.find(each))]
-    if as_json:
-        typer.echo(json.dumps([_record(host) for lab in labs for host in lab.hosts], indent=2))
-        return
+    output.write(host_listing([_row(host) for lab in labs for host in lab.hosts]))
     if not labs:
-        typer.echo("there is no lab on this machine; `ssi lab up` makes one")
-    for lab in labs:
-        typer.echo(_headline(lab))
-        _show_hosts(lab)
+        note("there is no lab on this machine; `ssi lab up` makes one")
 
 
 @app.command()
@@ -149,7 +148,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._rewrites = sys.stderr.isatty()
+        self._rewrites = wants_progress()
         self._shown = ""
 
     def show(self, text: str) -> None:
@@ -157,7 +156,7 @@ class _Progress:
         if self._rewrites:
             elapsed_s = time.monotonic() - self._started
             typer.echo(f"\r\033[K{text} ({elapsed_s:.0f} s)", err=True, nl=False)
-        elif text != self._shown:
+        elif text != self._shown and not settings().quiet:
             typer.echo(text, err=True)
         self._shown = text
 
@@ -178,9 +177,8 @@ def _show_hosts(lab: Lab) -> None:
 
 
 def _coloured(condition: Condition) -> str:
-    """The condition in a colour on a terminal; typer strips it elsewhere."""
-    colour = typer.colors.GREEN if condition is Condition.RUNNING else typer.colors.YELLOW
-    return typer.style(condition, fg=colour)
+    colour = "green" if condition is Condition.RUNNING else "yellow"
+    return paint(condition.value, colour if wants_colour(sys.stdout) else "")
 
 
 def _next_steps(lab: Lab) -> str:
@@ -195,15 +193,15 @@ def _next_steps(lab: Lab) -> str:
     return "\n".join(["next:", *(f"  {command:<30} {effect}" for command, effect in steps)])
 
 
-def _record(host: Host) -> dict[str, str | int | None]:
-    return {
-        "lab": host.lab,
-        "host": host.name,
-        "address": host.address,
-        "condition": host.condition,
-        "pid": host.pid if host.alive else None,
-        "ssh_config": str(Lab.get(host.lab).ssh_config),
-    }
+def _row(host: Host) -> LabHost:
+    return LabHost(
+        lab=host.lab,
+        host=host.name,
+        address=host.address,
+        condition=host.condition.value,
+        pid=host.pid if host.alive else None,
+        ssh_config=str(Lab.get(host.lab).ssh_config),
+    )
 
 
 def _forget_nodes(lab: str) -> list[str]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+from ssi.cli.settings import settings, wants_colour, wants_progress
 from ssi.view.text import plain
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ class Display:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if wants_progress():
             from rich.console import Console
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self._table, console=Console(stderr=True), refresh_per_second=8
+                get_renderable=self._table,
+                console=Console(stderr=True, no_color=not wants_colour(sys.stderr)),
+                refresh_per_second=8,
             )
             self._live.start()
         return self
@@ -60,7 +63,7 @@ class Display:
         """A host is through."""
         with self._lock:
             self._ended[outcome.host] = outcome
-            if self._live is None:
+            if self._live is None and not settings().quiet:
                 print(line_of(outcome), file=sys.stderr, flush=True)
 
     def ask(self, question: str) -> bool:

@@ -13,7 +13,9 @@ from typing import Annotated, Final
 
 import typer
 
+from ssi.cli.settings import wants_colour
 from ssi.model.errors import SsiError
+from ssi.view.colour import paint
 
 NUMBERS: Final = "/srv/tour/numbers.txt"
 """The file that is made on the spot and compressed."""
@@ -156,8 +158,8 @@ class _Tour:
 
     @staticmethod
     def _title(text: str) -> None:
-        bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-        print(f"\n{bold}== {text}{plain}", flush=True)
+        title = paint(f"== {text}", "bold" if wants_colour(sys.stdout) else "")
+        print(f"\n{title}", flush=True)
 
     @staticmethod
     def _say(text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from ssi.cli.outcome import complain_all, note
 from ssi.model.errors import UsageError
-from ssi.model.nodeset import expand, fold
+from ssi.model.nodeset import asks_groups, expand, fold
 from ssi.view.complaints import folded_lines
 
 if TYPE_CHECKING:
@@ -97,10 +97,21 @@ def up(
 def names_of(texts: Sequence[str]) -> list[str]:
     """The hosts that the arguments stand for, each once, in their order.
 
+    ``all`` and groups are those of this user; a host need not be a node yet.
+
     Raises:
         NodesetInvalid: One of them cannot be read.
     """
-    return list(dict.fromkeys(name for text in texts for name in expand(text)))
+    from ssi.client import paths
+    from ssi.client.nodegroups import FILE, written_groups
+    from ssi.deploy import cluster
+
+    if not any(asks_groups(text) for text in texts):
+        return list(dict.fromkeys(name for text in texts for name in expand(text)))
+    roster = cluster.load_roster()
+    known = [entry.name for entry in roster.nodes] if roster is not None else []
+    groups = {"all": known, **written_groups(paths.config_dir() / FILE, known)}
+    return list(dict.fromkeys(name for text in texts for name in expand(text, groups)))
 
 
 def resolver_of(lab: str) -> Resolver:

@@ -79,6 +79,11 @@ def expand(text: str, groups: Mapping[str, Iterable[str]] | None = None) -> list
     return names
 
 
+def asks_groups(text: str) -> bool:
+    """Whether a set cannot be read without knowing groups."""
+    return bool(_ASKS_GROUPS.search(text) or _ALL.search(text))
+
+
 def fold(names: Iterable[str]) -> str:
     """The shortest text that stands for these names: ``n[1-3]``; empty for none."""
     folded = NodeSet(resolver=RESOLVER_NOGROUP)

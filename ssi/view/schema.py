@@ -366,6 +366,18 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("remedy", "str?", "a command that mends it"),
         ),
     ),
+    "lab status": Kind(
+        title="ssi lab status",
+        about="An object for each host of each lab.",
+        names=(
+            Name("lab", "str"),
+            Name("host", "str"),
+            Name("address", "str"),
+            Name("condition", "str", "`running`, `paused`, `cut` or `down`"),
+            Name("pid", "int?", "of its init on this machine"),
+            Name("ssh_config", "str", "path of a file for `ssh -F`"),
+        ),
+    ),
     "explain": Kind(
         title="ssi explain",
         about="An object for each code.",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Final
 
-from ssi.cli.main import tree
+import typer
+
+from ssi.cli.main import carry_out, tree
+from ssi.cli.output import Output
 from ssi.client.connection import Connection
 from ssi.client.system import System
 from ssi.model.process import ProcessRow
@@ -26,8 +29,9 @@ from ssi.protocol.codec import (
 from ssi.protocol.envelope import Reply, Request
 from ssi.protocol.system import ListProcesses, ProcessList
 from ssi.transport.frames import read_frame, write_frame
-from ssi.view.columns import DEFAULT_COLUMNS, Moment, Placed, parse_columns
-from ssi.view.processes import render_processes, sort_processes
+from ssi.view.columns import DEFAULT_COLUMNS, Moment, Placed
+from ssi.view.nodes import node_listing
+from ssi.view.processes import ProcessListing
 
 ROWS: Final = 256
 """Enough that memory for the rows of a small system is there."""
@@ -38,7 +42,8 @@ FRAME_BYTES: Final = 1024 * 1024
 def rehearse() -> None:
     """Reads a command line, asks over a connection, and renders the answer; nobody sees it."""
     with redirect_stdout(StringIO()) as unseen:
-        tree()(["ps", "--help"], prog_name="ssi", standalone_mode=False)
+        with suppress(typer.Exit):
+            carry_out(tree(), ["ps", "--help"])
         unseen.write(asyncio.run(_ask_and_render()))
 
 
@@ -54,9 +59,13 @@ async def _ask_and_render() -> str:
             reply = await System(connection).ask(ListProcesses(), ProcessList)
     finally:
         writer.close()
-    placed = sort_processes([Placed("node", row, 1) for row in reply.rows], "")
-    moment = Moment(now_s=time.time())
-    return render_processes(placed, parse_columns(DEFAULT_COLUMNS), moment, width_cells=80)
+    listing = ProcessListing(
+        placed=[Placed("node", row, 1) for row in reply.rows],
+        columns=DEFAULT_COLUMNS,
+        moment=Moment(now_s=time.time()),
+    )
+    output = Output()
+    return output.text(listing) + output.text(node_listing([]))
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
