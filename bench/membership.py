@@ -93,7 +93,7 @@ def kills(made: Cluster, count: int) -> bool:
         signal(made, name, "CONT", keeper)
         known_s(made, name, "alive", time.time() - 0.5)
         time.sleep(random.uniform(1.0, 2.0))
-    cuts = statistics.quantiles(took_s, n=100)
+    cuts = statistics.quantiles(took_s, n=100, method="inclusive")
     print(
         f"{count} kills: known to all after p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s,"
         f" {min(took_s):.2f} to {max(took_s):.2f} s"

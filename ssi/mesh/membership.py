@@ -76,6 +76,7 @@ class Membership:
         self._probing = Probing()
         self._probe_at_s = self._gossip_at_s = self._sync_at_s = self._reach_out_at_s = NEVER
         self._catching_up = CatchingUp()
+        self._compared_at_s = -NEVER
         self._handled_s = -NEVER
         self._told_due_s = NEVER
 
@@ -241,10 +242,25 @@ class Membership:
         ]
 
     def _compare(self, now: Now) -> list[Instruction]:
+        if self._is_in_motion(now):
+            self._sync_at_s = now.elapsed_s + self.settings.sync_interval_s
+            return []
+        self._compared_at_s = now.elapsed_s
         pace_s = self.settings.sync_pace_s(self.beliefs.size)
         self._sync_at_s = now.elapsed_s + pace_s * self._random.uniform(0.75, 1.25)
         question = Sync(**self._head(""), digest=self.beliefs.digest())
         return [Send(to=name, datagram=question) for name in self._sample(1)]
+
+    def _is_in_motion(self, now: Now) -> bool:
+        """Whether views of a large mesh differ because a rumour is on its way, which will arrive.
+
+        Whole views would cross the wire for nothing. Not for ever, where there is always a rumour.
+        """
+        if self.settings.probes_all(self.beliefs.size) or not len(self.beliefs.gossip):
+            return False
+        return now.elapsed_s < self._compared_at_s + 2 * self.settings.sync_pace_s(
+            self.beliefs.size
+        )
 
     def _spread(self, now: Now) -> list[Instruction]:
         self._gossip_at_s = now.elapsed_s + self.settings.gossip_interval_s

@@ -128,6 +128,18 @@ def test_all_members_tell_what_happened_in_one_order() -> None:
     assert stories[0][-1][:2] == ("n3", NodeState.DEAD)
 
 
+def test_a_mesh_that_was_halved_is_whole_again_within_seconds() -> None:
+    names = [f"n{number}" for number in range(1, 61)]
+    world = World(9)
+    world.begin_settled(names)
+    world.network.side.update({name: number % 2 for number, name in enumerate(names)})
+    world.run(30.0)
+    assert len(world.disagreements()) == 60 * 30  # each half believes the other dead
+    world.network.heal()
+    world.run(50.0)
+    assert world.disagreements() == []
+
+
 @pytest.mark.timeout(600)
 def test_a_thousand_members_learn_fast_and_pay_little() -> None:
     world = World(7)

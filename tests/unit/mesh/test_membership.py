@@ -364,6 +364,19 @@ def test_different_views_are_compared_and_equal_ones_cost_nothing() -> None:
     assert sent(story.hear("n2", last), Sync) == []
 
 
+def test_views_of_a_large_mesh_are_compared_once_rumours_have_spread_but_not_never() -> None:
+    story = Story("n2", "n3", settings=Settings(full_probing_up_to=0), answering=("n2", "n3"))
+    assert len(sent(story.wait(3.0, "n2", "n3"), Sync)) == 1  # the first: it was away
+    for tenth in range(31, 300):  # there is always something new
+        rumour = Rumour("n2", NodeState.ALIVE, BORN + tenth, "n2", at=tenth)
+        story.hear("n3", Gossip(incarnation=BORN, rumours=(rumour,)))
+        if sent(story.wait(tenth / 10, "n2", "n3"), Sync):
+            break
+    assert 10.0 <= story.now_s <= 16.0
+    quiet = story.wait(story.now_s + 40.0, "n2", "n3")
+    assert 5 <= len(sent(quiet, Sync)) <= 11
+
+
 def test_round_trip_and_clock_offset_are_measured_by_direct_acks() -> None:
     story = Story("n2")
     (_, probe) = sent(story.told, Probe)[0]
