@@ -23,6 +23,7 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--whole-table`` for every step and fault of a move; it takes a quarter of an hour."""
+    parser.addoption("--pictures", action="store_true", help="Takes docs/pictures anew.")
     parser.addoption("--whole-table", action="store_true", help="All steps and faults of moves.")
     parser.addoption(
         "--files-seconds", type=float, default=6.0, help="How long random operations on files take."

@@ -44,6 +44,7 @@ def _does(
 GROUPS: Final[Mapping[str, tuple[Binding, ...]]] = {
     "Find and arrange": (
         _does("f1 h ?", "help", "show this help", "Help"),
+        _does("f2 S", "setup", "settings: theme, pace, columns; kept when one leaves", "Setup"),
         _does("f3 /", "search", "go to the next process with a text in its command", "Search"),
         _does("f4 \\", "filter", "show only what fits: node=n2 cpu>50 user=ada !zsh", "Filter"),
         _does("f5 t", "tree", "children below their parents, on whatever node", "Tree"),

@@ -71,5 +71,8 @@ class Desk(Protocol):
     def redraw(self, *, anew: bool = False) -> None:
         """Draws what has changed, or everything anew."""
 
+    def adopt(self, settings: Settings) -> None:
+        """Takes other settings on, at once."""
+
     def leave(self) -> None:
         """Ends the program."""

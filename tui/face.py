@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from ssi.client.connection import Connection
 from ssi.client.system import System
 from tui.frame import one_frame
-from tui.settings import Settings
+from tui.settingsfile import load_settings
 
 
 async def show_top(*, every_s: float, readonly: bool, once: bool, width_cells: int) -> int:
     """Shows the system until the person leaves; or one frame of it, as text.
 
     Args:
-        every_s: Between two looks at the nodes.
+        every_s: Between two looks at the nodes; 0 for as the settings say.
         readonly: Nothing can be changed.
         once: One frame on stdout, and no terminal is needed.
         width_cells: Of that frame.
@@ -22,7 +23,8 @@ async def show_top(*, every_s: float, readonly: bool, once: bool, width_cells: i
     Raises:
         SsiError: The agent of this machine does not answer.
     """
-    settings = Settings(every_s=every_s, readonly=readonly)
+    kept = load_settings()
+    settings = replace(kept, every_s=every_s or kept.every_s, readonly=readonly or kept.readonly)
     async with await Connection.open() as connection:
         system = System(connection)
         if once:

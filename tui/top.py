@@ -74,6 +74,7 @@ class Top(App[int]):
 
     def __init__(self, system: System, settings: Settings) -> None:
         super().__init__()
+        self.title = "ssi top"
         self.settings = settings
         self.system = system
         self.mover = Mover(system)
@@ -230,6 +231,15 @@ class Top(App[int]):
             lines.redraw(anew=anew)
         if anew:
             self.refresh(layout=True)
+
+    def adopt(self, settings: Settings) -> None:
+        """Takes other settings on, at once."""
+        self.settings = settings
+        self.feed.every_s = settings.every_s
+        self._wear(settings.theme)
+        if self.view == PROCESSES:
+            self.browser.columns = settings.columns
+        self.redraw(anew=True)
 
     def leave(self) -> None:
         """Ends the program."""

@@ -28,8 +28,8 @@ def top(
         bool, typer.Option("--readonly", help="Only look: whatever would change is refused.")
     ] = False,
     every_s: Annotated[
-        float, typer.Option("--every", min=0.2, metavar="SECONDS", help="Between two looks.")
-    ] = 1.0,
+        float | None, typer.Option("--every", min=0.2, metavar="SECONDS", help="Between two looks.")
+    ] = None,
 ) -> None:
     """Show the nodes and all their processes, and act on them, with the keys of htop."""
     if not once and not (os.isatty(0) and os.isatty(1)):
@@ -37,7 +37,7 @@ def top(
     show = _face()
     width = width_cells() or ONCE_WIDTH
     raise typer.Exit(
-        asyncio.run(show(every_s=every_s, readonly=readonly, once=once, width_cells=width))
+        asyncio.run(show(every_s=every_s or 0.0, readonly=readonly, once=once, width_cells=width))
     )
 
 

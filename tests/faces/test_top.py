@@ -19,6 +19,7 @@ from tests.faces.mesh import Mesh, connected
 from tests.unit.view.samples import node, process
 from tui.frame import one_frame
 from tui.settings import Settings
+from tui.settingsfile import load_settings
 from tui.top import Top
 
 LIMIT_S = 60.0
@@ -91,7 +92,7 @@ def tell(tmp_path: Path) -> Callable[..., Mesh]:
 
         async def at_the_screen() -> None:
             async with connected(mesh, tmp_path) as system:
-                top = Top(system, Settings(every_s=0.05, **set_))
+                top = Top(system, Settings(**{"every_s": 0.05, **set_}))
                 async with top.run_test(size=size) as pilot:
                     fingers = Fingers(mesh, top, pilot)
                     await fingers.sees("GPID")
@@ -553,3 +554,33 @@ def test_a_node_is_cordoned_and_drained_once_its_name_is_typed(tell: Callable[..
         ("n3", "CordonNode"),
         ("n3", "MigrateJob"),
     ]
+
+
+def test_settings_are_seen_at_once_and_kept_with_what_they_mean(
+    tell: Callable[..., Mesh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSI_CONFIG_DIR", str(tmp_path / "config"))
+
+    async def story(fingers: Fingers) -> None:
+        await fingers.press("f2")
+        await fingers.sees("Settings", "theme     dark", "EscKeep")
+        await fingers.press("enter")
+        await fingers.sees("theme     light")
+        await fingers.type("columns")
+        await fingers.press("enter")
+        await fingers.sees("[ ] TTY")
+        await fingers.type("tty")
+        await fingers.press("enter")
+        await fingers.sees("[x] TTY", "pts/3")
+        await fingers.press("escape")
+        await fingers.sees("13 columns")
+        await fingers.press("escape")
+        await fingers.sees("kept in")
+
+    tell(story, size=(160, 40), every_s=0.2, readonly=True)
+    text = (tmp_path / "config" / "top.toml").read_text()
+    assert "# One of: dark, light, mono." in text
+    kept = load_settings()
+    assert kept.theme == "light"
+    assert "tty" in kept.columns
+    assert not kept.readonly, "what was said on the command line is not kept"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from tui.actions import arranging, jobs, looking, moving, nodes, signalling, tuning
+from tui.actions import arranging, jobs, looking, moving, nodes, setup, signalling, tuning
 from tui.desk import Desk
 from tui.model.views import EVENTS, JOBS, VIEWS
 
@@ -120,6 +120,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "tag": _at_once(lambda desk: desk.browser.tag(desk.now_s())),
     "tag-children": _at_once(lambda desk: desk.browser.tag_children()),
     "untag": _at_once(_untag),
+    "setup": setup.setup,
     "kill": signalling.kill,
     "freeze": signalling.freeze,
     "nicer": tuning.nicer,

@@ -39,6 +39,7 @@ class Panel:
         title: Above the list.
         about: Lines below the title, such as whom it is about.
         verb: What Enter does.
+        cancel: What Escape does.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Panel:
         *,
         about: Sequence[str] = (),
         verb: str = "Choose",
+        cancel: str = "Cancel",
         cursor: int = 0,
     ) -> None:
         self.options = list(options)
@@ -55,12 +57,13 @@ class Panel:
         self._title = title
         self._about = tuple(about)
         self._verb = verb
+        self._cancel = cancel
         self._typed = ""
 
     @property
     def labels(self) -> Labels:
         """For the key bar."""
-        return (("Enter", self._verb), ("Esc", "Cancel"))
+        return (("Enter", self._verb), ("Esc", self._cancel))
 
     @property
     def columns(self) -> int:

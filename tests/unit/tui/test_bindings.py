@@ -10,7 +10,25 @@ from tui.model.views import VIEWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tui.md"
 OF_HTOP = {
-    *("f1", "h", "?", "f3", "/", "f4", "\\", "f5", "t", "f6", ">", "f9", "k", "f10", "q"),
+    *(
+        "f1",
+        "h",
+        "?",
+        "f2",
+        "S",
+        "f3",
+        "/",
+        "f4",
+        "\\",
+        "f5",
+        "t",
+        "f6",
+        ">",
+        "f9",
+        "k",
+        "f10",
+        "q",
+    ),
     *("space", "c", "U", "u", "H", "K", "P", "M", "T", "N", "I", "F", "Z", "p", "m", "w"),
     *("f7", "]", "f8", "[", "a", "i", "e", "l"),
     *("tab", "shift+tab", "+", "-", "*", "#", "ctrl+l"),
