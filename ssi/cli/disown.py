@@ -8,12 +8,15 @@ import typer
 
 from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
+from ssi.cli.output import Output, tells
 from ssi.client.system import Location, System
 from ssi.protocol.jobs import DisownJob
 from ssi.protocol.message import Done
 
 
+@tells
 def disown(
+    output: Output,
     gpids: Annotated[list[str], typer.Argument(metavar="JOB...", help="As `ssi jobs` shows.")],
 ) -> None:
     """Let foreground jobs go on when the `ssi run` that started them ends."""
@@ -24,6 +27,6 @@ def disown(
             gpid = location.job or location.gpid
             await system.ask(DisownJob(gpid=gpid), Done, node=location.node)
 
-        return await each_located(system, jobs, deed)
+        return await each_located(system, jobs, deed, output)
 
     run_async(body)

@@ -16,7 +16,7 @@ import typer
 from nodeagent.mechanism.limits import limits_here
 from ssi.cli.options import NodesArgument, set_of
 from ssi.cli.outcome import complain
-from ssi.cli.output import Output, shows
+from ssi.cli.output import Output, Seen, shows
 from ssi.cli.settings import settings
 from ssi.client import paths
 from ssi.client.connection import Connection
@@ -43,9 +43,13 @@ def doctor(
     """Examine this machine and the nodes: what is missing, and how to mend it."""
     blank = Diagnosis(findings=(), everything=everything)
     output.text(blank)  # what cannot be shown fails before anybody is asked
-    findings = asyncio.run(_examine(set_of(nodes)))
-    output.write(replace(blank, findings=findings))
-    raise typer.Exit(1 if any(each.verdict is Verdict.FAIL for each in findings) else 0)
+
+    async def take() -> Seen:
+        findings = await _examine(set_of(nodes))
+        failed = any(each.verdict is Verdict.FAIL for each in findings)
+        return Seen(listed=replace(blank, findings=findings), exit_code=1 if failed else 0)
+
+    raise typer.Exit(asyncio.run(output.looks(take)))
 
 
 async def _examine(nodes: str | None) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 import tomllib
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ssi.cli.output import Output, shows
+from ssi.cli.output import Output, Seen, shows
 from ssi.model.errors import SsiError, UsageError
 from ssi.view.explanations import Explanation, Lesson
 
@@ -64,7 +64,11 @@ def explain(
     blank = Lesson(explanations=(), at_length=bool(codes))
     output.text(blank)  # what cannot be shown fails before anything is looked up
     wanted = [each for code in codes for each in look_up(code, known)] if codes else [*known]
-    sys.stdout.write(output.text(replace(blank, explanations=wanted)))
+
+    async def take() -> Seen:
+        return Seen(listed=replace(blank, explanations=wanted))
+
+    raise typer.Exit(asyncio.run(output.looks(take)))
 
 
 def explanations() -> list[Explanation]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
+from ssi.cli.output import Output, tells
 from ssi.cli.signals import GpidArguments
 from ssi.client.system import Location, System
 from ssi.protocol.jobs import FreezeJob, JobReply
 from ssi.protocol.refusals import NotAJob
 
 
-def freeze(gpids: GpidArguments) -> None:
+@tells
+def freeze(output: Output, gpids: GpidArguments) -> None:
     """Hold jobs where they are; unlike with `ssi stop`, their processes cannot notice."""
-    _set(gpids, frozen=True)
+    _set(output, gpids, frozen=True)
 
 
-def thaw(gpids: GpidArguments) -> None:
+@tells
+def thaw(output: Output, gpids: GpidArguments) -> None:
     """Let frozen jobs go on."""
-    _set(gpids, frozen=False)
+    _set(output, gpids, frozen=False)
 
 
-def _set(texts: list[str], *, frozen: bool) -> None:
+def _set(output: Output, texts: list[str], *, frozen: bool) -> None:
     gpids = parse_gpids(texts)
 
     async def body(system: System) -> int:
@@ -30,6 +33,6 @@ def _set(texts: list[str], *, frozen: bool) -> None:
             request = FreezeJob(gpid=location.gpid, start_ms=location.start_ms, frozen=frozen)
             await system.ask(request, JobReply, node=location.node)
 
-        return await each_located(system, gpids, deed)
+        return await each_located(system, gpids, deed, output)
 
     run_async(body)

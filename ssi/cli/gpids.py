@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from ssi.cli.exits import highest
 from ssi.cli.outcome import complain
+from ssi.cli.output import Output
 from ssi.client.system import Location, System
 from ssi.model.errors import SsiError, UsageError
 from ssi.model.gpid import Gpid, parse_gpid
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 
 
 def parse_gpids(texts: Sequence[str]) -> list[Gpid]:
@@ -24,20 +28,48 @@ def parse_gpids(texts: Sequence[str]) -> list[Gpid]:
 
 
 async def each_located(
-    system: System, gpids: Sequence[int], deed: Callable[[Location], Awaitable[None]]
+    system: System,
+    gpids: Sequence[int],
+    deed: Callable[[Location], Awaitable[None]],
+    output: Output | None = None,
 ) -> int:
     """Looks up each process and does something to it; one that fails does not stop the others.
 
+    Args:
+        system: To ask.
+        gpids: Of the processes.
+        deed: What is done to each.
+        output: Where programs hear what became of each; None where the deed tells.
+
     Returns:
-        0, or the highest exit code of those that failed; each failure is told.
+        0, or the highest exit code of those that failed; each kind of failure is told once.
     """
 
-    async def one(gpid: int) -> int:
+    async def one(gpid: int) -> tuple[str, SsiError | None]:
+        node = ""
         try:
-            await deed(await system.locate(gpid))
+            location = await system.locate(gpid)
+            node = location.node
+            await deed(location)
         except SsiError as exc:
-            complain(exc)
-            return exc.exit_code
-        return 0
+            return node, exc
+        return node, None
 
-    return max(await asyncio.gather(*(one(gpid) for gpid in gpids)), default=0)
+    fates = await asyncio.gather(*(one(gpid) for gpid in gpids))
+    errors = {str(error): error for _node, error in fates if error is not None}
+    for error in errors.values():
+        complain(error)
+    if output is not None:
+        results = [_result(gpid, *fate) for gpid, fate in zip(gpids, fates, strict=True)]
+        named = [str(each["gpid"]) for each in results if each["error"] is None]
+        output.told(Report(lines=(), results=results, named=named))
+    return highest(error.exit_code for error in errors.values())
+
+
+def _result(gpid: int, node: str, error: SsiError | None) -> JsonObject:
+    return {
+        "gpid": gpid,
+        "node": node or None,
+        "error": None if error is None else error.word,
+        "reason": None if error is None else error.what(),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import sys
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ssi.cli.outcome import note
-from ssi.cli.output import Output, shows
+from ssi.cli.output import Output, Seen, shows
 from ssi.cli.settings import settings, wants_colour, wants_progress
 from ssi.lab import Condition, Host, Lab
 from ssi.lab.lab import DEFAULT_NAME, DEFAULT_SIZE
@@ -60,10 +61,15 @@ def status(
     name: Annotated[str | None, typer.Option("--name", help="Only this lab.")] = None,
 ) -> None:
     """Show the labs of this machine, and how each of their hosts is."""
-    labs = [Lab.get(name)] if name else [lab for each in Lab.names() if (lab := Lab.find(each))]
-    output.write(host_listing([_row(host) for lab in labs for host in lab.hosts]))
-    if not labs:
-        note("there is no lab on this machine; `ssi lab up` makes one")
+    output.text(host_listing([]))  # what cannot be shown fails before anybody is asked
+
+    async def take() -> Seen:
+        labs = [Lab.get(name)] if name else [lab for each in Lab.names() if (lab := Lab.find(each))]
+        if not labs:
+            note("there is no lab on this machine; `ssi lab up` makes one")
+        return Seen(listed=host_listing([_row(host) for lab in labs for host in lab.hosts]))
+
+    raise typer.Exit(asyncio.run(output.looks(take)))
 
 
 @app.command()

@@ -69,7 +69,7 @@ class Output:
             UsageError: A column or a key to sort by is unknown.
         """
         self.text(blank)
-        run_async(lambda system: self._present(system, take), limited=limited)
+        run_async(lambda system: self.looks(lambda: take(system)), limited=limited)
 
     def text(self, listed: Listed, look: int = 0) -> str:
         """The rows in the format that was asked for."""
@@ -94,13 +94,14 @@ class Output:
         if self.is_data:
             self.write(report)
 
-    async def _present(self, system: System, take: Callable[[System], Awaitable[Seen]]) -> int:
+    async def looks(self, take: Callable[[], Awaitable[Seen]]) -> int:
+        """Shows what ``take`` sees, once or until interrupted; the exit status."""
         if not self.watching:
-            return show(self._look(await take(system)))
+            return show(self._look(await take()))
         looks = count(1)
 
         async def look() -> Look:
-            return self._look(await take(system), next(looks))
+            return self._look(await take(), next(looks))
 
         return await watch(look, self.every_s, draws=not self.is_data)
 

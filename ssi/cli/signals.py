@@ -9,6 +9,7 @@ import typer
 
 from ssi.cli.gpids import each_located, parse_gpids
 from ssi.cli.outcome import run_async
+from ssi.cli.output import Output, tells
 from ssi.client.system import Location, System
 from ssi.model.errors import UsageError
 from ssi.protocol.jobs import SignalProcess
@@ -17,17 +18,21 @@ from ssi.protocol.message import Done
 GpidArguments = Annotated[list[str], typer.Argument(metavar="GPID...", help="As `ssi ps` shows.")]
 
 
-def stop(gpids: GpidArguments) -> None:
+@tells
+def stop(output: Output, gpids: GpidArguments) -> None:
     """Stop processes; a job's own gpid means all of its processes."""
-    _send(gpids, signal.SIGSTOP)
+    _send(output, gpids, signal.SIGSTOP)
 
 
-def cont(gpids: GpidArguments) -> None:
+@tells
+def cont(output: Output, gpids: GpidArguments) -> None:
     """Let stopped processes go on."""
-    _send(gpids, signal.SIGCONT)
+    _send(output, gpids, signal.SIGCONT)
 
 
+@tells
 def kill(
+    output: Output,
     words: Annotated[
         list[str], typer.Argument(metavar="[-SIGNAL] GPID...", help="TERM, unless named.")
     ],
@@ -39,7 +44,7 @@ def kill(
     texts = [word for word in words if word != "--"]
     if name is None and texts and texts[0].startswith("-"):
         name = texts.pop(0)[1:]
-    _send(texts, parse_signal(name) if name is not None else signal.SIGTERM)
+    _send(output, texts, parse_signal(name) if name is not None else signal.SIGTERM)
 
 
 def parse_signal(text: str) -> int:
@@ -58,7 +63,7 @@ def parse_signal(text: str) -> int:
     return int(known) + int(offset or 0)
 
 
-def _send(texts: list[str], number: int) -> None:
+def _send(output: Output, texts: list[str], number: int) -> None:
     gpids = parse_gpids(texts)
 
     async def body(system: System) -> int:
@@ -66,6 +71,6 @@ def _send(texts: list[str], number: int) -> None:
             request = SignalProcess(gpid=location.gpid, start_ms=location.start_ms, signal=number)
             await system.ask(request, Done, node=location.node)
 
-        return await each_located(system, gpids, deed)
+        return await each_located(system, gpids, deed, output)
 
     run_async(body)

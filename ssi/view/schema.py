@@ -175,6 +175,16 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("error", "str?", "a word of errors.md"),
         ),
     ),
+    "kill": Kind(
+        title="ssi kill, stop, cont, freeze, thaw, disown",
+        about="An object for each process or job, in the order in which they were named.",
+        names=(
+            Name("gpid", "int"),
+            Name("node", "str?", "where it is; null where that is not known"),
+            Name("error", "str?", "a word of errors.md; null where it was done"),
+            Name("reason", "str?", "of that error"),
+        ),
+    ),
     "events": Kind(
         title="ssi events",
         about="An object for each event; with `-f` each in a line, as it happens.",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.hosts.system import Ssi, eventually
+from tests.schema import breaches
 
 
 def states(ssi: Ssi, *gpids: str) -> list[str]:
@@ -50,6 +53,13 @@ def test_one_that_is_gone_does_not_stop_the_others(ssi: Ssi) -> None:
     gone = ssi.detached("n1", "true")
     ssi("wait", gone)
     lives = ssi.detached("n2", "sleep", "100")
+    told = ssi("cont", "--json", gone, lives)
+    rows = json.loads(told.out)
+    assert breaches(rows, "kill") == []
+    assert [(str(row["gpid"]), row["error"]) for row in rows] == [
+        (gone, "no-such-process"),
+        (lives, None),
+    ]
     result = ssi("kill", gone, lives)
     assert result.status == 8
     assert result.err.count("\n") == 1 and gone in result.err

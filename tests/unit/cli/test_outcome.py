@@ -148,7 +148,10 @@ def test_every_command_that_shows_rows_takes_the_options_of_rows(name: str) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["migrate", "drain", "cordon", "uncordon", "adopt", "checkpoint", "restore", "clone", "wait"],
+    [
+        *("migrate", "drain", "cordon", "uncordon", "adopt", "checkpoint", "restore", "clone"),
+        *("wait", "run", "stop", "cont", "kill", "freeze", "thaw", "disown"),
+    ],
 )
 def test_every_command_that_tells_of_a_deed_can_tell_it_to_programs(name: str) -> None:
     options = {option for each in load_command(name).params for option in each.opts}
