@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from nodeagent.mechanism.daemon import hold_lock
+from nodeagent.mechanism.daemon import hold_lock, take_title
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
 
@@ -41,6 +41,8 @@ def main() -> int:
         print("another agent runs here already", file=sys.stderr)
         return os.EX_TEMPFAIL
     write_pidfile(places.agent_pid, os.getpid())
+    if not options.client:
+        take_title("ssi-agent", options.name)
     return _run(options, places)
 
 

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from nodeagent.filesystem.warden import Settings, Warden
-from nodeagent.mechanism import libc
-from nodeagent.mechanism.daemon import hold_lock, open_log
+from nodeagent.mechanism.daemon import hold_lock, open_log, take_title
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import Places
 from ssi.model.client import CLIENTS
@@ -30,7 +29,7 @@ def main() -> int:
     if hold_lock(places.runtime / "files.lock") is None:
         return 0
     open_log(places.files_log)
-    libc.set_process_name("ssi-warden")
+    take_title("ssi-warden", options.name)
     write_pidfile(places.files_pid, os.getpid())
     is_root = os.geteuid() == 0
     settings = Settings(

@@ -303,7 +303,7 @@ class Warden:
     # Processes
 
     def _be_worker(self, orders: socket.socket) -> None:
-        run_worker(orders, self._settings.places.secret_key)
+        run_worker(self._settings.node, orders, self._settings.places.secret_key)
 
     def _be_server(self, _orders: socket.socket) -> None:
         settings = self._settings

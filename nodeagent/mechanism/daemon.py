@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import logging
 import os
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import nodeagent
+from nodeagent.mechanism import libc
+
+_ARG_START: Final = 45
+"""Place of ``arg_start`` behind the name in /proc/PID/stat."""
 
 _BOOT: Final = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -28,6 +33,21 @@ def daemon_command(module: str, options: Sequence[str]) -> list[str]:
     """The command line that runs a module with our code, whatever PYTHONPATH says."""
     boot = _BOOT.format(module=module)
     return [sys.executable, "-I", "-c", boot, str(own_lib()), *options]
+
+
+def take_title(name: str, node: str) -> None:
+    """``ps`` and ``top`` show ``name``, the node and where the code is, not what started Python.
+
+    The words are written over those of the command line, which stays as long as it was: what does
+    not fit is left out. Source: proc_pid_stat(5), ``arg_start`` and ``arg_end``.
+    """
+    libc.set_process_name(name)
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = (int(field) for field in fields[_ARG_START : _ARG_START + 2])
+    words = b"\0".join(os.fsencode(word) for word in (name, node, str(own_lib())))
+    if start:
+        room = end - start
+        ctypes.memmove(start, words[: room - 1].ljust(room, b"\0"), room)
 
 
 def hold_lock(path: Path) -> int | None:

@@ -24,7 +24,7 @@ from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.table import HANDLERS
 from nodeagent.filesystem.orders import MountOrder, MoveOrder, Order, UnmountOrder
-from nodeagent.mechanism import libc
+from nodeagent.mechanism.daemon import take_title
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol.filereplies import Welcome
 from ssi.transport.filelink import TICK_S, FileLink
@@ -119,9 +119,9 @@ class Worker:
         self._loop.call_after(TICK_S, self._tick)
 
 
-def run_worker(orders: socket.socket, key_path: Path) -> None:
+def run_worker(node: str, orders: socket.socket, key_path: Path) -> None:
     """Is the worker until it is told to end."""
-    libc.set_process_name("ssi-mounts")
+    take_title("ssi-mounts", node)
     Worker(orders, key_path).run()
 
 

@@ -18,7 +18,7 @@ from nodeagent.filesystem.server.paths import Paths
 from nodeagent.filesystem.server.rules import CurrentRules
 from nodeagent.filesystem.server.service import FileServer
 from nodeagent.filesystem.server.tree import Tree
-from nodeagent.mechanism import libc
+from nodeagent.mechanism.daemon import take_title
 from nodeagent.places import Places
 from ssi.protocol.filerequests import MAX_DATA_BYTES
 from ssi.transport.gate import DOMAIN, Gate
@@ -35,7 +35,7 @@ def run_server(
     Raises:
         zmq.ZMQError: Somebody else has the port.
     """
-    libc.set_process_name("ssi-files")
+    take_title("ssi-files", node)
     os.umask(0)  # the asking kernel has applied the asker's
     raise_limit()
     known, rules = Known(node, places), CurrentRules((places.runtime, places.state, base), exports)

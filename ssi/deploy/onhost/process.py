@@ -50,7 +50,8 @@ def of_bundles(bundles: Path) -> Iterator[int]:
 
 def _is_ours(arguments: list[bytes], environment: list[bytes], bundles: Path) -> bool:
     program = os.path.basename(arguments[0])  # noqa: PTH119 - bytes, maybe no path
-    if b"python" not in program and program != b"perl":
+    # Agents call themselves ssi-agent and the like, with the place of their code behind it.
+    if b"python" not in program and program != b"perl" and not program.startswith(b"ssi-"):
         return False
     path = os.fsencode(bundles) + b"/"
     return any(path in argument for argument in arguments[1:]) or any(
