@@ -10,7 +10,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from tests.hosts.system import PATIENCE_S, Ssi
@@ -50,14 +50,19 @@ class Screen:
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, size)
 
 
-@contextmanager
-def screen_of(ssi: Ssi, node: str, *argv: str) -> Iterator[Screen]:
+def screen_of(ssi: Ssi, node: str, *argv: str) -> AbstractContextManager[Screen]:
     """A user's terminal with an interactive job on a node."""
+    return screen_with(ssi, "run", "-t", "-n", node, "--", *argv)
+
+
+@contextmanager
+def screen_with(ssi: Ssi, *words: str) -> Iterator[Screen]:
+    """A user's terminal in which a command of ssi runs."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     # A session of its own with this terminal, as a login has.
     client = subprocess.Popen(
-        ["setsid", "--ctty", *ssi.words("run", "-t", "-n", node, "--", *argv)],
+        ["setsid", "--ctty", *ssi.words(*words)],
         env={**ssi.environment, "TERM": "xterm"},
         stdin=slave,
         stdout=slave,

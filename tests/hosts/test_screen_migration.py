@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from threading import Thread
 
-from tests.hosts.screen import screen_of, type_numbers
+from tests.hosts.screen import screen_of, screen_with, type_numbers
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.test_migration import running
 from tests.hosts.typist import RAW
@@ -53,3 +53,30 @@ def test_vim_in_insert_mode_goes_along_with_its_text(ssi: Ssi) -> None:
         assert screen.client.wait(PATIENCE_S) == 0
     text = ssi.host("n2").run("cat", "/tmp/novel").stdout
     assert text == b"".join(b"%05d\n" % number for number in range(300)) + b"\n"
+
+
+def test_copies_of_a_shell_each_have_a_terminal_of_their_own(ssi: Ssi) -> None:
+    with screen_of(ssi, "n1", "bash", "--norc", "-i") as screen:
+        screen.see(b"# ")
+        gpid = running(ssi, "bash")
+        screen.type(b"known=42\r")
+        assert screen.answer(b"echo $known") == b"42"
+        screen.type(b"echo half")
+        screen.see(b"echo half")
+        clone = ssi.ok("clone", gpid, "-n", "n2").split()[0]
+        ssi.ok("checkpoint", gpid, "--name", "typed")
+        restored = ssi.ok("restore", "typed", "--new", "-n", "n3").split()[0]
+        screen.type(b" one\r")
+        screen.see(b"\rhalf one\r\n")
+        for copy, node in ((clone, b"n2"), (restored, b"n3")):
+            with screen_with(ssi, "attach", copy) as other:
+                other.see(b"echo half")  # typed before, and shown again
+                other.type(b" two\r")
+                other.see(b"\rhalf two\r\n")
+                assert other.answer(b"echo $known $(uname -n)") == b"42 " + node
+                other.type(b"exit 3\r")
+                assert other.client.wait(PATIENCE_S) == 3
+        assert screen.answer(b"echo $known $(uname -n)") == b"42 n1"
+        screen.type(b"exit 4\r")
+        assert screen.client.wait(PATIENCE_S) == 4
+    ssi.ok("checkpoints", "rm", "typed")

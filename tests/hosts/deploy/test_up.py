@@ -100,4 +100,5 @@ def test_a_user_who_is_not_root_deploys_to_their_own_account(ssi: Ssi, n1: Host)
         assert out_of(n1, "find ~/.local/state/ssi -maxdepth 1 -perm /077", "ada") == ""
     finally:
         ssi.ok("down", "n1")
-    assert out_of(n1, "find ~/.local -type f; pgrep -u ada -f '[n]odeagent|[s]si-agent'", "ada") == ""
+    ours = "[n]odeagent|[s]si-agent"
+    assert out_of(n1, f"find ~/.local -type f; pgrep -u ada -f '{ours}'", "ada") == ""
