@@ -143,7 +143,6 @@ class Agent:
         return HomeFiles(
             machine,
             self._peers,
-            self._register,
             Exported(settings.places.exported, time.time()),
             HomeServer(settings.key_path, settings.roster_path, log, own),
         )

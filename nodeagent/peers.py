@@ -87,6 +87,16 @@ class Peers:
         """The other nodes."""
         return list(self._links)
 
+    @property
+    def stands(self) -> bool:
+        """Whether there are links to all of them anyway."""
+        return self._stands
+
+    def address(self, node: str) -> str:
+        """Where a node is reached, also one that has moved; empty for one that there is not."""
+        links = self._links.get(node)
+        return links.entry.address if links is not None else ""
+
     def connected(self) -> list[str]:
         """Those of them that there is a link to at present."""
         return [name for name, links in self._links.items() if links.control is not None]

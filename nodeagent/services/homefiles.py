@@ -2,7 +2,8 @@
 
 One question stays open at every node: whether it has such jobs. A node that does names the port on
 which it awaits the file server of this machine, and which paths those jobs see. The server runs
-while any node wants it.
+while any node wants it. In a system so large that links are made when they are used, nodes are
+asked once, and on and on only while there is such a job anywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from nodeagent.exported import Exported
 from nodeagent.filesystem.server.orders import Serve
 from nodeagent.homeserver import HomeServer
 from nodeagent.peers import Peers
-from nodeagent.register import Register
 from ssi.model.client import ServedRow, client_name
 from ssi.model.errors import SsiError
 from ssi.model.sha512 import sha512
@@ -34,7 +34,7 @@ from ssi.protocol.clients import (
     ServeFiles,
 )
 from ssi.protocol.message import Done
-from ssi.transport.link import Endpoint
+from ssi.transport.link import tcp_url
 
 WAIT_S: Final = 20.0
 """How long a node may keep the question open."""
@@ -98,7 +98,6 @@ class HomeFiles:
     Args:
         machine: This one.
         peers: Links to the nodes.
-        register: Tells which there are.
         exported: What may be seen.
         server: Serves it.
     """
@@ -107,17 +106,16 @@ class HomeFiles:
         self,
         machine: Machine,
         peers: Peers,
-        register: Register,
         exported: Exported,
         server: HomeServer,
     ) -> None:
         self._machine = machine
         self._peers = peers
-        self._register = register
         self._exported = exported
         self._server = server
         self._nodes: dict[str, _Node] = {}
         self._changed = asyncio.Event()
+        self._needed = asyncio.Event()
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what the commands of this machine ask."""
@@ -174,6 +172,8 @@ class HomeFiles:
     async def _keep_asking(self, name: str, node: _Node) -> None:
         again_s = AGAIN_S
         while True:
+            if node.wanted is not None and not self._peers.stands:
+                await self._needed.wait()
             known = node.wanted.state if node.wanted is not None and not node.problem else 0
             try:
                 answer = await self._peers.ask(
@@ -195,25 +195,19 @@ class HomeFiles:
         all_told = len(told) == len(self._peers.names())
         self._exported.settle(needed, time.time(), all_told=all_told)
         if self.is_needed():
+            self._needed.set()
             self._server.tell(Serve(self._exported.paths(), self._urls()))
         else:
+            self._needed.clear()
             self._server.end()
 
     def _urls(self) -> tuple[str, ...]:
         """Where mounts wait for this machine."""
-        roster = self._register.roster
-        urls = []
-        for name, node in sorted(self._nodes.items()):
-            entry = roster.node(name) if roster is not None else None
-            if entry is not None and node.wanted is not None and node.wanted.port:
-                endpoint = Endpoint(
-                    node=name,
-                    address=entry.address,
-                    port=node.wanted.port,
-                    public_key=entry.public_key,
-                )
-                urls.append(endpoint.url)
-        return tuple(urls)
+        return tuple(
+            tcp_url(self._peers.address(name), node.wanted.port)
+            for name, node in sorted(self._nodes.items())
+            if node.wanted is not None and node.wanted.port
+        )
 
 
 def this_machine(public_key: str) -> Machine:

@@ -53,9 +53,14 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """As ZeroMQ wants it; IPv6 addresses in brackets."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"tcp://{host}:{self.port}"
+        """As ZeroMQ wants it."""
+        return tcp_url(self.address, self.port)
+
+
+def tcp_url(address: str, port: int) -> str:
+    """An address as ZeroMQ wants it; that of IPv6 in brackets."""
+    host = f"[{address}]" if ":" in address else address
+    return f"tcp://{host}:{port}"
 
 
 class Link:
