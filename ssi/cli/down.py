@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from ssi.cli.outcome import note
+from ssi.cli.output import Output, tells
 from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of, note_untold, resolver_of
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import fold
 
 
+@tells
 def down(
+    output: Output,
     hosts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -37,7 +40,7 @@ def down(
 
     started_s = time.monotonic()
     with cluster.exclusive(f"ssi down {' '.join(hosts or [])}"):
-        names = names_of(hosts or [])
+        names = [] if hosts == ["all"] else names_of(hosts or [])
         if not names:
             roster = cluster.load_roster()
             if roster is None:
@@ -52,7 +55,7 @@ def down(
             removal = Removal(resolver_of(lab), trust, display, force=force, forget=forget)
             outcomes = removal.run(names)
     note_untold(removal.untold)
-    finish(outcomes, "down", time.monotonic() - started_s)
+    finish(outcomes, "down", time.monotonic() - started_s, output)
 
 
 def _confirm(names: list[str], *, sure: bool) -> None:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ssi.cli.exits import highest
 from ssi.cli.outcome import complain_all, note
+from ssi.cli.output import Output, tells
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import asks_groups, expand, fold
 from ssi.view.complaints import folded_lines
+from ssi.view.jsonview import JsonObject
+from ssi.view.listing import Report
 
 if TYPE_CHECKING:
     from ssi.deploy.progress import Outcome
@@ -36,7 +40,9 @@ AcceptNewOption = Annotated[
 ]
 
 
+@tells
 def up(
+    output: Output,
     hosts: Annotated[
         list[str] | None,
         typer.Argument(metavar="HOST...", help="As ssh knows them: n1, ada@web, n1..n3, 'n[1-3]'."),
@@ -91,7 +97,7 @@ def up(
             outcomes = deployment.run(names)
         cluster.save_failed([each.host for each in outcomes if each.error is not None])
     note_untold(deployment.untold)
-    finish(outcomes, "up", time.monotonic() - started_s)
+    finish(outcomes, "up", time.monotonic() - started_s, output)
 
 
 def names_of(texts: Sequence[str]) -> list[str]:
@@ -137,17 +143,34 @@ def note_untold(nodes: Sequence[str]) -> None:
         )
 
 
-def finish(outcomes: Sequence[Outcome], state: str, took_s: float) -> None:
+def finish(outcomes: Sequence[Outcome], state: str, took_s: float, output: Output) -> None:
     """Tells how it went, one line per failure, and ends with a status that fits.
 
     Raises:
-        typer.Exit: Some host failed: with its exit code, or 1 where several differ.
+        typer.Exit: Some host failed: with the highest exit code.
     """
+    output.told(
+        Report(
+            lines=(),
+            results=[_result(each) for each in outcomes],
+            named=[each.host for each in outcomes if each.error is None],
+        )
+    )
     failures = {each.host: each.error for each in outcomes if each.error is not None}
     complain_all(folded_lines(failures))
     errors = list(failures.values())
     well = len(outcomes) - len(errors)
     note(f"{well} of {len(outcomes)} hosts {state} in {took_s:.1f} s")
     if errors:
-        codes = {error.exit_code for error in errors}
-        raise typer.Exit(codes.pop() if len(codes) == 1 else 1)
+        raise typer.Exit(highest(error.exit_code for error in errors))
+
+
+def _result(outcome: Outcome) -> JsonObject:
+    error = outcome.error
+    return {
+        "host": outcome.host,
+        "done": outcome.done if error is None else None,
+        "took_s": round(sum(step.took_s for step in outcome.steps), 3),
+        "error": None if error is None else error.word,
+        "reason": None if error is None else error.what(),
+    }

@@ -376,6 +376,17 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("remedy", "str?", "a command that mends it"),
         ),
     ),
+    "up": Kind(
+        title="ssi up, ssi down",
+        about="An object for each host.",
+        names=(
+            Name("host", "str", "as it was named"),
+            Name("done", "str?", "what was done, in a few words; null where it failed"),
+            Name("took_s", "float"),
+            Name("error", "str?", "a word of errors.md"),
+            Name("reason", "str?", "of that error"),
+        ),
+    ),
     "lab status": Kind(
         title="ssi lab status",
         about="An object for each host of each lab.",

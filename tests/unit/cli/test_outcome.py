@@ -146,6 +146,12 @@ def test_every_command_that_shows_rows_takes_the_options_of_rows(name: str) -> N
     assert wanted | {"--timeout"} <= options
 
 
+@pytest.mark.parametrize("name", ["up", "down"])
+def test_deployments_can_be_told_to_programs(name: str) -> None:
+    options = {option for each in load_command(name).params for option in each.opts}
+    assert {"--output", "-o", "--json"} <= options
+
+
 @pytest.mark.parametrize(
     "name",
     [
