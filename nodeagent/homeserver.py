@@ -6,20 +6,15 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-import nodeagent
 from nodeagent.filesystem.server.orders import Serve
+from nodeagent.mechanism.daemon import daemon_command
 
-_BOOT: Final = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "runpy.run_module('nodeagent.filesystem.server', run_name='__main__', alter_sys=True)"
-)
 _encoder: Final = msgspec.msgpack.Encoder()
 _log: Final = logging.getLogger(__name__)
 
@@ -76,13 +71,11 @@ class HomeServer:
 
     def _start(self) -> None:
         self.end()
-        assert nodeagent.__file__ is not None
-        lib = str(Path(nodeagent.__file__).parent.parent)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, lib, *self._words],
+                daemon_command("nodeagent.filesystem.server", self._words),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

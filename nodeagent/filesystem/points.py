@@ -37,6 +37,12 @@ class Points:
         self.is_prepared = False
         self.problem = "" if Path("/dev/fuse").exists() else "there is no /dev/fuse"
 
+    def adopt(self) -> None:
+        """Goes on with a directory that was made before this program."""
+        within = mounting.mounts_within(str(self._base), mounting.read_mountinfo())
+        is_mounted = any(point == str(self._base) for point, _ in within)
+        self.is_prepared = is_mounted if self._is_root else self._base.exists()
+
     def point_of(self, node: str) -> str:
         """The mount point of a node, a directory that is there."""
         point = self._base / node

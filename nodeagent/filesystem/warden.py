@@ -294,8 +294,8 @@ class Warden:
         for standing in kept:
             self._mounts[standing.number] = standing
             self._last = max(self._last, standing.number)
-        self._points.is_prepared = True
-        self._client_points.is_prepared = any(each.client is not None for each in kept)
+        self._points.adopt()
+        self._client_points.adopt()
         if kept:
             self._worker.start()
         return True

@@ -7,13 +7,13 @@ warden.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import socket
 import sys
 from pathlib import Path
 
 from nodeagent.filesystem.server.dialling import run_dialling_server
+from nodeagent.mechanism.daemon import open_log
 
 
 def main() -> int:
@@ -24,13 +24,8 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--own", type=Path, action="append", default=[])
     options = parser.parse_args()
-    log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
     with socket.socket(fileno=os.dup(0)) as orders:
+        open_log(options.log)
         run_dialling_server(orders, options.key, options.roster, options.own)
     return 0
 

@@ -30,7 +30,7 @@ from nodeagent.filesystem.server.process import raise_limit, serving_socket
 from nodeagent.filesystem.server.rules import CurrentRules
 from nodeagent.filesystem.server.service import FileServer
 from nodeagent.filesystem.server.tree import Tree
-from nodeagent.mechanism import libc
+from nodeagent.mechanism.daemon import take_title
 from ssi.transport.gate import Gate
 from ssi.transport.keys import load_or_make_key
 
@@ -56,7 +56,7 @@ def run_dialling_server(
         roster: The file that names the nodes.
         own: What is ssi's own here, and never served.
     """
-    libc.set_process_name("ssi-files")
+    take_title("ssi-files", "client")
     os.umask(0)  # the asking kernel has applied the asker's
     raise_limit()
     known, rules = KnownNodes(roster), CurrentRules(own, None)
