@@ -23,6 +23,7 @@ from ssi.view.labs import LabHost, host_listing
 
 app = typer.Typer(
     name="lab",
+    add_completion=False,
     no_args_is_help=True,
     help="Throwaway Linux hosts on this machine, to try ssi on.",
 )

@@ -59,9 +59,11 @@ COMMANDS: Final[Mapping[str, str]] = {
     "schema": "ssi.cli.schema:schema",
     "lab": "ssi.cli.lab:app",
     "tour": "ssi.cli.tour:tour",
+    "completion": "ssi.cli.completion.command:app",
+    "__complete": "ssi.cli.completion.candidates:complete",
 }
 """Where each command is: a module, and in it a function or, for one with commands of its own, an
-app. The order is that of ``ssi --help``."""
+app. The order is that of ``ssi --help``, which leaves out what shells ask (``__complete``)."""
 
 PARSING: Final[Mapping[str, dict[str, bool]]] = {
     "run": {"allow_interspersed_args": False},  # what follows CMD is CMD's
@@ -70,7 +72,7 @@ PARSING: Final[Mapping[str, dict[str, bool]]] = {
 """How the words of a command are read where that differs from the others."""
 
 
-LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "schema"})
+LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "schema", "completion"})
 """Commands that ask no agent, and so have no ``--timeout``: SSH has time-outs of its own."""
 
 HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
@@ -89,7 +91,7 @@ class Commands(TyperGroup):
                 self.get_command(ctx, name)
             except UsageError:  # a node has no part that deploys
                 continue
-        return [name for name in COMMANDS if name in self.commands]
+        return [name for name in COMMANDS if name in self.commands and name[0] != "_"]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name; None where there is none.

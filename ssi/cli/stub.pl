@@ -14,7 +14,7 @@
 our %WARM = map { $_ => 1 } qw(
     ps nodes free uptime run jobs wait logs disown stop cont kill
     freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon
-    mount umount cp ls cat tail
+    mount umount cp ls cat tail __complete
     explain schema
 );
 our %READS_STDIN = (run => 1);

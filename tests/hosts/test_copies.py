@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,3 +163,28 @@ def test_files_of_several_nodes_are_listed_shown_and_followed(ssi: Ssi) -> None:
         following.send_signal(signal.SIGINT)
         following.communicate(timeout=60)
     assert following.returncode == 130
+
+
+def test_words_are_completed_with_what_the_system_knows(ssi: Ssi) -> None:
+    gpid = ssi.detached("n2", "sleep", "1000")
+
+    def told(kind: str, word: str) -> dict[str, str]:
+        run = subprocess.run(
+            ssi.words("__complete", kind, "--", word),
+            env={**ssi.environment, "SSI_COMPLETION_SECONDS": "60"},
+            capture_output=True,
+            timeout=100,
+            check=True,
+        )
+        lines = run.stdout.decode().splitlines()
+        return dict(line.split("\t") for line in lines)
+
+    assert told("nodes", "n1,n") == {f"n1,n{number}": "node" for number in (1, 2, 3)}
+    assert "sleep 1000 (running, n2)" in told("jobs", "")[gpid]
+    assert "sleep 1000 (n2)" in told("gpids", gpid)[gpid]
+    assert told("places", "n2") == {"n2:": "node"}
+    assert told("places", "n1:/srv/cop") == {"n1:/srv/copies/": ""}
+    assert told("places", "n1:/srv/copies/s") == {"n1:/srv/copies/sparse": ""}
+    assert told("places", "n1:/srv/copies/d/so") == {"n1:/srv/copies/d/soft": ""}
+    assert told("places", "n9:/") == {}
+    ssi.ok("kill", gpid)

@@ -72,10 +72,12 @@ class Guest:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
-        leaving = (self._leave(node, link) for node, link in self._links.items())
-        await asyncio.gather(*leaving)
-        if self._context is not None:
-            self._context.destroy(linger=0)
+        try:
+            leaving = (self._leave(node, link) for node, link in self._links.items())
+            await asyncio.gather(*leaving)
+        finally:
+            if self._context is not None:
+                self._context.destroy(linger=0)
 
     async def tree(self, node: str) -> Tree:
         """The files of a node; this machine's for an empty name, and for its own.
