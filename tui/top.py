@@ -33,7 +33,7 @@ from tui.model.choice import Choice
 from tui.model.columns import OF_TRAFFIC
 from tui.model.entry import Target, target_of
 from tui.model.listing import Listing
-from tui.model.outcome import Outcome
+from tui.model.outcome import Outcome, failed
 from tui.model.parts import Part, Tone, fitted
 from tui.model.picture import Picture
 from tui.model.views import PROCESSES, TRAFFIC, listings, tabs
@@ -337,7 +337,10 @@ class Top(App[int]):
 
     def _acted(self, task: asyncio.Task[None]) -> None:
         self._acting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, SsiError):
+            self.tell(failed("that", error))
+        elif error is not None:
             self._handle_exception(error if isinstance(error, Exception) else Exception(error))
         elif self.is_running:
             self.redraw()

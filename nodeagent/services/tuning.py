@@ -10,6 +10,7 @@ from typing import Final
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.mechanism import tuning
+from nodeagent.mechanism.tracing import system_calls
 from nodeagent.services.table import TableService
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import Done
@@ -58,7 +59,21 @@ class TuningService:
     async def _inspect(self, caller: Caller, body: InspectProcess) -> ProcessInspected:
         deed = f"see the {body.aspect} of"
         with self._held(caller, body.gpid, body.start_ms, deed) as (row, directory):
+            if body.aspect == "calls":
+                return ProcessInspected(lines=tuple(await self._calls(row)))
             return ProcessInspected(lines=tuple(_ASPECTS[body.aspect](row.pid, directory)))
+
+    async def _calls(self, row: ProcessRow) -> list[str]:
+        """What it asks of the kernel for a moment.
+
+        Raises:
+            NotServed: There is no strace there.
+        """
+        try:
+            return await system_calls(row.pid)
+        except FileNotFoundError as exc:
+            deed = f"see the calls of {row.gpid}"
+            raise NotServed(node=self._node, request=deed, reason=str(exc)) from exc
 
     @contextmanager
     def _held(

@@ -8,8 +8,8 @@ from ssi.model.counters import HostCounters, ProcessTraffic
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
-Aspect: TypeAlias = Literal["environment", "files", "cpus"]
-"""What is to be told of one process."""
+Aspect: TypeAlias = Literal["environment", "files", "cpus", "calls"]
+"""What is to be told of one process: ``calls`` are those of the next 3 s, by strace(1)."""
 
 
 class WatchProcesses(RequestMessage, frozen=True, tag="watch-processes"):

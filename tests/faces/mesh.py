@@ -55,6 +55,7 @@ class Mesh:
 
     Attributes:
         processes: By node.
+        busy: Processes that use ten cores from one look to the next.
         silent: Nodes that never answer.
         blockers: What stands in the way of a move to a node.
         older: Nodes whose agents know no changes of the table.
@@ -88,6 +89,7 @@ class Mesh:
         self.failures: dict[str, SsiError] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
         self.frozen = False
+        self.busy: set[int] = set()
         self.older: set[str] = set()
         self.told_rows = 0
         self._logs: dict[str, TableLog] = {}
@@ -185,6 +187,8 @@ class Mesh:
 
     def _list(self, name: str, body: ListProcesses) -> ProcessList:
         self._clock_s += 0.1
+        for gpid in self.busy:
+            self.spend(gpid, 1.0)
         rows = [row for row in self.processes[name] if row.job or not body.jobs]
         return ProcessList(node=name, taken_at_s=self._clock_s, rows=tuple(rows))
 

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from ssi.protocol.jobs import FreezeJob, SignalProcess
 from ssi.protocol.migration import MigrateJob
 from ssi.protocol.table import TuneProcess
+from ssi.view.text import width
 from tests.faces.mesh import Mesh, connected
 from tests.unit.view.samples import node, process
 from tui.frame import one_frame
@@ -43,6 +44,10 @@ class Fingers:
         names = {" ": "space", "=": "equals_sign", ">": "greater_than_sign"}
         names |= {"!": "exclamation_mark", "|": "vertical_line", "@": "at"}
         await self._pilot.press(*(names.get(character, character) for character in text))
+
+    async def click(self, part: str, x: int, y: int) -> None:
+        """Clicks on a part of the screen."""
+        await self._pilot.click(f"#{part}", offset=(x, y))
 
     def screen(self) -> str:
         """What is shown now."""
@@ -82,8 +87,9 @@ Story: TypeAlias = Callable[[Fingers], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def tell(tmp_path: Path) -> Callable[..., Mesh]:
-    """Plays a story in front of a mesh."""
+def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mesh]:
+    """Plays a story in front of a mesh; the order is held until the story itself lets go of it."""
+    monkeypatch.setattr("tui.model.browser.HOLD_S", 1e6)
 
     def play(
         story: Story, mesh: Mesh | None = None, *, size: tuple[int, int] = (100, 30), **set_: Any
@@ -269,14 +275,13 @@ def test_order_is_held_after_the_cursor_moved(tell: Callable[..., Mesh]) -> None
         await fingers.press("down")
         await fingers.sees("order held")
         before = fingers.rows()
-        fingers.mesh.spend(int(before[-1]), 1000.0)
+        fingers.mesh.busy = {int(before[-1])}
         await fingers.until(
             lambda: fingers.top.browser.lines[-1].entry.cpu_percent > 100, "the last is busiest"
         )
         assert fingers.rows() == before
         fingers.top.browser._held_until_s = float("-inf")  # five seconds later
         await fingers.misses("order held")
-        fingers.mesh.spend(int(before[-1]), 1000.0)
         await fingers.until(lambda: fingers.rows()[0] == before[-1], "it is the first now")
 
     tell(story)
@@ -584,3 +589,67 @@ def test_settings_are_seen_at_once_and_kept_with_what_they_mean(
     assert kept.theme == "light"
     assert "tty" in kept.columns
     assert not kept.readonly, "what was said on the command line is not kept"
+
+
+def test_a_door_that_closes_is_told_and_found_again(
+    tell: Callable[..., Mesh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = tmp_path / "door.sock"
+    monkeypatch.setenv("SSI_DOOR", str(door))
+
+    async def story(fingers: Fingers) -> None:
+        await fingers.mesh.close()
+        await fingers.sees("the agent of this machine does not answer")
+        assert len(fingers.rows()) == 6, "what was known stays"
+        await fingers.go_to(20000007)
+        await fingers.press("k", "enter")
+        await fingers.sees("TERM to 20000007 (sleep) on n2: unknown")
+        await fingers.mesh.open(door)
+        await fingers.misses("the agent of this machine does not answer")
+        fingers.mesh.processes["n1"].append(process(gpid=10000099))
+        await fingers.until(lambda: "10000099" in fingers.rows(), "what is new")
+
+    assert tell(story).changes() == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 5), (40, 8), (300, 100)])
+def test_a_screen_of_any_size_is_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
+    async def at_the_screen() -> None:
+        async with connected(Mesh(), tmp_path) as asked:
+            top = Top(asked, Settings(every_s=0.05))
+            async with top.run_test(size=size) as pilot:
+                fingers = Fingers(Mesh(), top, pilot)
+                await fingers.until(lambda: bool(top.browser.lines), "rows")
+                for keys in (("f5",), ("k", "escape"), ("?", "escape"), ("tab",) * 6, ("f4", "x")):
+                    await fingers.press(*keys)
+                lines = fingers.screen().splitlines()
+                assert len(lines) <= size[1]
+                assert all(width(line) <= size[0] for line in lines)
+
+    asyncio.run(at_the_screen())
+
+
+def test_the_mouse_chooses_sorts_and_presses_labels(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.click("body", 3, 0)
+        await fingers.sees("GPID△")
+        await fingers.click("body", 3, 3)
+        current = fingers.top.browser.current
+        assert current is not None
+        assert str(current.row.gpid) == fingers.rows()[2]
+        await fingers.click("bottom", 3, 0)
+        await fingers.sees("ssi top: keys")
+
+    tell(story)
+
+
+def test_colours_are_left_out_where_nobody_wants_them(
+    tell: Callable[..., Mesh], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def story(fingers: Fingers) -> None:
+        assert all(style.color is None for style in fingers.top._styles_now().values())
+        await fingers.sees("xz -9 big")
+
+    tell(story)

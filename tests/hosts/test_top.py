@@ -28,14 +28,14 @@ def left_as_found(ssi: Ssi) -> Iterator[None]:
             ssi("kill", "-KILL", str(row["gpid"]))
 
 
-def go_to(someone: Person, gpid: str) -> None:
-    """Puts the cursor on a process by its number. The prompt has the keys before they are typed."""
-    someone.keys(gpid[0])
-    someone.sees(rf"^Gpid: {gpid[0]}")
-    someone.keys(gpid[1:])
-    someone.sees(rf"^Gpid: {gpid}")
+def single_out(someone: Person, gpid: str) -> None:
+    """Shows one process only, so that the cursor is on it however long the next key takes."""
+    someone.press("F4")
+    someone.sees(r"^Filter:")
+    someone.keys(f"gpid={gpid}")
     someone.press("Enter")
-    someone.sees(r"F9Kill")
+    someone.sees(rf"filter: gpid={gpid}")
+    someone.sees(rf"^ *{gpid} n")
 
 
 def act(someone: Person, key: str, title: str, choice: str) -> None:
@@ -82,7 +82,7 @@ def test_a_running_vim_moves_and_is_joined_on_its_new_node(ssi: Ssi, ada: Person
         (gpid,) = (str(row["gpid"]) for row in running if row["args"][0] == "vi")
         ada.runs("ssi top")
         ada.sees(AT_TABLE)
-        go_to(ada, gpid)
+        single_out(ada, gpid)
         ada.keys("F")
         ada.sees("following")
         ada.keys("v")
@@ -111,12 +111,11 @@ def test_a_node_that_dies_under_the_cursor_greys_out_and_comes_back(ssi: Ssi, ad
     sleeper = ssi.detached("n3", "sleep", "4321")
     ada.runs("ssi top")
     ada.sees(AT_TABLE)
-    go_to(ada, sleeper)
+    single_out(ada, sleeper)
     ssi.host("n3").kill()
     try:
         ada.sees(r"silent: n3")
         ada.sees(rf"^ *{sleeper} n3 \d[\d.]*s")
-        go_to(ada, sleeper)
         act(ada, "k", "Send signal", "kill")
         ada.sees(rf"KILL to {sleeper} \(sleep\) on n3: unknown")
         ada.sees(r"^✗ n3 .*dead")

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from tui.actions import arranging, jobs, looking, moving, nodes, setup, signalling, tuning
 from tui.desk import Desk
-from tui.model.views import EVENTS, JOBS, VIEWS
+from tui.model.views import EVENTS, GPUS, JOBS, VIEWS
 
 Action: TypeAlias = Callable[[Desk], Awaitable[None]]
 
@@ -129,6 +129,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "io-priority": tuning.io_priority,
     "environment": tuning.environment,
     "open-files": tuning.open_files,
+    "system-calls": tuning.system_calls,
     "migrate": moving.migrate,
     "migrate-auto": moving.migrate_auto,
     "explain": moving.explain,
@@ -144,6 +145,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "next-view": _at_once(lambda desk: _go_on(desk, 1)),
     "previous-view": _at_once(lambda desk: _go_on(desk, -1)),
     "jobs": _at_once(lambda desk: desk.show(JOBS)),
+    "gpus": _at_once(lambda desk: desk.show(GPUS)),
     "events": _at_once(lambda desk: desk.show(EVENTS)),
     "palette": looking.palette,
     "redraw": _at_once(lambda desk: desk.redraw(anew=True)),

@@ -23,6 +23,9 @@ from tui.modes.pager import Pager
 from tui.modes.panel import Option, Panel
 from tui.modes.prompt import Prompt
 
+CALLS_TIMEOUT_S: Final = 20.0
+"""They are watched for three seconds, and what is traced is slow."""
+
 LOWEST_NICE: Final = -20
 HIGHEST_NICE: Final = 19
 
@@ -101,6 +104,15 @@ async def open_files(desk: Desk) -> None:
     await _show(desk, "files")
 
 
+async def system_calls(desk: Desk) -> None:
+    """What the process under the cursor asks of the kernel, for a moment."""
+    number = desk.begin("watching its system calls")
+    try:
+        await _show(desk, "calls")
+    finally:
+        desk.end(number)
+
+
 def parse_numbers(text: str) -> list[int]:
     """``0,2-5`` as numbers.
 
@@ -162,7 +174,8 @@ async def _inspected(desk: Desk, target: Target, aspect: Aspect) -> Sequence[str
     request = InspectProcess(gpid=target.gpid, start_ms=target.start_ms, aspect=aspect)
     try:
         node = await node_of(desk.system, target)
-        reply = await desk.system.ask(request, ProcessInspected, node=node, timeout_s=TIMEOUT_S)
+        patience_s = CALLS_TIMEOUT_S if aspect == "calls" else TIMEOUT_S
+        reply = await desk.system.ask(request, ProcessInspected, node=node, timeout_s=patience_s)
     except SsiError as exc:
         desk.tell(failed(f"{aspect} of {described(target)}", exc))
         return None

@@ -30,7 +30,7 @@ OF_HTOP = {
         "q",
     ),
     *("space", "c", "U", "u", "H", "K", "P", "M", "T", "N", "I", "F", "Z", "p", "m", "w"),
-    *("f7", "]", "f8", "[", "a", "i", "e", "l"),
+    *("f7", "]", "f8", "[", "a", "i", "e", "l", "s"),
     *("tab", "shift+tab", "+", "-", "*", "#", "ctrl+l"),
 }
 """What fingers that know htop press."""

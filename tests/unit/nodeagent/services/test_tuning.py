@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -105,3 +106,19 @@ def test_its_owner_sees_what_it_has(sleeper: Table, aspect: str, told: str) -> N
     answer = asked(sleeper, body, ME)
     assert isinstance(answer, ProcessInspected)
     assert any(told in line for line in answer.lines)
+
+
+def test_calls_are_watched_by_strace_or_it_is_told_that_there_is_none(
+    sleeper: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = InspectProcess(gpid=sleeper.row.gpid, start_ms=sleeper.row.start_ms, aspect="calls")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = asked(sleeper, body, ME)
+    assert isinstance(missing, NotServed)
+    assert "strace is not installed" in missing.what()
+    fake = tmp_path / "strace"
+    fake.write_text('#!/bin/sh\necho "clock_nanosleep($*) = 0" >&2\n')
+    fake.chmod(0o755)
+    told = asked(sleeper, body, ME)
+    assert isinstance(told, ProcessInspected)
+    assert f"-p {sleeper.row.pid}" in told.lines[0]
