@@ -92,6 +92,11 @@ def column_names() -> list[str]:
     return list(dict.fromkeys(names[0] for names in _NAMES))
 
 
+def is_column(name: str) -> bool:
+    """Whether a column is called so."""
+    return name.lower() in _COLUMNS
+
+
 def column_named(name: str, option: str) -> ProcessColumn:
     """The column of that name.
 

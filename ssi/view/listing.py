@@ -171,7 +171,7 @@ class Listing(Generic[RowT]):
                 text=f"--sort: there is no column {key!r}",
                 hint=f"columns: {names}; or a name of docs/json.md, as a.b",
             )
-        return [_orderly(_at(each, key)) for each in self.objects_of(rows)]
+        return [orderly(_at(each, key)) for each in self.objects_of(rows)]
 
     def _chosen(self, way: Way, rows: Sequence[RowT]) -> list[Field[RowT]]:
         if way.columns:
@@ -251,7 +251,8 @@ def _at(value: JsonValue, path: str) -> JsonValue:
     return value
 
 
-def _orderly(value: JsonValue) -> tuple[bool, SortValue]:
+def orderly(value: JsonValue) -> tuple[bool, SortValue]:
+    """A value of the JSON as it is ordered by: null first, what is no scalar by its text."""
     if value is None:
         return False, 0
     return True, value if isinstance(value, int | float | str) else str(value)

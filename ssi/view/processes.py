@@ -14,10 +14,11 @@ from ssi.view.columns import (
     ProcessColumn,
     column_named,
     command_text,
+    is_column,
     parse_columns,
 )
 from ssi.view.jsonview import JsonObject, process_objects
-from ssi.view.listing import Format, Way
+from ssi.view.listing import Format, Way, orderly
 from ssi.view.table import render_table
 from ssi.view.tree import branches, forest
 
@@ -95,14 +96,27 @@ def render_processes(
 def sort_processes(placed: Iterable[Placed], keys: str) -> list[Placed]:
     """The rows ordered as ``ps --sort`` does: ``-%cpu,rss`` puts the busiest first, then the small.
 
+    A key may also be a name of the JSON: ``-rss_bytes``.
+
     Raises:
         UsageError: A key is unknown.
     """
     ordered = list(placed)
     for key in reversed([key.strip() for key in keys.split(",") if key.strip()]):
-        column = column_named(key.lstrip("+-"), "--sort")
-        ordered.sort(key=column.sort_value, reverse=key.startswith("-"))
+        ordered = _sorted_by(ordered, key.lstrip("+-"), descending=key.startswith("-"))
     return ordered
+
+
+def _sorted_by(placed: list[Placed], name: str, *, descending: bool) -> list[Placed]:
+    """By one column, or by a name of the JSON where no column is called so."""
+    if not is_column(name):
+        from ssi.view.schema import has_name  # which few commands need
+
+        if has_name("ps", name):
+            values = [orderly(each[name]) for each in process_objects(placed)]
+            order = sorted(range(len(placed)), key=values.__getitem__, reverse=descending)
+            return [placed[index] for index in order]
+    return sorted(placed, key=column_named(name, "--sort").sort_value, reverse=descending)
 
 
 def select_processes(

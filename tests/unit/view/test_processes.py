@@ -172,3 +172,15 @@ def test_users_are_chosen_by_name() -> None:
     rows = [placed(user="root"), placed(user="ada"), placed(user="1001")]
     chosen = select_processes(rows, users={"ada", "1001"})
     assert [p.row.user for p in chosen] == ["ada", "1001"]
+
+
+def test_processes_are_sorted_by_names_of_the_json_too() -> None:
+    rows = [
+        Placed("n1", process(gpid=1, rss_bytes=5, job=0)),
+        Placed("n1", process(gpid=2, rss_bytes=9, job=15000001)),
+        Placed("n1", process(gpid=3, rss_bytes=7, job=0)),
+    ]
+    assert [p.row.gpid for p in sort_processes(rows, "-rss_bytes")] == [2, 3, 1]
+    assert [p.row.gpid for p in sort_processes(rows, "job,-rss_bytes")] == [3, 1, 2]
+    with pytest.raises(UsageError, match="no column 'rss_octets'"):
+        sort_processes(rows, "rss_octets")
