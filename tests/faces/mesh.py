@@ -20,7 +20,7 @@ from ssi.model.node import MeshEvent, NodeRow, NodeState
 from ssi.model.process import ProcessRow
 from ssi.protocol.codec import BadMessage, decode_request_body, encode_reply_body, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.jobs import FreezeJob, JobReply, SignalProcess, WaitJob
+from ssi.protocol.jobs import FreezeJob, JobReply, ReadStream, SignalProcess, StreamData, WaitJob
 from ssi.protocol.message import Done, ReplyMessage, RequestMessage
 from ssi.protocol.migration import CheckMigration, JobMigrated, MigrateJob, MigrationChecked
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess, NotServed
@@ -56,6 +56,7 @@ class Mesh:
     Attributes:
         processes: By node.
         busy: Processes that use ten cores from one look to the next.
+        output: What the job has written to each stream.
         silent: Nodes that never answer.
         blockers: What stands in the way of a move to a node.
         older: Nodes whose agents know no changes of the table.
@@ -88,6 +89,7 @@ class Mesh:
         self.silent: set[str] = set()
         self.failures: dict[str, SsiError] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
+        self.output = {"stdout": b"one\ntwo \x1b[31mred\x1b[0m\n", "stderr": b"oops\x07"}
         self.frozen = False
         self.busy: set[int] = set()
         self.older: set[str] = set()
@@ -176,6 +178,9 @@ class Mesh:
                 return Done()
             case CordonNode():
                 return Done()
+            case ReadStream():
+                text = self.output[body.stream]
+                return StreamData(offset=body.offset, data=text[body.offset :], ended=True)
             case InspectProcess():
                 return ProcessInspected(lines=("0,1,2,3", "0,1") if body.aspect == "cpus" else ENV)
             case CheckMigration() | MigrateJob():

@@ -653,3 +653,43 @@ def test_colours_are_left_out_where_nobody_wants_them(
         await fingers.sees("xz -9 big")
 
     tell(story)
+
+
+def test_output_of_a_job_is_read_as_text_and_kept(
+    tell: Callable[..., Mesh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def story(fingers: Fingers) -> None:
+        await fingers.go_to(15000002)
+        await fingers.press("o")
+        await fingers.sees("job 15000001 on n3: sh -c work", "one", "two red", "oops\\x07")
+        await fingers.press("ctrl+s")
+        await fingers.sees("saved in ssi-output-0.txt")
+        await fingers.press("escape")
+        await fingers.go_to(10000042)
+        await fingers.press("o")
+        await fingers.sees("not done: 10000042 on n1 is no job of ssi")
+
+    tell(story)
+    assert set((tmp_path / "ssi-output-0.txt").read_text().split("\n")) >= {"one", "two red"}
+
+
+def test_jobs_go_to_where_they_suit_best(tell: Callable[..., Mesh]) -> None:
+    mesh = Mesh()
+    mesh.nodes = [
+        msgspec.structs.replace(
+            row, metrics=msgspec.structs.replace(row.metrics, load=(load, 0.0, 0.0), jobs=0)
+        )
+        for row, load in zip(mesh.nodes, (3.5, 0.0, 2.0), strict=True)
+        if row.metrics is not None
+    ]
+
+    async def story(fingers: Fingers) -> None:
+        await fingers.go_to(15000001)
+        await fingers.press("E")
+        await fingers.sees("n2       0.00  can move", "n1       0.88  can move")
+        await fingers.press("escape", "V")
+        await fingers.sees("n3 → n2, frozen for 41 ms")
+
+    assert len(tell(story, mesh).changes()) == 1
