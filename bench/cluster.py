@@ -94,7 +94,12 @@ def cluster(size: int) -> Iterator[Cluster]:
     with TemporaryDirectory(prefix="ssi-") as folder:
         try:
             lab = Lab.up(name=name, size=size)
-            environment = {**os.environ, "SSI_CONFIG_DIR": f"{folder}/config", "SSI_LAB": name}
+            environment = {
+                **os.environ,
+                "SSI_CONFIG_DIR": f"{folder}/config",
+                "SSI_LAB": name,
+                "SSI_ROOT": "local",  # else each job would see files of this machine
+            }
             made = Cluster(lab, Path(folder), environment)
             Path(made.multiplexed).write_text(
                 MULTIPLEXED.format(folder=folder) + lab.ssh_config.read_text()

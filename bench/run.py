@@ -16,13 +16,15 @@ BAR = 0.6
 def main() -> int:
     need("ssh")
     with cluster(2) as made:
-        environment = made.environment
+        environment = {**made.environment, "SSI_ROOT": "auto"}  # as people have it
+        local = made.environment
         run = [SSI, "run", "-n", "n1", "--", "true"]
         plain = made.ssh("n1", "true", config=made.plain)
         multiplexed = made.ssh("n1", "true")
         series = interleave(
             {
                 "ssi run": lambda: command_ms(run, environment),
+                "ssi run --root local": lambda: command_ms(run, local),
                 "ssh": lambda: command_ms(plain),
                 "ssh, ControlMaster": lambda: command_ms(multiplexed),
                 "ssi run, cold": lambda: command_ms(run, {**environment, "SSI_COLD": "1"}),
