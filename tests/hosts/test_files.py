@@ -301,7 +301,11 @@ def test_mounts_are_made_listed_and_taken_away(ssi: Ssi, place: str) -> None:
         for text in ("1", "2", "3"):  # at once, also by a descriptor that is open
             sh(ssi, "n2", f"echo {text} > /srv/t/x")
             assert sh(ssi, "n1", "cat /mnt/two/srv/t/x") == f"{text}\n"
-        rows = [row for row in ssi.json("mount") if row["on"] == "n1"]
+        rows = [  # what a client's job needed may stay for a minute
+            row
+            for row in ssi.json("mount")
+            if row["on"] == "n1" and not row["point"].startswith("/ssi/c/")
+        ]
         assert {(row["node"], row["point"]) for row in rows} == {
             ("n2", "/ssi/n/n2"), ("n3", "/ssi/n/n3"), ("n2", "/mnt/two"),
         }  # fmt: skip
