@@ -83,7 +83,7 @@ declare -gA _ssi_flags=(
     [' freeze']='--output -o --json --quiet -q --debug --color --timeout --help -h'
     [' thaw']='--output -o --json --quiet -q --debug --color --timeout --help -h'
     [' migrate']='--to --dry-run --parallel -j --live --output -o --json --quiet -q --debug --color --timeout --help -h'
-    [' checkpoint']='--name --stop --output -o --json --quiet -q --debug --color --timeout --help -h'
+    [' checkpoint']='--name -o --stop --json --quiet -q --debug --color --timeout --help -h'
     [' checkpoints']='--nodes --node -n --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' checkpoints rm']='--quiet -q --debug --color --timeout --help -h'
     [' restore']='--nodes --node -n --new --files --output -o --json --quiet -q --debug --color --timeout --help -h'
@@ -245,8 +245,7 @@ declare -gA _ssi_takes=(
     [' migrate --color']='=auto always never'
     [' migrate --timeout']=nothing
     [' checkpoint --name']=nothing
-    [' checkpoint --output']='=table wide json jsonl yaml name'
-    [' checkpoint -o']='=table wide json jsonl yaml name'
+    [' checkpoint -o']=nothing
     [' checkpoint --color']='=auto always never'
     [' checkpoint --timeout']=nothing
     [' checkpoints --nodes']=nodes

@@ -12,7 +12,7 @@ from ssi.cli.exits import highest
 from ssi.cli.gpids import parse_gpids
 from ssi.cli.options import NodesOption
 from ssi.cli.outcome import complain, run_async
-from ssi.cli.output import Output, Seen, shows, tells
+from ssi.cli.output import Output, Seen, makes, shows, tells
 from ssi.client.checkpoints import Checkpoints
 from ssi.client.moves import Mover
 from ssi.client.system import System
@@ -27,12 +27,12 @@ Deed = Callable[[str], Awaitable[tuple[str, str, JsonObject]]]
 """Does something to what a word names: the line that tells of it, a name, and an object."""
 
 
-@tells
+@makes
 def checkpoint(
     output: Output,
     gpids: JobArguments,
     name: Annotated[
-        str, typer.Option("--name", help="What it is called; it then outlives its job.")
+        str, typer.Option("--name", "-o", help="What it is called; it then outlives its job.")
     ] = "",
     stop: Annotated[
         bool, typer.Option("--stop", help="The job ends with it; its files stay as they are.")

@@ -147,6 +147,9 @@ RESULTS: Final = tuple(parameters_of(_result_options).values())
 ROWS: Final = (*RESULTS, *parameters_of(_list_options).values())
 
 
+MAKES: Final = tuple(each for each in RESULTS if each.name == "as_json")
+
+
 def shows(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
     """A command that shows rows: it is given an :class:`Output`."""
     return extended(command, ROWS, _take_rows, leave_out=frozenset({"output"}))
@@ -155,6 +158,15 @@ def shows(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None
 def tells(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
     """A command that does something and tells what came of it: it is given an :class:`Output`."""
     return extended(command, RESULTS, _take_results, leave_out=frozenset({"output"}))
+
+
+def makes(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
+    """A command whose ``-o`` names what it makes, as a compiler's does: of formats it has JSON."""
+    return extended(command, MAKES, _take_making, leave_out=frozenset({"output"}))
+
+
+def _take_making(values: Keywords) -> None:
+    values["output"] = _output("", values.pop("as_json"))
 
 
 def _take_results(values: Keywords) -> None:

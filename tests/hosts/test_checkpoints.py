@@ -66,7 +66,7 @@ def test_a_job_comes_back_once_as_itself_and_ever_after_as_another(ssi: Ssi, fol
     gpid = counter(ssi, path)
     eventually(lambda: len(numbers(ssi, "n1", path)) > 20, what="it counts")
     assert MADE.fullmatch(ssi.ok("checkpoint", gpid, "--name", "snap"))
-    assert ssi("checkpoint", gpid, "--name", "snap").status == 2
+    assert ssi("checkpoint", gpid, "-o", "snap").status == 2
     (row,) = (row for row in ssi.json("checkpoints") if row["name"] == "snap")
     assert (row["name"], row["gpid"], row["node"], row["user"], row["epoch"], row["kept"]) == (
         *("snap", int(gpid), "n1", "root", 1, True),
@@ -123,7 +123,7 @@ def test_a_job_that_its_checkpoint_ends_goes_on_elsewhere_as_if_nothing_had_been
 
 def test_a_changed_byte_and_other_credentials_are_refused(ssi: Ssi) -> None:
     gpid = counter(ssi)
-    ssi.ok("checkpoint", gpid, "--name", "damaged", "--stop")
+    ssi.ok("checkpoint", gpid, "-o", "damaged", "--stop")
     place = store(ssi, "n1", "damaged")
     for name in ("images/pstree.img", "manifest"):
         whole = (place / name).read_bytes()

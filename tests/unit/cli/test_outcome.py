@@ -35,7 +35,7 @@ def fail(error: BaseException) -> int:
         ("ps --jsn", "no such option: --jsn; did you mean --jobs, --json? [usage]"),
         ("nodes --every x", "invalid value for '--every': 'x' is not a valid float"),
         ("nodes --json -o yaml", "--json and -o yaml are opposites; give one of them [usage]"),
-        ("checkpoint 15000001 -o noon", "-o: there is no format 'noon'; formats: table, wide, "),
+        ("clone 15000001 -o noon", "-o: there is no format 'noon'; formats: table, wide, "),
         ("nodes --sort nonsense", "--sort: there is no column 'nonsense'"),
         ("kill", "missing argument '[-SIGNAL] GPID...'; `ssi kill --help` tells how [usage]"),
     ],
@@ -155,10 +155,15 @@ def test_deployments_can_be_told_to_programs(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("migrate", "drain", "cordon", "uncordon", "adopt", "checkpoint", "restore", "clone"),
+        *("migrate", "drain", "cordon", "uncordon", "adopt", "restore", "clone"),
         *("wait", "run", "stop", "cont", "kill", "freeze", "thaw", "disown"),
     ],
 )
 def test_every_command_that_tells_of_a_deed_can_tell_it_to_programs(name: str) -> None:
     options = {option for each in load_command(name).params for option in each.opts}
     assert {"--output", "-o", "--json", "--timeout"} <= options
+
+
+def test_checkpoint_has_json_and_names_what_it_makes_by_o() -> None:
+    named = {option for each in load_command("checkpoint").params for option in each.opts}
+    assert {"--name", "-o", "--json", "--timeout"} <= named and "--output" not in named
