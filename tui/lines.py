@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,9 +12,23 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.model.parts import Part, Tone, fitted
+from tui.theme import THEMES
 
 Draw: TypeAlias = Callable[[int, int], list[list[Part]]]
 """The lines for so many columns and lines."""
+
+LAYOUT: Final = """
+Screen { layout: vertical; overflow: hidden; }
+#cards, #badges, #bottom { height: 1; }
+#side { width: 24; display: none; }
+#middle { height: 1fr; }
+"""
+"""How the parts of the screen lie."""
+
+
+def styles_of(theme: str) -> Mapping[Tone, Style]:
+    """How each tone looks in a theme."""
+    return {tone: Style.parse(text) for tone, text in THEMES[theme].items()}
 
 
 class Lines(Widget):

@@ -23,7 +23,7 @@ from ssi.model.errors import SsiError
 from tui.actions.arranging import go_to_gpid, sort_by
 from tui.actions.every import ACTIONS
 from tui.bindings import MOVES, keymap
-from tui.lines import Lines
+from tui.lines import LAYOUT, Lines, styles_of
 from tui.lister import fetch_rows
 from tui.model.bottom import badges, browsing_labels, key_at, key_bar
 from tui.model.browser import Browser
@@ -42,7 +42,7 @@ from tui.modes.prompt import Prompt
 from tui.modes.stack import ModeStack
 from tui.news import News
 from tui.settings import Settings
-from tui.theme import BACKGROUNDS, NO_COLOUR, THEMES
+from tui.theme import BACKGROUNDS, NO_COLOUR
 from tui.watch import FIRST_WAIT_S, Watch
 
 GARBAGE_AFTER: Final = 50_000
@@ -61,12 +61,7 @@ class Top(App[int]):
         settings: How.
     """
 
-    CSS = """
-    Screen { layout: vertical; overflow: hidden; }
-    #cards, #badges, #bottom { height: 1; }
-    #side { width: 24; display: none; }
-    #middle { height: 1fr; }
-    """
+    CSS = LAYOUT
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         TextualBinding(key, f"typed('{key}')", priority=True, show=False) for key in _TAKEN
@@ -88,7 +83,7 @@ class Top(App[int]):
         self._fetching: asyncio.Task[None] | None = None
         self._stack = ModeStack()
         self._acting: set[asyncio.Task[None]] = set()
-        self._styles = _styles(NO_COLOUR if self.no_color else settings.theme)
+        self._styles = styles_of(NO_COLOUR if self.no_color else settings.theme)
 
     @property
     def deeds(self) -> list[tuple[float, str]]:
@@ -264,11 +259,9 @@ class Top(App[int]):
             self.redraw()
 
     def on_mouse_scroll_down(self) -> None:
-        """The wheel."""
         self._scroll("down")
 
     def on_mouse_scroll_up(self) -> None:
-        """The wheel."""
         self._scroll("up")
 
     def on_click(self, event: events.Click) -> None:
@@ -288,7 +281,7 @@ class Top(App[int]):
     def _wear(self, theme: str) -> None:
         """Takes a look on."""
         worn = NO_COLOUR if self.no_color else theme
-        self._styles = _styles(worn)
+        self._styles = styles_of(worn)
         self.screen.styles.background = BACKGROUNDS[worn]
 
     def _listing(self) -> Listing | None:
@@ -405,7 +398,3 @@ class Top(App[int]):
 
     def _styles_now(self) -> Mapping[Tone, Style]:
         return self._styles
-
-
-def _styles(theme: str) -> Mapping[Tone, Style]:
-    return {tone: Style.parse(text) for tone, text in THEMES[theme].items()}
