@@ -82,7 +82,9 @@ def _write_names(shown: list[tuple[str, list[FileRow]]]) -> None:
     """Names alone, each directory below its own where there are several."""
     parts = []
     for place, rows in shown:
-        names = in_columns([row.name for row in rows], width_cells())
+        names = in_columns(
+            [row.name for row in rows], width_cells() if sys.stdout.isatty() else None
+        )
         is_one = len(rows) == 1 and rows[0].place == place
         parts.append(names if len(shown) == 1 or is_one else f"{place}:\n{names}")
     sys.stdout.write("\n".join(parts) if any(":\n" in part for part in parts) else "".join(parts))

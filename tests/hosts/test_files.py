@@ -87,8 +87,10 @@ print(json.dumps(told))
 LINES = """
 import os, sys
 file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-for number in range(300): os.write(file, f"{sys.argv[2]} {number}\\n".encode())
+for number in range(300):
+    os.write(file, f"{sys.argv[2]} {number} {'.' * (number * 20)}\\n".encode())
 """
+"""Many of the lines go over the end of a page of the kernel's cache, or of two."""
 
 WORK = """
 import fcntl, json, os, sys
@@ -199,7 +201,7 @@ def test_nodes_see_each_others_changes_and_locks(ssi: Ssi, place: str) -> None:
     assert [writer.wait(COMMAND_TIMEOUT_S) for writer in writers] == [0, 0, 0]
     lines = sh(ssi, "n2", "cat /srv/t/log").splitlines()
     assert sorted(lines) == sorted(
-        f"n{node} {number}" for node in (1, 2, 3) for number in range(300)
+        f"n{node} {number} {'.' * (number * 20)}" for node in (1, 2, 3) for number in range(300)
     )
     sh(ssi, "n1", f"touch {place}/lock")
     holder = ssi.host("n1").ssh_command("flock", f"{place}/lock", "sh", "-c", "echo held; cat")

@@ -44,12 +44,21 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
             file.ahead, file.ahead_of = bytes(payload), _state(node)
             file.ahead_until_s = asked_s + AHEAD_S
         flags = OpenFlag.KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
-        mount.reply(header, replies.opened(file.number, flags))
+        mount.reply(header, replies.opened(file.number, flags | _whole_appends(body.flags)))
 
     if body.flags & os.O_TRUNC:
         mount.beliefs.changed(node)
     ahead = AHEAD_BYTES if _is_to_be_read(mount, node, body.flags) else 0
     mount.ask(header, filerequests.Open(path, body.flags, ahead), opened)
+
+
+def _whole_appends(flags: int) -> int:
+    """Each write to the end of a file in one request: it is atomic among all nodes.
+
+    Through its cache the kernel would send a write that goes over the end of a page in two
+    (``fuse_fill_write_pages`` in Linux), and another node's could come between them.
+    """
+    return OpenFlag.DIRECT_IO if flags & os.O_APPEND else 0
 
 
 def _is_to_be_read(mount: Mount, node: Node, flags: int) -> bool:
@@ -81,7 +90,7 @@ def create(mount: Mount, header: Header, body: Body) -> None:
         mount.beliefs.name_changed(folder, body.name, reply.entry)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
-        mount.reply(header, entry, replies.opened(file.number, 0))
+        mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
 
     mount.ask(header, filerequests.Create(path, body.flags, body.mode), created)
 
