@@ -59,9 +59,11 @@ def test_nested_shell_keeps_its_job_control(user: Typist) -> None:
     user.type(b"\x1a")
     assert b"Stopped" in user.see(b"$ ")
     assert b"Stopped" in user.run("jobs", b"$ ")
-    # Until the shell has seen it die, it would not exit for a stopped job.
-    user.run("kill -9 %1", b"$ ")
-    eventually(lambda: b"Stopped" not in user.run("jobs", b"$ "), what="the job is gone")
+    user.type(b"fg\r")
+    user.see(b"on\r\n")
+    user.type(b"\x03")
+    user.see(b"$ ")
+    assert user.run("jobs; echo none", b"$ ") == b"none\r\n$ "
     user.type(b"exit\r")
     user.see(b"$ ")
     user.type(b"exit 4\r")
