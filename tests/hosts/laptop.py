@@ -34,7 +34,7 @@ class Laptop:
     """Its user is ada on the nodes, and types commands here as bob."""
 
     host: Host
-    library: str
+    lib: str
 
     @classmethod
     def of(cls, ssi: Ssi) -> Laptop:
@@ -65,7 +65,7 @@ class Laptop:
     def on(self, line: str) -> Result:
         """How a line ended that the user typed."""
         settings = (
-            f'export PYTHONPATH={self.library} SSI_COLD=1; ssi() {{ python3 -m ssi.cli "$@"; }}\n'
+            f'export PYTHONPATH={self.lib} SSI_COLD=1; ssi() {{ python3 -m ssi.cli "$@"; }}\n'
         )
         done = self.host.run("runuser", "-l", USER, "-c", settings + line, timeout_s=100)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
