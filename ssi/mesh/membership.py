@@ -22,7 +22,7 @@ from ssi.mesh.event import (
 )
 from ssi.mesh.probing import PendingProbe, Probing, Relay
 from ssi.mesh.ring import Ring
-from ssi.mesh.settings import LAN, Settings
+from ssi.mesh.settings import FIRST_SYNC_S, LAN, Settings
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import (
     Ack,
@@ -36,9 +36,6 @@ from ssi.protocol.pulse import (
 )
 
 NEVER: Final = float("inf")
-
-FIRST_SYNC_S: Final = 0.5
-"""After a first roster: a member that was away has much to hear."""
 
 
 class _Head(TypedDict):

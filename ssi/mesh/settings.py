@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+FIRST_SYNC_S: Final = 0.5
+"""After a first roster: a member that was away has much to hear."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
