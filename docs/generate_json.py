@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ssi.view.schema import KINDS, PART, VERSION, Kind
+from ssi.view.kind import PART, VERSION, Kind
+from ssi.view.kinds import KINDS
 
 TARGET = Path(__file__).with_name("json.md")
 
 _HEAD = """\
 # What commands print for programs
 
-This is version {version} of the schema. It is written from `ssi/view/schema.py`
+This is version {version} of the schema. It is written from `ssi/view/kinds.py`
 (`python docs/generate_json.py`), and tests compare it with what commands print; `ssi schema` shows
 it as JSON Schema, with its version. Names that stand here stay, with their type and meaning; one
 that goes or changes makes another version. New ones may be added, so a program should ignore what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ssi.view.schema import KINDS
+from ssi.view.kinds import KINDS
 
 _SCALARS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
 

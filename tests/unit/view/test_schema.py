@@ -21,10 +21,11 @@ from ssi.view.columns import Placed
 from ssi.view.findings import finding_objects
 from ssi.view.jobs import job_objects
 from ssi.view.jsonview import event_objects, node_objects, process_objects
+from ssi.view.kinds import KINDS
 from ssi.view.memory import memory_listing, memory_of
 from ssi.view.mounts import Mounted, mount_objects
 from ssi.view.moves import Candidate, candidate_objects, checked_object, failed_object
-from ssi.view.schema import KINDS, has_name, json_schema
+from ssi.view.schema import has_name, json_schema
 from ssi.view.uptime import uptime_listing, uptimes_of
 from tests.schema import breaches
 from tests.unit.view.samples import GPU, METRICS, node, process
