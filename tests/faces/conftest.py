@@ -1,16 +1,22 @@
-"""Installations of ssi: one that the tests of a module share, and one that a test may break."""
+"""Installations of ssi, shared or to be broken, and a person at ``ssi top``."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
+from tests.faces.fingers import Fingers, Story
 from tests.faces.installation import Installation, until
+from tests.faces.mesh import Mesh, connected
+from tui.settings import Settings
+from tui.top import Top
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +45,27 @@ def ssi(shared: Installation) -> Installation:
     if not shared.warm_pids():
         shared.warm_up()
     return shared
+
+
+@pytest.fixture
+def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mesh]:
+    """Plays a story in front of a mesh; the order is held until the story itself lets go of it."""
+    monkeypatch.setattr("tui.model.browser.HOLD_S", 1e6)
+
+    def play(
+        story: Story, mesh: Mesh | None = None, *, size: tuple[int, int] = (100, 30), **set_: Any
+    ) -> Mesh:
+        mesh = mesh or Mesh()
+
+        async def at_the_screen() -> None:
+            async with connected(mesh, tmp_path) as system:
+                top = Top(system, Settings(**{"every_s": 0.05, **set_}))
+                async with top.run_test(size=size) as pilot:
+                    fingers = Fingers(mesh, top, pilot)
+                    await fingers.sees("GPID")
+                    await story(fingers)
+
+        asyncio.run(at_the_screen())
+        return mesh
+
+    return play
