@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from ssi.client.files.delivery import deliver
 from ssi.client.files.errand import Errand, errands
 from ssi.client.files.errors import FileFailed
 from ssi.client.files.guest import PATIENCE_S, Guest
-from ssi.client.files.place import parse_place
+from ssi.client.files.place import Place, parse_place
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
 from ssi.client.viewer import View
@@ -78,25 +79,31 @@ def cp(
     )
     painted = wants_progress() if progress is None else progress
     report = CopyReport(verbose=verbose, painted=painted, width=shutil.get_terminal_size().columns)
+    flags = ["--verbose"] * verbose + ["--progress"] * painted + ["--quiet"] * settings().quiet
+    parsed = [parse_place(text) for text in places]
+    run_async(lambda system: _copy(system, parsed, options, report, flags), limited=False)
+
+
+async def _copy(
+    system: System,
+    places: Sequence[Place],
+    options: CopyOptions,
+    report: CopyReport,
+    flags: Sequence[str],
+) -> int:
+    """Makes all copies, here or at the node that has the files; the highest exit status."""
+    *sources, target = places
     patience_s = settings().timeout_s or PATIENCE_S
-    flags = ["--verbose"] * verbose + ["--progress"] * painted + [f"--timeout={patience_s}"]
-    flags += ["--quiet"] * settings().quiet
-    *sources, target = [parse_place(text) for text in places]
-
-    async def body(system: System) -> int:
-        nodes = await system.nodes()
-        names_of = names_among(nodes)
-        status = 0
-        for errand in errands(sources, target, nodes.observer, names_of):
-            if errand.at:
-                words = _words(options, errand, flags)
-                status = max(status, await _send(system, errand.at, words))
-            else:
-                async with Guest(system, patience_s) as guest:
-                    status = max(status, await _do(guest, errand, options, report))
-        return status
-
-    run_async(body, limited=False)
+    nodes = await system.nodes()
+    status = 0
+    for errand in errands(sources, target, nodes.observer, names_among(nodes)):
+        if errand.at:
+            words = _words(options, errand, [*flags, f"--timeout={patience_s}"])
+            status = max(status, await _send(system, errand.at, words))
+        else:
+            async with Guest(system, patience_s) as guest:
+                status = max(status, await _do(guest, errand, options, report))
+    return status
 
 
 async def _do(guest: Guest, errand: Errand, options: CopyOptions, report: CopyReport) -> int:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from ssi.cli.fleet import Plan, run_on_many
 from ssi.cli.foreground import hold
 from ssi.cli.outcome import note, run_async
 from ssi.cli.output import Output, tells
+from ssi.cli.runoptions import (
+    FANOUT,
+    Bind,
+    Command,
+    Cwd,
+    Detach,
+    Env,
+    Escape,
+    Fanout,
+    Fold,
+    Lease,
+    MaxFails,
+    Nodes,
+    NoTty,
+    RootOption,
+    Stdin,
+    StdinAll,
+    Tty,
+)
 from ssi.cli.settings import settings
 from ssi.cli.sight import Root, Sight, with_files
 from ssi.client.errors import RanTooLong
@@ -25,94 +42,33 @@ from ssi.client.viewer import View
 from ssi.model.errors import UsageError
 from ssi.model.job import LEASE_S, JobSpec
 
-FANOUT: Final = 64
-"""As clush's: more at once are seldom faster, and each takes memory and descriptors here."""
-
 _SET: Final = re.compile(r"[][,!&^*?@]|\.\.")
 
 
 @tells
 def run(
     output: Output,
-    command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARGS]...", help="What to run.")],
-    nodes: Annotated[
-        str | None,
-        typer.Option(
-            "--nodes",
-            "--node",
-            "-n",
-            metavar="NODES",
-            help="On this node, or at once on all of a set: all, n1..3, @gpu; else on the least "
-            "loaded.",
-        ),
-    ] = None,
-    fold: Annotated[
-        bool, typer.Option("--fold", "-b", help="Show equal outputs of nodes as one, at the end.")
-    ] = False,
-    fanout: Annotated[
-        int, typer.Option("--fanout", "-f", min=1, help="On how many nodes at once.")
-    ] = FANOUT,
-    max_fails: Annotated[
-        int | None,
-        typer.Option("--max-fails", min=1, help="Begin on no further node once so many failed."),
-    ] = None,
-    stdin: Annotated[
-        str, typer.Option("--stdin", metavar="NODE", help="Of several: which reads this stdin.")
-    ] = "",
-    stdin_all: Annotated[
-        bool, typer.Option("--stdin-all", help="Each node reads all of this stdin.")
-    ] = False,
-    tty: Annotated[
-        bool,
-        typer.Option("--tty", "-t", help="Give it a terminal, also where this is none."),
-    ] = False,
-    no_tty: Annotated[
-        bool, typer.Option("--no-tty", "-T", help="Give it pipes, also where this is a terminal.")
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Print its gpid and leave it running.")
-    ] = False,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="Set a variable.")
-    ] = None,
-    cwd: Annotated[
-        str | None, typer.Option("--cwd", metavar="DIR", help="Start there; else here, or at home.")
-    ] = None,
-    escape: Annotated[
-        str,
-        typer.Option("--escape", metavar="CHAR", help="Begins ~. and ~?; `none` for none."),
-    ] = "~",
-    bind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bind",
-            metavar="[NODE:]SRC[:DST]",
-            help="Show it SRC of this machine, or of NODE, at DST, or at the same path.",
-        ),
-    ] = None,
-    root: Annotated[
-        Root,
-        typer.Option(
-            "--root",
-            envvar="SSI_ROOT",
-            help="Whose files it sees: this machine's home and working directory over the "
-            "node's own (auto), this machine's only (home), the node's only (local).",
-        ),
-    ] = Root.AUTO,
-    lease_s: Annotated[
-        float,
-        typer.Option(
-            "--lease", metavar="SECONDS", min=0, help="How long it waits for you when cut off."
-        ),
-    ] = LEASE_S,
+    command: Command,
+    nodes: Nodes = None,
+    fold: Fold = False,
+    fanout: Fanout = FANOUT,
+    max_fails: MaxFails = None,
+    stdin: Stdin = "",
+    stdin_all: StdinAll = False,
+    tty: Tty = False,
+    no_tty: NoTty = False,
+    detach: Detach = False,
+    env: Env = None,
+    cwd: Cwd = None,
+    escape: Escape = "~",
+    bind: Bind = None,
+    root: RootOption = Root.AUTO,
+    lease_s: Lease = LEASE_S,
 ) -> None:
     """Run a command on a node, as yourself; on a terminal it gets one."""
-    if root is Root.LOCAL and bind:
-        raise UsageError(text="--bind and --root local are opposites", hint="give one of them")
-    if tty and no_tty:
-        raise UsageError(text="--tty and --no-tty are opposites", hint="give one of them")
-    if stdin and stdin_all:
-        raise UsageError(text="--stdin and --stdin-all are opposites", hint="give one of them")
+    _refuse_both("--bind", bind, "--root local", root is Root.LOCAL)
+    _refuse_both("--tty", tty, "--no-tty", no_tty)
+    _refuse_both("--stdin", stdin, "--stdin-all", stdin_all)
     plan = Plan(
         output=output,
         orders=Orders(fanout=fanout, max_fails=max_fails, limit_s=settings().timeout_s),
@@ -143,6 +99,11 @@ def run(
         runs=True,
         limited=False,
     )
+
+
+def _refuse_both(one: str, has_one: object, other: str, has_other: object) -> None:
+    if has_one and has_other:
+        raise UsageError(text=f"{one} and {other} are opposites", hint="give one of them")
 
 
 def is_set(nodes: str | None) -> bool:
