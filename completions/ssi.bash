@@ -1,7 +1,7 @@
 # Completions of ssi for bash. Written by `ssi completion bash`; not to be edited.
 
 declare -gA _ssi_verbs=(
-    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount doctor explain schema lab tour completion'
+    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount doctor explain man schema lab tour completion'
     [' checkpoints']=rm
     [' lab']='up status ssh down kill pause resume cut heal'
     [' completion']='show install'
@@ -45,6 +45,7 @@ declare -gA _ssi_help=(
     [' umount']='Take a mount of another node'"'"'s files away, whoever uses it.'
     [' doctor']='Examine this machine and the nodes: what is missing, and how to...'
     [' explain']='Explain errors by their codes: what happened, why it may have, and...'
+    [' man']='Show the manual of a verb; `--install` puts all of it where your...'
     [' schema']='Show the schema of -o json, with its version, as JSON Schema.'
     [' lab']='Throwaway Linux hosts on this machine, to try ssi on.'
     [' lab up']='Start hosts n1 to nN, or add and repair some: twice is harmless.'
@@ -101,6 +102,7 @@ declare -gA _ssi_flags=(
     [' umount']='--on --quiet -q --debug --color --timeout --help -h'
     [' doctor']='--all -a --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' explain']='--output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --help -h'
+    [' man']='--roff --install --quiet -q --debug --color --help -h'
     [' schema']='--quiet -q --debug --color --help -h'
     [' lab']='--help -h'
     [' lab up']='--name --subnet --quiet -q --debug --color --help -h'
@@ -335,6 +337,7 @@ declare -gA _ssi_takes=(
     [' explain --sort']=nothing
     [' explain --every']=nothing
     [' explain --color']='=auto always never'
+    [' man --color']='=auto always never'
     [' schema --color']='=auto always never'
     [' lab up --name']=nothing
     [' lab up --subnet']=nothing
@@ -399,6 +402,7 @@ declare -gA _ssi_args=(
     [' umount']='files|nothing'
     [' doctor']=nodes
     [' explain']=nothing
+    [' man']=nothing
     [' lab up']='nothing|nothing'
     [' lab ssh']='nodes|nothing'
     [' lab kill']='nodes|nothing'

@@ -56,6 +56,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "umount": "ssi.cli.mount:umount",
     "doctor": "ssi.cli.doctor:doctor",
     "explain": "ssi.cli.explain:explain",
+    "man": "ssi.cli.manual.command:man",
     "schema": "ssi.cli.schema:schema",
     "lab": "ssi.cli.lab:app",
     "tour": "ssi.cli.tour:tour",
@@ -72,7 +73,7 @@ PARSING: Final[Mapping[str, dict[str, bool]]] = {
 """How the words of a command are read where that differs from the others."""
 
 
-LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "schema", "completion"})
+LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "man", "schema", "completion"})
 """Commands that ask no agent, and so have no ``--timeout``: SSH has time-outs of its own."""
 
 HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}

@@ -54,13 +54,13 @@ def with_settings(command: Callable[..., None], *, is_remote: bool = True) -> Ca
         command: Any.
         is_remote: Whether it waits for anybody, so that ``--timeout`` makes sense.
     """
-    names = [name for name in parameters_of(_settings_options) if is_remote or name != "timeout_s"]
+    options = [each for each in SETTINGS if is_remote or each.name != "timeout_s"]
 
     def take(values: Keywords) -> None:
-        given = {name: values.pop(name) for name in names}
+        given = {each.name: values.pop(each.name) for each in options}
         _settings_options(**{"timeout_s": None, **given})
 
-    return extended(command, [parameters_of(_settings_options)[name] for name in names], take)
+    return extended(command, options, take)
 
 
 def extended(
@@ -105,3 +105,7 @@ def parameters_of(function: Callable[..., None]) -> dict[str, inspect.Parameter]
         name: parameter.replace(annotation=hints.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
     }
+
+
+SETTINGS: Final = tuple(parameters_of(_settings_options).values())
+"""The options of every verb, as typer reads them."""

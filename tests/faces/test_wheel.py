@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from completions.generate import FILES, FOLDER
+from docs.generate_verbs import MAN
 from ssi.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -50,4 +51,8 @@ def test_built_wheel_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
             FOLDER / name
         ).read_text(encoding="utf-8")
     assert (tmp_path / "clean/share/bash-completion/completions/ssi").exists()
+    installed = {path.name for path in (tmp_path / "clean/share/man/man1").iterdir()}
+    assert installed >= {path.name for path in MAN.iterdir()}
+    page = (MAN / "ssi-run.1").read_text(encoding="utf-8")
+    assert output(linked, "man", "--roff", "run", **alone) == page
     assert "Copy files" in output(linked, "cp", "--help", **alone)
