@@ -15,6 +15,7 @@ from typer.models import CommandInfo, TyperInfo
 
 from ssi.cli.options import with_settings
 from ssi.cli.outcome import ended
+from ssi.cli.shell import is_for_shell, shell
 from ssi.model.errors import UsageError
 from ssi.version import VERSION
 
@@ -200,8 +201,11 @@ def carry_out(command: Any, words: Sequence[str]) -> None:
 
 
 def main() -> int:
-    """Runs one command; its exit status."""
-    return ended(lambda: carry_out(tree(), sys.argv[1:]))
+    """Runs one command, or the shell; its exit status."""
+    words = sys.argv[1:]
+    if is_for_shell(words, COMMANDS):
+        return ended(lambda: shell(words))
+    return ended(lambda: carry_out(tree(), words))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ NODE_WHEELS = ("pyzmq", "msgspec", "psutil", "zstandard")
 AGENT_PACKAGES = ("model", "protocol", "mesh", "policy", "transport")
 """Of ``ssi``, what the agent imports."""
 
-NOT_FOR_NODES = frozenset({"paramiko", "pip"})
-"""Only a machine that deploys needs these; ``ssi up`` on a node says so."""
+NOT_FOR_NODES = frozenset({"paramiko", "pip", "shfmt-py"})
+"""Only a machine that deploys needs the first two; ``ssi up`` on a node says so. The last is a
+program, which the layer of the faces cannot hold; the shell says what it cannot do without."""
 
 PURE_FALLBACK = frozenset({"pyyaml"})
 """Libraries that work without their machine code, only slower."""

@@ -1,0 +1,1 @@
+"""What a line says: bash, and where. Pure: text in, a plan out; nothing is ever expanded here."""
