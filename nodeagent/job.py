@@ -14,7 +14,7 @@ from nodeagent.files import replace_file
 from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
-from ssi.model.job import TRANSITIONS, JobRow, JobState
+from ssi.model.job import TRANSITIONS, JobRow, JobState, StreamName, StreamReader
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import NotAJob
 
@@ -81,6 +81,8 @@ class Job:
         carried: Files here that go away with it: it writes them, or brought them.
         arriving: Part of its memory is still where it came from.
         released: Its client has let go of it: only those who were there still hear of it.
+        release_asked: Its client has, but another job has not read all of its output yet.
+        pulled_at_s: When another job last asked for a stream of it, by the monotonic clock.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
     """
@@ -98,6 +100,8 @@ class Job:
     carried: list[str] = field(default_factory=list)
     arriving: bool = False
     released: bool = False
+    release_asked: bool = False
+    pulled_at_s: dict[StreamName, float] = field(default_factory=dict)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _noted: Note | None = None
@@ -111,6 +115,16 @@ class Job:
     def is_unsettled(self) -> bool:
         """Whether a move of it has begun and not ended."""
         return self.stage != "running" or self.row.state is JobState.MIGRATING
+
+    def reader_of(self, stream: StreamName) -> StreamReader | None:
+        """Which other job reads that stream of it; None for none, or one that wants no more."""
+        readers = (reader for reader in self.row.readers if not reader.settled)
+        return next((reader for reader in readers if reader.stream == stream), None)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether another job has not read all of its output yet."""
+        return any(not reader.settled for reader in self.row.readers)
 
     def shim(self) -> ShimLink:
         """The link to its shim.

@@ -56,6 +56,8 @@ class JobTable:
         self.departed = Departed(places.departed)
         self.at_barrier: list[Job] = []
         """Restored jobs that an earlier agent had not let run yet."""
+        self.on_added: list[Callable[[Job], None]] = []
+        """Called with each job that comes to this node, or is found again on it."""
         self._node = node
         self._number = number
         self._places = places
@@ -129,6 +131,8 @@ class JobTable:
         self.departed.forget(job.row.gpid)
         self._tasks.create_task(self._watch(job))
         self._forget_oldest()
+        for added in self.on_added:
+            added(job)
 
     def leave(self, job: Job, node: str) -> None:
         """Notes that a job went to another node and clears what it had here."""

@@ -144,10 +144,30 @@ class Peers:
         Raises:
             SsiError: As :meth:`forward`, and whatever the peer failed with.
         """
+        return await self._ask("", node, body, timeout_s, request_id)
+
+    async def ask_for(
+        self, user: str, node: str, body: RequestMessage, *, timeout_s: float
+    ) -> ReplyBody:
+        """Asks for a user of this node, with no more rights than that user has.
+
+        Raises:
+            SsiError: As :meth:`ask`.
+        """
+        return await self._ask(user, node, body, timeout_s, None)
+
+    async def _ask(
+        self,
+        user: str,
+        node: str,
+        body: RequestMessage,
+        timeout_s: float,
+        request_id: bytes | None,
+    ) -> ReplyBody:
         request = Request(
             request_id or os.urandom(16),
             node,
-            "",
+            user,
             int(timeout_s * 1000),
             encode_request_body(body),
         )

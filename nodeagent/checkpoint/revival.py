@@ -204,4 +204,6 @@ def renewed(
     gpid = fresh.get(row.gpid) or allocate()
     named = tuple((pid, fresh[old], born_ms) for pid, old, _born_ms in members)
     changed = revived(row, gpid=gpid, node=node, nodes=(node,), epoch=1, start_ms=born_ms)
+    # The pipes of the first are its own: whoever reads it does not read the other, too.
+    changed = msgspec.structs.replace(changed, stdin_from=None, readers=())
     return changed, named

@@ -235,13 +235,19 @@ class JobService:
 
     async def _release(self, caller: Caller, body: ReleaseJob) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        if job.is_over:
-            if job.link is not None:
-                with suppress(ShimGone):
-                    await job.link.ask(Release(), ShimOk, 5.0)
-            if not job.row.detached:
-                self._table.let_go(job)
+        if job.is_read:
+            job.release_asked = True
+        elif job.is_over:
+            await self.let_go(job)
         return Done()
+
+    async def let_go(self, job: Job) -> None:
+        """Nobody wants anything more of a job that has ended."""
+        if job.link is not None:
+            with suppress(ShimGone):
+                await job.link.ask(Release(), ShimOk, 5.0)
+        if not job.row.detached:
+            self._table.let_go(job)
 
 
 async def _renew_lease(job: Job) -> None:

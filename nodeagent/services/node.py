@@ -27,6 +27,7 @@ from nodeagent.services.guests import GuestService
 from nodeagent.services.jobs import JobService
 from nodeagent.services.migration import MigrationService
 from nodeagent.services.mounts import MountService
+from nodeagent.services.pipes import PipeService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from nodeagent.services.tuning import TuningService
@@ -80,6 +81,7 @@ class NodeServices:
             tasks,
         )
         self._streams = StreamService(node, self.jobs)
+        self._pipes = PipeService(node, self.jobs, peers, self._job_service.let_go, tasks)
         self._cordon = CordonService(places.cordon, self._forget_metrics)
         self._freezer = FreezerService(node, self.jobs)
         self._examination = ExaminationService(node, places, self._cordon)
@@ -116,6 +118,7 @@ class NodeServices:
         TuningService(self._node, self._table).register_handlers(dispatcher)
         self._job_service.register_handlers(dispatcher)
         self._streams.register_handlers(dispatcher)
+        self._pipes.register_handlers(dispatcher)
         self._migration.register_handlers(dispatcher)
         self._cordon.register_handlers(dispatcher)
         self._freezer.register_handlers(dispatcher)
@@ -123,7 +126,11 @@ class NodeServices:
         self._checkpoints.register_handlers(dispatcher)
         self._adoption.register_handlers(dispatcher)
         itself = Caller(user="root", node=self._node)
-        self._peers.answer_own(lambda request: dispatcher.answer(request, itself))
+        self._peers.answer_own(
+            lambda request: dispatcher.answer(
+                request, Caller(user=request.caller) if request.caller else itself
+            )
+        )
         self._mounts.register_handlers(dispatcher)
         self._guests.register_handlers(dispatcher)
         self._client_files.register_handlers(dispatcher)
@@ -136,6 +143,7 @@ class NodeServices:
         self._adoption.adopt(self._tasks)
         self._tasks.create_task(self._keeper.watch())
         self._tasks.create_task(self._client_files.run())
+        self._tasks.create_task(self._pipes.run())
 
     def metrics(self) -> NodeMetrics:
         """How this machine fares, at most a second old."""

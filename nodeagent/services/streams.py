@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -11,9 +12,19 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
-from nodeagent.shim.messages import Accepted, Data, Ok, Read, Resize, Write
+from nodeagent.shim.messages import (
+    Accepted,
+    Data,
+    GetStatus,
+    Ok,
+    Read,
+    Resize,
+    Status,
+    Write,
+)
 from nodeagent.shimlink import ShimGone
 from ssi.model.job import JobState
+from ssi.model.pipe import CannotJoin, StreamLost
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.jobs import ReadStream, ResizeTerminal, StreamAccepted, StreamData, WriteStream
 from ssi.protocol.message import Done
@@ -43,6 +54,8 @@ class StreamService:
 
     async def _read(self, caller: Caller, body: ReadStream) -> StreamData:
         job = await self._settled_job(caller, body.gpid, body.wait_ms)
+        if body.reader:
+            return await self._read_for_job(caller, job, body)
         wait_ms = min(body.wait_ms, MAX_WAIT_MS)
         if job.row.state is JobState.MIGRATING:
             return StreamData(offset=body.offset, data=b"", ended=False)
@@ -53,7 +66,8 @@ class StreamService:
             offset=body.offset,
             limit_bytes=min(body.limit_bytes, BULK_CHUNK_BYTES),
             wait_ms=wait_ms,
-            peek=body.peek,
+            # What another job reads, a client may only look at.
+            peek=body.peek or job.reader_of(body.stream) is not None,
         )
         try:
             data = await job.link.ask(read, Data, wait_ms / 1000 + GRACE_S)
@@ -68,6 +82,49 @@ class StreamService:
             await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
             return StreamData(offset=body.offset, data=b"", ended=False)
         return StreamData(offset=data.offset, data=data.data, ended=data.ended)
+
+    async def _read_for_job(self, caller: Caller, job: Job, body: ReadStream) -> StreamData:
+        """Bytes for the stdin of another job; ``ended`` is said only where it is the whole truth.
+
+        Raises:
+            CannotJoin: It is not that job that reads the stream.
+            StreamLost: The job or its shim was lost, and with it perhaps bytes.
+        """
+        reader = job.reader_of(body.stream)
+        if reader is None or reader.gpid != body.reader:
+            reason = f"job {body.reader} does not read it"
+            raise CannotJoin(gpid=body.gpid, stream=body.stream, reason=reason)
+        job.pulled_at_s[body.stream] = time.monotonic()
+        wait_ms = min(body.wait_ms, MAX_WAIT_MS)
+        nothing = StreamData(offset=body.offset, data=b"", ended=False)
+        if job.row.state is JobState.MIGRATING:
+            return nothing
+        if job.link is None:
+            raise self._lost(body, job.row.problem or "it has ended, and nothing holds its output")
+        read = Read(
+            stream=body.stream,
+            offset=body.offset,
+            limit_bytes=min(body.limit_bytes, BULK_CHUNK_BYTES),
+            wait_ms=wait_ms,
+            taken=body.taken,
+        )
+        try:
+            data = await job.link.ask(read, Data, wait_ms / 1000 + GRACE_S)
+            status = await job.link.ask(GetStatus(), Status, GRACE_S) if data.ended else None
+        except ShimGone:
+            job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            reason = job.row.problem or "the process that held its output has ended"
+            raise self._lost(body, reason) from None
+        job.pulled_at_s[body.stream] = time.monotonic()
+        if status is not None and job.stage != "running":  # see above
+            await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            return nothing
+        if status is not None and status.problem:
+            raise self._lost(body, status.problem)
+        return StreamData(offset=data.offset, data=data.data, ended=data.ended)
+
+    def _lost(self, body: ReadStream, reason: str) -> StreamLost:
+        return StreamLost(gpid=body.gpid, stream=body.stream, node=self._node, reason=reason)
 
     async def _write(self, caller: Caller, body: WriteStream) -> StreamAccepted:
         job = await self._settled_job(caller, body.gpid, body.wait_ms)

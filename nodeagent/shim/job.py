@@ -160,6 +160,12 @@ class Job:
         self._signal(signal.SIGHUP)
         self.loop.call_after(GRACE_S, lambda: self._signal(signal.SIGKILL))
 
+    def break_input(self, reason: str) -> None:
+        """Bytes of its input are lost: it is told as if its user were gone, and counts as lost."""
+        if self.exit_status is None:
+            self.problem = self.problem or reason
+            self.hang_up()
+
     def bury(self, buried: Buried) -> None:
         """Kills and reaps every process of the job's pid namespace, then calls ``buried``."""
         # As pid 1 that is everybody but us; anywhere else it would be the whole machine.

@@ -172,6 +172,10 @@ class Read(Message, frozen=True, tag="read"):
     """Output from byte ``offset`` on: :class:`Data`, after at most ``wait_ms``.
 
     Bytes before ``offset`` have arrived and may be forgotten, unless ``peek``.
+
+    Attributes:
+        taken: Of a pipe to another job, which reads ahead: only bytes before this have arrived.
+            Such a read is no sign of a client.
     """
 
     stream: StreamName
@@ -179,6 +183,7 @@ class Read(Message, frozen=True, tag="read"):
     limit_bytes: int
     wait_ms: int
     peek: bool = False
+    taken: int | None = None
 
 
 class Data(Message, frozen=True, tag="data"):
@@ -195,6 +200,7 @@ class Write(Message, frozen=True, tag="write"):
     Attributes:
         writer: Each writer numbers its own bytes, from 0; empty: one that has no id.
         terminal: The window of the writer: the job's terminal takes its size.
+        from_job: The bytes are another job's output: no sign of a client.
     """
 
     offset: int
@@ -203,13 +209,35 @@ class Write(Message, frozen=True, tag="write"):
     wait_ms: int
     writer: bytes = b""
     terminal: Terminal | None = None
+    from_job: bool = False
 
 
 class Accepted(Message, frozen=True, tag="accepted"):
-    """All of the writer's input below ``offset`` is taken; ``closed``: the job reads no more."""
+    """All of the writer's input below ``offset`` is taken.
+
+    Attributes:
+        closed: The job reads no more.
+        ended: The end of the input is taken, too.
+    """
 
     offset: int
     closed: bool = False
+    ended: bool = False
+
+
+class CloseOutput(Message, frozen=True, tag="close-output"):
+    """Nobody reads that stream any more, as the job will notice (SIGPIPE): :class:`Ok`."""
+
+    stream: StreamName
+
+
+class BreakInput(Message, frozen=True, tag="break-input"):
+    """Bytes of the input are lost: the job is hung up, and remembers why: :class:`Ok`.
+
+    It must not take what it has for all there was.
+    """
+
+    reason: str
 
 
 class Renew(Message, frozen=True, tag="renew"):
@@ -349,6 +377,8 @@ RequestMessage: TypeAlias = (
     | SetNote
     | Read
     | Write
+    | CloseOutput
+    | BreakInput
     | Renew
     | Resize
     | Release

@@ -117,11 +117,16 @@ class Inlet:
 
 
 class Outlet:
-    """Reads what the job writes into a sink."""
+    """Reads what the job writes into a sink.
+
+    Attributes:
+        refused: Nobody reads it; see :meth:`hang_up`.
+    """
 
     def __init__(self, loop: Loop, descriptor: int, sink: Sink) -> None:
         """Starts paused."""
         self.sink = sink
+        self.refused = False
         self._loop = loop
         self._descriptor: int | None = descriptor
         self._paused = True
@@ -157,6 +162,14 @@ class Outlet:
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def hang_up(self) -> None:
+        """Nobody reads any more: who writes is told by SIGPIPE, what was written is dropped."""
+        self.refused = self._descriptor is not None
+        self.close()
+        self.sink.read(self.sink.end, 0, peek=False)
+        if not self.sink.ended:
+            self.sink.finish()
 
     def finish(self) -> None:
         """Nobody is left who could write: takes the rest and ends the stream."""

@@ -74,7 +74,7 @@ class Shim:
                 self._streams.write(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_status(answer, failure))
-            case m.SetNote() | m.Renew() | m.Resize():
+            case m.SetNote() | m.Renew() | m.Resize() | m.CloseOutput() | m.BreakInput():
                 self._adjust(request)
                 answer.give(m.Ok())
             case m.Release():
@@ -88,7 +88,9 @@ class Shim:
             case _:
                 assert_never(request)
 
-    def _adjust(self, request: m.SetNote | m.Renew | m.Resize) -> None:
+    def _adjust(
+        self, request: m.SetNote | m.Renew | m.Resize | m.CloseOutput | m.BreakInput
+    ) -> None:
         match request:
             case m.SetNote():
                 self._job.note = request.note
@@ -99,6 +101,10 @@ class Shim:
                     self._streams.disown()
             case m.Resize():
                 self._job.resize(request.terminal, repaint=request.repaint)
+            case m.CloseOutput():
+                self._streams.close_output(request.stream)
+            case m.BreakInput():
+                self._job.break_input(request.reason)
 
     def _move(
         self,

@@ -30,6 +30,7 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         ended: Input: the client has sent all. Output: the job has closed it.
         note: Why a log took no more.
         writers: Of the input: each writer's id and the number of its next byte.
+        refused: Nobody reads the output, though the job may still hold its end.
     """
 
     name: StreamName
@@ -39,6 +40,7 @@ class SavedStream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     ended: bool
     note: bytes = b""
     writers: tuple[tuple[bytes, int], ...] = ()
+    refused: bool = False
 
 
 class SavedTerminal(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

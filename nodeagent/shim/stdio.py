@@ -99,7 +99,9 @@ class Stdio:
                 start, held = sink.read(0, sink.end, peek=True)
                 save_bytes(images, name, held)
                 note = b""
-            saved.append(self._saved(name, start, ended=sink.ended, gone=sink.ended, note=note))
+            gone = sink.ended and not outlet.refused  # the job holds the end that nobody reads
+            kept = self._saved(name, start, ended=sink.ended, gone=gone, note=note)
+            saved.append(msgspec.structs.replace(kept, refused=outlet.refused))
         return tuple(saved)
 
     def _pumps(self) -> Iterable[Inlet | Outlet]:
@@ -180,9 +182,10 @@ def restored(
             stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
             stdio.inlet.writers.recall(stream.writers)
         else:
-            stdio.outlets[stream.name] = Outlet(
-                loop, ours, _sink_of(stream, content, logs, limit_bytes)
-            )
+            outlet = Outlet(loop, ours, _sink_of(stream, content, logs, limit_bytes))
+            stdio.outlets[stream.name] = outlet
+            if stream.refused:
+                outlet.hang_up()
         _match(stdio, stream)
     return stdio
 

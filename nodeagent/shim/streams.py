@@ -12,6 +12,7 @@ from nodeagent.shim.job import Job
 from nodeagent.shim.server import Answer, Attempt
 from nodeagent.shim.sink import TerminalSink
 from nodeagent.shim.stage import Stage
+from ssi.model.job import StreamName
 from ssi.model.shim import WrongStage
 
 VIEWER_PATIENCE_S: Final = 20.0
@@ -53,9 +54,10 @@ class Streams:
             WrongStage: There is no job.
         """
         job = self._job
-        self._note_user(answer)
-        if not request.peek:
-            self._note_viewer(answer)
+        if request.taken is None:
+            self._note_user(answer)
+            if not request.peek:
+                self._note_viewer(answer)
         limit_bytes = min(max(1, request.limit_bytes), _MOST_DATA_BYTES)
 
         def attempt(expired: bool) -> m.Data | None:
@@ -65,7 +67,10 @@ class Streams:
                     raise WrongStage(request="read", stage=job.stage)
                 return m.Data(offset=request.offset, data=b"", ended=True)
             sink = outlet.sink
-            offset, data = sink.read(request.offset, limit_bytes, peek=request.peek)
+            if request.taken is not None:
+                sink.read(request.taken, 0, peek=False)
+            peek = request.peek or request.taken is not None
+            offset, data = sink.read(request.offset, limit_bytes, peek=peek)
             outlet.settle()
             ended = sink.ended and offset + len(data) >= sink.end
             if not (data or ended or expired):
@@ -81,7 +86,8 @@ class Streams:
             WrongStage: There is no job.
         """
         job = self._job
-        self._note_user(answer)
+        if not request.from_job:
+            self._note_user(answer)
         wanted = request.offset + len(request.data)
         if request.terminal is not None:
             job.resize(request.terminal)
@@ -96,10 +102,17 @@ class Streams:
             taken = inlet.take(request.writer, request.offset, request.data, end=request.end)
             progress = taken > before or (taken >= wanted and not request.end)
             if progress or inlet.stream.ended or inlet.closed or expired:
-                return m.Accepted(offset=taken, closed=inlet.closed)
+                ended = inlet.stream.ended
+                return m.Accepted(offset=taken, closed=inlet.closed, ended=ended)
             return None
 
         self._poll(answer, request.wait_ms, attempt)
+
+    def close_output(self, stream: StreamName) -> None:
+        """Nobody reads that stream any more."""
+        outlet = self._job.stdio.outlets.get(stream)
+        if outlet is not None:
+            outlet.hang_up()
 
     def _note_user(self, answer: Answer) -> None:
         """Somebody reads or writes: the job is wanted, now and as long as he waits."""

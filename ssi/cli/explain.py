@@ -37,6 +37,7 @@ MODULES: Final = (
     "ssi.model.jobfiles",
     "ssi.model.launch",
     "ssi.model.migration",
+    "ssi.model.pipe",
     "ssi.model.nodeset",
     "ssi.model.shim",
     "ssi.protocol.codec",

@@ -27,6 +27,7 @@ from ssi.protocol.jobs import (
     WriteStream,
 )
 from ssi.protocol.message import Done, ReplyMessage, RequestMessage
+from ssi.protocol.pipes import JoinStreams
 from ssi.protocol.refusals import JobMoved, LinkDown, NodeDown, NoSuchProcess, TimedOut
 
 ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
@@ -69,6 +70,11 @@ class JobHandle:
             StartJob(spec=spec), JobReply, node=node, timeout_s=START_TIMEOUT_S
         )
         return cls(system, reply.row, reply.notice)
+
+    @property
+    def node(self) -> str:
+        """Where it was heard of last."""
+        return self._node
 
     @classmethod
     async def find(cls, system: System, gpid: int) -> JobHandle:
@@ -114,6 +120,13 @@ class JobHandle:
             terminal=terminal,
         )
         return await self._ask(body, StreamAccepted)
+
+    async def read_from(self, source: JobHandle, stream: StreamName) -> None:
+        """Another job's stream is the stdin of this one from now on (:mod:`ssi.client.pipes`)."""
+        body = JoinStreams(
+            gpid=self.row.gpid, source=source.row.gpid, stream=stream, node=source.node
+        )
+        await self._ask(body, Done)
 
     async def wait(self) -> JobRow:
         """The job's row once it has ended."""

@@ -87,6 +87,36 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     files: JobFiles | None = None
 
 
+class StreamSource(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Which stream of which job is the stdin of a job.
+
+    Attributes:
+        gpid: First gpid of the job that writes.
+        node: Where it was found last.
+        settled: All has come that will ever come, or is wanted.
+    """
+
+    gpid: int
+    stream: StreamName
+    node: str
+    settled: bool = False
+
+
+class StreamReader(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Which job's stdin a stream of a job is.
+
+    Attributes:
+        gpid: First gpid of the job that reads.
+        node: Where it was found last.
+        settled: It has all, or wants no more.
+    """
+
+    stream: StreamName
+    gpid: int
+    node: str
+    settled: bool = False
+
+
 class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A job as the node that has it sees it.
 
@@ -99,6 +129,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         problem: Why it is lost, or in doubt.
         frozen: The cgroup freezer holds it, wherever it goes; its ``state`` is beside that.
         files: What it sees of other nodes' files; None: nothing.
+        stdin_from: Where its stdin comes from; None: from whoever writes to it.
+        readers: Who reads its stdout and stderr, where that is another job's stdin.
     """
 
     gpid: int
@@ -119,3 +151,5 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     problem: str = ""
     frozen: bool = False
     files: JobFiles | None = None
+    stdin_from: StreamSource | None = None
+    readers: tuple[StreamReader, ...] = ()

@@ -13,7 +13,7 @@ import msgspec
 
 # An error is known by its word only once its class exists, so every module that has one which
 # crosses the wire is imported here, where failures become errors again.
-from ssi.model import adoption, checkpoint, launch, migration, shim  # noqa: F401
+from ssi.model import adoption, checkpoint, launch, migration, pipe, shim  # noqa: F401
 from ssi.model.errors import RemoteError, SsiError
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol import refusals  # noqa: F401

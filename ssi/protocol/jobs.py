@@ -38,6 +38,11 @@ class ReadStream(RequestMessage, frozen=True, tag="read-stream"):
 
     It waits at most ``wait_ms`` for the first byte. To ask at an offset says that all before it
     has arrived, so the shim may forget it. With ``peek`` it says nothing of the sort.
+
+    Attributes:
+        reader: Gpid of the job whose stdin the stream is; 0: it is read for a client, who may only
+            look at a stream that has a reader.
+        taken: The reader has all before that, while it reads ahead.
     """
 
     bulk: ClassVar[bool] = True
@@ -47,6 +52,8 @@ class ReadStream(RequestMessage, frozen=True, tag="read-stream"):
     limit_bytes: int
     wait_ms: int
     peek: bool = False
+    reader: int = 0
+    taken: int = 0
 
 
 class StreamData(ReplyMessage, frozen=True, tag="stream-data"):

@@ -55,6 +55,7 @@ from ssi.protocol.migration import (
     ResumeJob,
 )
 from ssi.protocol.mounts import ListMounts, MountFiles, MountList, UnmountFiles
+from ssi.protocol.pipes import CloseStream, JoinStreams, TakeStream
 from ssi.protocol.system import (
     AllowClient,
     CordonNode,
@@ -95,6 +96,9 @@ RequestBody: TypeAlias = (
     | WaitJob
     | ReadStream
     | WriteStream
+    | JoinStreams
+    | TakeStream
+    | CloseStream
     | ResizeTerminal
     | DisownJob
     | ReleaseJob

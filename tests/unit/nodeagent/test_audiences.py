@@ -55,6 +55,7 @@ from ssi.protocol.migration import (
     ResumeJob,
 )
 from ssi.protocol.mounts import ListMounts, MountFiles, UnmountFiles
+from ssi.protocol.pipes import CloseStream, JoinStreams, TakeStream
 from ssi.protocol.refusals import NotPermitted
 from ssi.protocol.system import (
     AllowClient,
@@ -86,6 +87,9 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     WaitJob: Audience.ANYONE,  # and the following: the owner or root
     ReadStream: Audience.ANYONE,
     WriteStream: Audience.ANYONE,
+    JoinStreams: Audience.ANYONE,
+    TakeStream: Audience.ANYONE,
+    CloseStream: Audience.ANYONE,
     ResizeTerminal: Audience.ANYONE,
     DisownJob: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,

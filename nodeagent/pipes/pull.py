@@ -1,0 +1,403 @@
+"""What is done next for one pipe, on the node of the job that reads. Pure.
+
+Bytes are numbered by the job that writes. The reader's shim knows up to which number it has taken
+them, so whatever is fetched or given twice does no harm, and an agent that begins anew asks the
+shim where to go on. There are two lanes, towards the source and towards the reader, with one
+instruction each under way at most; the first is ahead of the second by at most
+:data:`WINDOW_BYTES`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, assert_never
+
+CHUNK_BYTES: Final = 512 * 1024
+"""Fetched at once: half of what a shim holds of a stream, so that the job writes meanwhile."""
+
+WINDOW_BYTES: Final = 1024 * 1024
+"""Fetched and not yet taken by the reader's shim, beyond which nothing is fetched."""
+
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 1.0
+"""Between tries while the other side is silent."""
+
+ROUNDS_UNTIL_GONE: Final = 2
+"""A job that moves may be missed by one round of questions to all nodes, not by two in a row."""
+
+
+Lane: TypeAlias = Literal["source", "reader"]
+
+# What happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The reader's shim has all bytes below ``offset``.
+
+    Attributes:
+        closed: The job reads no more.
+        ended: The shim also knows that nothing follows.
+    """
+
+    offset: int
+    closed: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """Bytes from ``offset`` on have come; ``ended``: nothing follows them."""
+
+    offset: int
+    data: bytes
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSilent:
+    """The node of the job that writes did not answer, or cannot now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMoved:
+    """The job that writes is, or is said to be, on another node."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUnknown:
+    """The node that was asked has no such job."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSought:
+    """All nodes were asked for the job that writes, and none has it.
+
+    Attributes:
+        certain: Every one of them answered.
+    """
+
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    """Bytes of the job that writes are gone for ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSilent:
+    """The reader's shim did not answer, or the job is being moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderEnded:
+    """The job that reads has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The job that writes has been told that nobody reads any more, or is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The job that reads is hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A pause is over."""
+
+    lane: Lane
+
+
+Event: TypeAlias = (
+    Taken
+    | Arrived
+    | SourceSilent
+    | SourceMoved
+    | SourceUnknown
+    | SourceSought
+    | SourceLost
+    | ReaderSilent
+    | ReaderEnded
+    | Told
+    | Broken
+    | Woke
+)
+
+# What is to be done
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks the reader's shim how far it is: :class:`Taken` or :class:`ReaderSilent`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Asks for bytes: :class:`Arrived`, or what went wrong.
+
+    Attributes:
+        taken: The reader's shim has all before that.
+        waits: Until there are some; else what there is now, perhaps nothing.
+    """
+
+    node: str
+    offset: int
+    taken: int
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Give:
+    """Gives bytes to the reader's shim: :class:`Taken` or :class:`ReaderSilent`."""
+
+    offset: int
+    data: bytes
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Asks all nodes for the job that writes: :class:`SourceMoved` or :class:`SourceSought`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tells the job that writes that nobody reads any more: :class:`Told` or what went wrong.
+
+    It takes the place of a fetch that is under way.
+    """
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Hangs up the job that reads, as it will not get all that was written: :class:`Broken`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Lets a lane rest: :class:`Woke`."""
+
+    lane: Lane
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Notes that nothing is left to be done. The last of all."""
+
+
+Instruction: TypeAlias = Probe | Fetch | Give | Seek | Tell | Break | Pause | Settle
+
+
+class Pull:
+    """One pipe. Begins with :meth:`begin`; each instruction but the last is answered by one event.
+
+    Attributes:
+        node: Where the job that writes was found last.
+    """
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._taken: int | None = None
+        self._source_ended = False
+        self._vain_fetch = False
+        self._is_sought = False
+        self._vain_rounds = 0
+        self._broken = ""
+        self._is_told = False
+        self._is_settled = False
+        self._wants_no_more = False
+        self._busy: set[Lane] = set()
+        self._pause_s: dict[Lane, float] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """Fetched, and not yet taken by the reader's shim."""
+        return self._held
+
+    def begin(self) -> list[Instruction]:
+        """What is done first."""
+        return self._next()
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """What is to be done after ``event``."""
+        match event:
+            case Taken() | ReaderSilent() | Broken() | ReaderEnded():
+                pause = self._hear_reader(event)
+            case Woke():
+                pause = None
+                self._busy.discard(event.lane)
+            case _:
+                pause = self._hear_source(event)
+        return [*([pause] if pause is not None else []), *self._next()]
+
+    def _hear_reader(self, event: Taken | ReaderSilent | Broken | ReaderEnded) -> Pause | None:
+        match event:
+            case Taken():
+                self._busy.discard("reader")
+                self._pause_s.pop("reader", None)
+                if not self._wants_no_more:
+                    self._forget(event.offset)
+                if event.closed or event.ended:
+                    self._want_no_more()
+            case ReaderSilent():
+                return self._rest("reader")
+            case Broken():
+                self._busy.discard("reader")
+                self._broken = ""
+            case ReaderEnded():
+                self._busy.add("reader")  # for ever: nothing is given to it
+                self._broken = ""
+                self._want_no_more()
+        return None
+
+    def _hear_source(
+        self,
+        event: Arrived
+        | SourceSilent
+        | SourceMoved
+        | SourceUnknown
+        | SourceSought
+        | SourceLost
+        | Told,
+    ) -> Pause | None:
+        if isinstance(event, SourceSilent):
+            return self._rest("source")
+        self._busy.discard("source")
+        match event:
+            case Arrived():
+                self._pause_s.pop("source", None)
+                self._vain_rounds = 0
+                self._arrive(event)
+            case SourceMoved():
+                again, self.node, self._is_sought = event.node == self.node, event.node, False
+                # Nodes that point at each other are asked at leisure.
+                return self._rest("source") if again else None
+            case SourceUnknown():
+                self._is_sought = True
+            case SourceSought():
+                return self._hear_of_vain_search(certain=event.certain)
+            case SourceLost():
+                self._break(event.reason)
+            case Told():
+                self._is_told = True
+            case _:
+                assert_never(event)
+        return None
+
+    def _arrive(self, event: Arrived) -> None:
+        assert self._taken is not None
+        expected = self._taken + self._held
+        if event.offset != expected:
+            self._break(
+                f"its bytes from {expected} on are gone, there are those from {event.offset}"
+            )
+            return
+        if event.data:
+            self._chunks.append(event.data)
+            self._held += len(event.data)
+        self._vain_fetch = not event.data and self._held > 0
+        self._source_ended = event.ended
+
+    def _forget(self, offset: int) -> None:
+        """The shim has all below ``offset``."""
+        if self._taken is None:
+            self._taken = offset
+        if offset > self._taken:
+            self._vain_fetch = False
+        while self._taken < offset:
+            first = self._chunks.popleft()
+            gone = min(len(first), offset - self._taken)
+            if gone < len(first):
+                self._chunks.appendleft(first[gone:])
+            self._taken += gone
+            self._held -= gone
+
+    def _hear_of_vain_search(self, *, certain: bool) -> Pause | None:
+        self._vain_rounds = self._vain_rounds + 1 if certain else 0
+        if self._vain_rounds < ROUNDS_UNTIL_GONE:
+            return self._rest("source")
+        if self._wants_no_more:
+            self._is_told = True
+        else:
+            self._break("no node has the job that writes any more")
+        return None
+
+    def _rest(self, lane: Lane) -> Pause:
+        self._busy.add(lane)
+        pause_s = self._pause_s.get(lane, FIRST_PAUSE_S)
+        self._pause_s[lane] = min(2 * pause_s, LONGEST_PAUSE_S)
+        return Pause(lane, pause_s)
+
+    def _break(self, reason: str) -> None:
+        self._broken = reason
+        self._want_no_more()
+
+    def _want_no_more(self) -> None:
+        if not self._wants_no_more:
+            self._wants_no_more = True
+            self._busy.discard("source")
+            self._chunks.clear()
+            self._held = 0
+
+    def _next(self) -> list[Instruction]:
+        if self._is_settled:
+            return []
+        if self._is_told and not self._broken:
+            self._is_settled = True
+            return [Settle()]
+        instructions: list[Instruction] = []
+        choices: tuple[tuple[Lane, Callable[[], Instruction | None]], ...] = (
+            ("reader", self._next_of_reader),
+            ("source", self._next_of_source),
+        )
+        for lane, choose in choices:
+            instruction = None if lane in self._busy else choose()
+            if instruction is not None:
+                self._busy.add(lane)
+                instructions.append(instruction)
+        return instructions
+
+    def _next_of_reader(self) -> Instruction | None:
+        if self._broken:
+            return Break(self._broken)
+        if self._wants_no_more:
+            return None
+        if self._taken is None:
+            return Probe()
+        if not self._chunks and not self._source_ended:
+            return None
+        data = self._chunks[0] if self._chunks else b""
+        return Give(
+            offset=self._taken, data=data, end=self._source_ended and len(self._chunks) <= 1
+        )
+
+    def _next_of_source(self) -> Instruction | None:
+        if self._is_told:
+            return None
+        if self._is_sought:
+            return Seek()
+        if self._wants_no_more:
+            return Tell(self.node)
+        if self._taken is None or self._source_ended or self._held >= WINDOW_BYTES:
+            return None
+        if self._vain_fetch:  # more can only come once the shim of the source may forget some
+            return None
+        offset = self._taken + self._held
+        return Fetch(node=self.node, offset=offset, taken=self._taken, waits=self._held == 0)

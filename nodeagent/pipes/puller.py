@@ -1,0 +1,210 @@
+"""Does what :mod:`nodeagent.pipes.pull` decides, for one pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from nodeagent.job import Job
+from nodeagent.peers import Peers
+from nodeagent.pipes import pull
+from nodeagent.pipes.finder import Finder
+from nodeagent.pipes.pull import Event, Instruction, Lane, Pull
+from nodeagent.shim.messages import Accepted, BreakInput, Ok, Write
+from ssi.model.errors import SsiError
+from ssi.model.job import JobState, StreamSource
+from ssi.model.pipe import CannotJoin, StreamLost
+from ssi.protocol.jobs import ReadStream, StreamData
+from ssi.protocol.pipes import CloseStream
+from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotPermitted
+
+WAIT_MS: Final = 10_000
+"""How long one question for bytes, or for room, stays open."""
+
+GRACE_S: Final = 10.0
+"""What an answer may take beyond that."""
+
+SHIM_S: Final = 10.0
+
+_log: Final = logging.getLogger(__name__)
+
+
+def writer_of(source: StreamSource) -> bytes:
+    """Under which id the bytes of a pipe are numbered in the reader's shim."""
+    return source.gpid.to_bytes(8, "big") + source.stream[:4].encode()
+
+
+class Puller:
+    """Carries the bytes of one pipe to a job of this node, until that has all, ends or leaves."""
+
+    def __init__(self, job: Job, source: StreamSource, peers: Peers, finder: Finder) -> None:
+        self._job = job
+        self._source = source
+        self._peers = peers
+        self._finder = finder
+        self._pull = Pull(source.node)
+        self._lanes: dict[Lane, asyncio.Task[Event]] = {}
+
+    @property
+    def node(self) -> str:
+        """Where the job that writes was found last."""
+        return self._pull.node
+
+    async def run(self) -> bool:
+        """Whether nothing is left to be done; else the job went to another node."""
+        ending: asyncio.Task[Event] = asyncio.ensure_future(self._await_end())
+        try:
+            if not self._begin(self._pull.begin()):
+                return True
+            while True:
+                waiting = {*self._lanes.values(), *(() if ending.done() else (ending,))}
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if ending.done() and not self._job.is_over:
+                    return False
+                for task in [task for task in waiting if task.done()]:
+                    if self._is_wanted(task, ending) and not self._begin(
+                        self._pull.handle(task.result())
+                    ):
+                        return True
+        except _Left:
+            return False
+        finally:
+            for task in (ending, *self._lanes.values()):
+                task.cancel()
+            await asyncio.gather(ending, *self._lanes.values(), return_exceptions=True)
+
+    def _is_wanted(self, task: asyncio.Task[Event], ending: asyncio.Task[Event]) -> bool:
+        """Its lane is free; not wanted is what another instruction has taken the place of."""
+        lane = next((lane for lane, held in self._lanes.items() if held is task), None)
+        if lane is not None:
+            del self._lanes[lane]
+        return lane is not None or task is ending
+
+    def _begin(self, instructions: list[Instruction]) -> bool:
+        """Does them; false after the last of all."""
+        for instruction in instructions:
+            if isinstance(instruction, pull.Settle):
+                return False
+            lane = _lane_of(instruction)
+            before = self._lanes.pop(lane, None)
+            if before is not None:
+                before.cancel()
+            self._lanes[lane] = asyncio.ensure_future(self._do(instruction))
+        return True
+
+    async def _await_end(self) -> Event:
+        await self._job.ended.wait()
+        return pull.ReaderEnded()
+
+    async def _do(self, instruction: Instruction) -> Event:
+        match instruction:
+            case pull.Probe():
+                return await self._give(Write(offset=0, data=b"", end=False, wait_ms=0))
+            case pull.Give():
+                data, end = instruction.data, instruction.end
+                return await self._give(
+                    Write(offset=instruction.offset, data=data, end=end, wait_ms=WAIT_MS)
+                )
+            case pull.Break():
+                return await self._break(instruction.reason)
+            case pull.Fetch():
+                return await self._ask_source(self._fetch(instruction))
+            case pull.Tell():
+                return await self._ask_source(self._tell(instruction.node))
+            case pull.Seek():
+                found = await self._finder.find(self._source.gpid, self._job.row.user)
+                if found.node:
+                    return pull.SourceMoved(found.node)
+                return pull.SourceSought(certain=found.certain)
+            case pull.Pause():
+                await asyncio.sleep(instruction.pause_s)
+                return pull.Woke(instruction.lane)
+            case pull.Settle():
+                raise AssertionError(instruction)
+            case _:
+                assert_never(instruction)
+
+    async def _fetch(self, fetch: pull.Fetch) -> Event:
+        wait_ms = WAIT_MS if fetch.waits else 0
+        request = ReadStream(
+            gpid=self._source.gpid,
+            stream=self._source.stream,
+            offset=fetch.offset,
+            limit_bytes=pull.CHUNK_BYTES,
+            wait_ms=wait_ms,
+            reader=self._job.row.gpid,
+            taken=fetch.taken,
+        )
+        reply = await self._peers.ask_for(
+            self._job.row.user, fetch.node, request, timeout_s=wait_ms / 1000 + GRACE_S
+        )
+        if not isinstance(reply, StreamData):
+            return pull.SourceSilent()
+        return pull.Arrived(offset=reply.offset, data=reply.data, ended=reply.ended)
+
+    async def _tell(self, node: str) -> Event:
+        request = CloseStream(
+            gpid=self._source.gpid, stream=self._source.stream, reader=self._job.row.gpid
+        )
+        await self._peers.ask_for(self._job.row.user, node, request, timeout_s=GRACE_S)
+        return pull.Told()
+
+    async def _ask_source(self, asking: Coroutine[Any, Any, Event]) -> Event:
+        try:
+            return await asking
+        except JobMoved as exc:
+            return pull.SourceMoved(exc.node)
+        except NoSuchProcess:
+            return pull.SourceUnknown()
+        except (StreamLost, CannotJoin, NotPermitted) as exc:
+            return pull.SourceLost(exc.what())
+        except SsiError as exc:
+            _log.info("event=pipe-source-silent gpid=%d reason=%s", self._job.row.gpid, exc)
+            return pull.SourceSilent()
+
+    async def _give(self, write: Write) -> Event:
+        """Raises _Left where the job is on another node by now."""
+        job = self._job
+        if job.is_over:
+            return pull.ReaderEnded()
+        if job.stage in {"lent", "moved"}:
+            raise _Left
+        if job.row.state is JobState.MIGRATING or job.stage != "running" or job.link is None:
+            return pull.ReaderSilent()
+        write = msgspec.structs.replace(write, writer=writer_of(self._source), from_job=True)
+        try:
+            accepted = await job.link.ask(write, Accepted, write.wait_ms / 1000 + SHIM_S)
+        except SsiError:
+            return pull.ReaderSilent()
+        return pull.Taken(offset=accepted.offset, closed=accepted.closed, ended=accepted.ended)
+
+    async def _break(self, reason: str) -> Event:
+        source = self._source
+        told = f"its input is lost: {source.stream} of job {source.gpid}: {reason}"
+        _log.warning("event=pipe-broken gpid=%d reason=%s", self._job.row.gpid, reason)
+        try:
+            async with self._job.moving:  # what a shim is told that has been dumped is lost
+                if self._job.is_over or self._job.link is None or self._job.is_unsettled:
+                    return pull.ReaderSilent()
+                await self._job.link.ask(BreakInput(reason=told), Ok, SHIM_S)
+        except SsiError:
+            return pull.ReaderSilent()
+        return pull.Broken()
+
+
+class _Left(Exception):
+    """The job that reads runs on another node."""
+
+
+def _lane_of(instruction: Instruction) -> Lane:
+    match instruction:
+        case pull.Pause():
+            return instruction.lane
+        case pull.Probe() | pull.Give() | pull.Break():
+            return "reader"
+        case _:
+            return "source"
