@@ -64,7 +64,7 @@ declare -gA _ssi_help=(
 )
 declare -gA _ssi_flags=(
     [' ']='--version --quiet -q --debug --color --timeout --help -h'
-    [' up']='--retry --agent-only --accept-new --profile --lab --output -o --json --quiet -q --debug --color --help -h'
+    [' up']='--retry --agent-only --accept-new --profile --inventory -i --lab --output -o --json --quiet -q --debug --color --help -h'
     [' down']='--yes -y --force -f --forget --accept-new --lab --output -o --json --quiet -q --debug --color --help -h'
     [' nodes']='--output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' events']='--follow -f --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
@@ -123,6 +123,8 @@ declare -gA _ssi_takes=(
     ['  --color']='=auto always never'
     ['  --timeout']=nothing
     [' up --profile']='=lan wan'
+    [' up --inventory']=files
+    [' up -i']=files
     [' up --lab']=nothing
     [' up --output']='=table wide json jsonl yaml name'
     [' up -o']='=table wide json jsonl yaml name'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +40,18 @@ AcceptNewOption = Annotated[
 ]
 
 
+InventoryOption = Annotated[
+    str,
+    typer.Option(
+        "--inventory",
+        "-i",
+        metavar="ssh|clustershell|FILE",
+        help="Whose hosts and groups HOST... names: those of ~/.ssh/config, of ClusterShell, or of "
+        "a file that `ansible-inventory --list` wrote, - for stdin.",
+    ),
+]
+
+
 @tells
 def up(
     output: Output,
@@ -59,6 +71,7 @@ def up(
             help="How far apart all nodes are: heartbeats for one site (lan) or for many (wan).",
         ),
     ] = None,
+    inventory: InventoryOption = "",
     lab: LabOption = "lab",
 ) -> None:
     """Make hosts nodes: twice is harmless, and repairs or updates them.
@@ -71,10 +84,14 @@ def up(
     from ssi.deploy.bundle import Bundler
     from ssi.deploy.deployment import Deployment
     from ssi.deploy.hostkey import Trust
+    from ssi.deploy.inventory.inventory import Inventory, read_inventory
     from ssi.deploy.wheels import WheelStore
 
     started_s = time.monotonic()
-    names = names_of(hosts or [])
+    known = read_inventory(inventory) if inventory else Inventory(hosts=())
+    names = known.select(hosts or []) if inventory else names_of(hosts or [])
+    if known.left_out:
+        note(f"left out, for Ansible does not reach them by ssh: {fold(known.left_out)}")
     with cluster.exclusive(f"ssi up {' '.join(hosts or [])}"):
         if retry:
             names = list(dict.fromkeys([*names, *cluster.load_failed()]))
@@ -87,7 +104,7 @@ def up(
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
             deployment = Deployment(
-                resolver_of(lab),
+                resolver_of(lab, known.ways),
                 bundler,
                 trust,
                 display,
@@ -120,8 +137,13 @@ def names_of(texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name in expand(text, groups)))
 
 
-def resolver_of(lab: str) -> Resolver:
-    """Finds hosts as ssh does, and those of this machine's labs."""
+def resolver_of(lab: str, ways: Mapping[str, str] | None = None) -> Resolver:
+    """Finds hosts as ssh does, and those of this machine's labs.
+
+    Args:
+        lab: The one whose hosts are known by their plain names.
+        ways: What ssh is told instead of a host's name, for hosts of an inventory.
+    """
     from ssi.deploy.target import KnownLab, Resolver
     from ssi.lab import Lab
 
@@ -131,7 +153,7 @@ def resolver_of(lab: str) -> Resolver:
             return None
         return KnownLab(name, found.blueprint.hosts, found.ssh_config)
 
-    return Resolver(lab, find_lab)
+    return Resolver(lab, find_lab, ways or {})
 
 
 def note_untold(nodes: Sequence[str]) -> None:

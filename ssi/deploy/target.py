@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -94,11 +94,18 @@ class Resolver:
     Args:
         lab: Name of the lab whose hosts are known by their plain names; it need not exist.
         find_lab: Finds labs by name; None where there is no such lab.
+        ways: What ssh is told instead of a name, for hosts of an inventory.
     """
 
-    def __init__(self, lab: str, find_lab: Callable[[str], KnownLab | None]) -> None:
+    def __init__(
+        self,
+        lab: str,
+        find_lab: Callable[[str], KnownLab | None],
+        ways: Mapping[str, str] | None = None,
+    ) -> None:
         self._lab = lab
         self._find_lab = find_lab
+        self._ways = ways or {}
         self._has_ssh = shutil.which("ssh") is not None
 
     def resolve(self, name: str) -> Target:
@@ -108,7 +115,8 @@ class Resolver:
             HostUnknown: ssh cannot read its configuration for it, or the lab has no such host.
             UsageError: It is reached by a ProxyCommand, which is not supported.
         """
-        return self._resolve(name, {}, LONGEST_CHAIN)
+        found = self._resolve(self._ways.get(name, name), {}, LONGEST_CHAIN)
+        return replace(found, name=name, alias=name) if name in self._ways else found
 
     def _resolve(self, name: str, override: Mapping[str, str], depth: int) -> Target:
         plain, lab = self._find_in_lab(name)

@@ -35,6 +35,7 @@ KINDS: Final[dict[str, str]] = {
     "DIR": "files",
     "[POINT]": "files",
     "POINT": "files",
+    "ssh|clustershell|FILE": "files",
     "FORMAT|COLUMNS": "=" + " ".join(each.value for each in Format),
 }
 """What stands in the help for a word, and what it may be. After ``=`` come all there is."""
