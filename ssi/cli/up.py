@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def up(
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
             deployment = Deployment(
-                resolver_of(lab, known.ways),
+                resolver_of(lab, {**_ways_of_nodes(), **known.ways}),
                 bundler,
                 trust,
                 display,
@@ -135,6 +136,23 @@ def names_of(texts: Sequence[str]) -> list[str]:
     known = [entry.name for entry in roster.nodes] if roster is not None else []
     groups = {"all": known, **written_groups(paths.config_dir() / FILE, known)}
     return list(dict.fromkeys(name for text in texts for name in expand(text, groups)))
+
+
+def _ways_of_nodes() -> dict[str, str]:
+    """By what name ssh reaches nodes that were deployed by another than their own.
+
+    A host of a lab is known by its name in any lab, so that lab need not be the one of last time.
+    """
+    from ssi.deploy import cluster
+
+    roster = cluster.load_roster()
+    ways = {entry.name: entry.ssh_target for entry in roster.nodes} if roster is not None else {}
+    return {
+        name: way
+        for name, way in ways.items()
+        if way not in {"", name}
+        and not (way.startswith("lab:") and re.split("[:@]", way)[-1] == name)
+    }
 
 
 def resolver_of(lab: str, ways: Mapping[str, str] | None = None) -> Resolver:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ssi.cli.up import names_of
+from ssi.cli.up import _ways_of_nodes, names_of
+from ssi.model.node import Roster, RosterEntry
 from ssi.model.nodeset import NodesetInvalid
 
 
@@ -28,3 +29,29 @@ def test_groups_are_read_also_before_their_hosts_are_nodes(home: Path) -> None:
 def test_all_is_nobody_before_there_is_a_node() -> None:
     with pytest.raises(NodesetInvalid, match="it is empty"):
         names_of(["all"])
+
+
+def test_nodes_are_reached_the_way_they_were_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = {
+        "n1": "lab:old:n1",
+        "n2": "lab:old:ada@n2",
+        "web": "ada@10.0.0.5",
+        "db": "lab:old:n7",
+        "plain": "plain",
+    }
+    entries = tuple(
+        RosterEntry(
+            name=name,
+            number=number,
+            public_key="",
+            address="",
+            control_port=0,
+            bulk_port=0,
+            ssh_target=way,
+        )
+        for number, (name, way) in enumerate(ways.items(), 1)
+    )
+    monkeypatch.setattr(
+        "ssi.deploy.cluster.load_roster", lambda: Roster(system="s", version=1, nodes=entries)
+    )
+    assert _ways_of_nodes() == {"web": "ada@10.0.0.5", "db": "lab:old:n7"}
