@@ -1,7 +1,7 @@
 # Completions of ssi for bash. Written by `ssi completion bash`; not to be edited.
 
 declare -gA _ssi_verbs=(
-    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount doctor explain man schema lab tour completion'
+    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount srun sbatch squeue scancel sinfo doctor explain man schema lab tour completion'
     [' checkpoints']=rm
     [' lab']='up status ssh down kill pause resume cut heal'
     [' completion']='show install'
@@ -43,6 +43,11 @@ declare -gA _ssi_help=(
     [' tail']='Show the end of files of nodes: ssi tail -f n1..3:/var/log/syslog.'
     [' mount']='Mount a node'"'"'s files, or show what is mounted where.'
     [' umount']='Take a mount of another node'"'"'s files away, whoever uses it.'
+    [' srun']='Run processes on nodes, as Slurm'"'"'s srun does; there is no queue,...'
+    [' sbatch']='Start a script as a job of its own, as Slurm'"'"'s sbatch does: at...'
+    [' squeue']='Show the jobs that live, as Slurm'"'"'s squeue does.'
+    [' scancel']='End jobs, as Slurm'"'"'s scancel does: those that are named, or all of...'
+    [' sinfo']='Show the nodes by their condition, as Slurm'"'"'s sinfo does.'
     [' doctor']='Examine this machine and the nodes: what is missing, and how to...'
     [' explain']='Explain errors by their codes: what happened, why it may have, and...'
     [' man']='Show the manual of a verb; `--install` puts all of it where your...'
@@ -100,6 +105,11 @@ declare -gA _ssi_flags=(
     [' tail']='--lines -n --follow -f -F --quiet -q --debug --color --timeout --help -h'
     [' mount']='--on --cache --sync --deadline --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' umount']='--on --quiet -q --debug --color --timeout --help -h'
+    [' srun']='--ntasks -n --nodes -N --cpus-per-task -c --mem --gres --nodelist -w --exclude -x --job-name -J --output -o --error -e --label -l --pty --quiet -q --debug --color --timeout --help -h'
+    [' sbatch']='--ntasks -n --nodes -N --cpus-per-task -c --mem --gres --nodelist -w --exclude -x --job-name -J --output -o --error -e --wrap --parsable --quiet -q --debug --color --timeout --help -h'
+    [' squeue']='--user -u --me --nodelist -w --jobs -j --output -o --json --no-headers --sort --watch --every --quiet -q --debug --color --timeout --help -h'
+    [' scancel']='--user -u --me --nodelist -w --signal -s --quiet -q --debug --color --timeout --help -h'
+    [' sinfo']='--nodelist -w --output -o --json --no-headers --sort --watch --every --quiet -q --debug --color --timeout --help -h'
     [' doctor']='--all -a --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' explain']='--output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --help -h'
     [' man']='--roff --install --quiet -q --debug --color --help -h'
@@ -328,6 +338,75 @@ declare -gA _ssi_takes=(
     [' umount --on']=nodes
     [' umount --color']='=auto always never'
     [' umount --timeout']=nothing
+    [' srun --ntasks']=nothing
+    [' srun -n']=nothing
+    [' srun --nodes']=nothing
+    [' srun -N']=nothing
+    [' srun --cpus-per-task']=nothing
+    [' srun -c']=nothing
+    [' srun --mem']=nothing
+    [' srun --gres']=nothing
+    [' srun --nodelist']=nodes
+    [' srun -w']=nodes
+    [' srun --exclude']=nodes
+    [' srun -x']=nodes
+    [' srun --job-name']=nothing
+    [' srun -J']=nothing
+    [' srun --output']=nothing
+    [' srun -o']=nothing
+    [' srun --error']=nothing
+    [' srun -e']=nothing
+    [' srun --color']='=auto always never'
+    [' srun --timeout']=nothing
+    [' sbatch --ntasks']=nothing
+    [' sbatch -n']=nothing
+    [' sbatch --nodes']=nothing
+    [' sbatch -N']=nothing
+    [' sbatch --cpus-per-task']=nothing
+    [' sbatch -c']=nothing
+    [' sbatch --mem']=nothing
+    [' sbatch --gres']=nothing
+    [' sbatch --nodelist']=nodes
+    [' sbatch -w']=nodes
+    [' sbatch --exclude']=nodes
+    [' sbatch -x']=nodes
+    [' sbatch --job-name']=nothing
+    [' sbatch -J']=nothing
+    [' sbatch --output']=nothing
+    [' sbatch -o']=nothing
+    [' sbatch --error']=nothing
+    [' sbatch -e']=nothing
+    [' sbatch --wrap']=nothing
+    [' sbatch --color']='=auto always never'
+    [' sbatch --timeout']=nothing
+    [' squeue --user']=nothing
+    [' squeue -u']=nothing
+    [' squeue --nodelist']=nodes
+    [' squeue -w']=nodes
+    [' squeue --jobs']=nothing
+    [' squeue -j']=nothing
+    [' squeue --output']='=table wide json jsonl yaml name'
+    [' squeue -o']='=table wide json jsonl yaml name'
+    [' squeue --sort']=nothing
+    [' squeue --every']=nothing
+    [' squeue --color']='=auto always never'
+    [' squeue --timeout']=nothing
+    [' scancel --user']=nothing
+    [' scancel -u']=nothing
+    [' scancel --nodelist']=nodes
+    [' scancel -w']=nodes
+    [' scancel --signal']=nothing
+    [' scancel -s']=nothing
+    [' scancel --color']='=auto always never'
+    [' scancel --timeout']=nothing
+    [' sinfo --nodelist']=nodes
+    [' sinfo -w']=nodes
+    [' sinfo --output']='=table wide json jsonl yaml name'
+    [' sinfo -o']='=table wide json jsonl yaml name'
+    [' sinfo --sort']=nothing
+    [' sinfo --every']=nothing
+    [' sinfo --color']='=auto always never'
+    [' sinfo --timeout']=nothing
     [' doctor --output']='=table wide json jsonl yaml name'
     [' doctor -o']='=table wide json jsonl yaml name'
     [' doctor --sort']=nothing
@@ -402,6 +481,9 @@ declare -gA _ssi_args=(
     [' tail']=places
     [' mount']='nodes|files|nothing'
     [' umount']='files|nothing'
+    [' srun']=command
+    [' sbatch']=files
+    [' scancel']=jobs
     [' doctor']=nodes
     [' explain']=nothing
     [' man']=nothing

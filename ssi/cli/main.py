@@ -55,6 +55,11 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tail": "ssi.cli.tail:tail",
     "mount": "ssi.cli.mount:mount",
     "umount": "ssi.cli.mount:umount",
+    "srun": "ssi.cli.slurm.srun:srun",
+    "sbatch": "ssi.cli.slurm.sbatch:sbatch",
+    "squeue": "ssi.cli.slurm.queue:squeue",
+    "scancel": "ssi.cli.slurm.queue:scancel",
+    "sinfo": "ssi.cli.slurm.queue:sinfo",
     "doctor": "ssi.cli.doctor:doctor",
     "explain": "ssi.cli.explain:explain",
     "man": "ssi.cli.manual.command:man",
@@ -69,6 +74,8 @@ app. The order is that of ``ssi --help``, which leaves out what shells ask (``__
 
 PARSING: Final[Mapping[str, dict[str, bool]]] = {
     "run": {"allow_interspersed_args": False},  # what follows CMD is CMD's
+    "srun": {"allow_interspersed_args": False},
+    "sbatch": {"allow_interspersed_args": False},
     "kill": {"ignore_unknown_options": True},  # -9, -TERM
 }
 """How the words of a command are read where that differs from the others."""

@@ -145,14 +145,23 @@ def _list_options(
 
 RESULTS: Final = tuple(parameters_of(_result_options).values())
 ROWS: Final = (*RESULTS, *parameters_of(_list_options).values())
-
-
+_WATCH: Final = Annotated[bool, typer.Option("--watch", help="Look again and again.")]
+ROWS_WITHOUT_W: Final = tuple(
+    each.replace(annotation=_WATCH) if each.name == "watching" else each for each in ROWS
+)
 MAKES: Final = tuple(each for each in RESULTS if each.name == "as_json")
 
 
 def shows(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
     """A command that shows rows: it is given an :class:`Output`."""
     return extended(command, ROWS, _take_rows, leave_out=frozenset({"output"}))
+
+
+def shows_where_w_is_taken(
+    command: Callable[Concatenate[Output, P], None],
+) -> Callable[..., None]:
+    """As :func:`shows`, for a command whose own ``-w`` means something else than ``--watch``."""
+    return extended(command, ROWS_WITHOUT_W, _take_rows, leave_out=frozenset({"output"}))
 
 
 def tells(command: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:

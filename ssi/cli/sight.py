@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from ssi.client.system import System
+from ssi.model.errors import UsageError
 from ssi.model.job import JobSpec
 from ssi.model.jobfiles import (
     FilesUnavailable,
@@ -38,6 +39,19 @@ class Sight:
 
     root: Root
     binds: tuple[str, ...]
+
+
+def usual_sight() -> Sight:
+    """What a job sees for which nothing was said: as ``SSI_ROOT`` has it, or this machine's files.
+
+    Raises:
+        UsageError: ``SSI_ROOT`` is something else.
+    """
+    said = os.environ.get("SSI_ROOT") or Root.AUTO.value
+    try:
+        return Sight(Root(said), ())
+    except ValueError as exc:
+        raise UsageError(text=f"SSI_ROOT={said}", hint="it can be auto, home or local") from exc
 
 
 async def with_files(

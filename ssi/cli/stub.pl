@@ -15,7 +15,7 @@ our %WARM = map { $_ => 1 } qw(
     ps nodes free uptime run jobs wait logs disown stop cont kill
     freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon
     mount umount cp ls cat tail __complete
-    explain schema
+    explain schema squeue scancel sinfo
 );
 our %READS_STDIN = (run => 1);
 our @NAMESPACES = qw(mnt net pid user uts ipc cgroup);

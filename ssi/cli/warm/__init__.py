@@ -10,7 +10,21 @@ code that is on the disk now (:mod:`code`), and forks; :mod:`child` turns into t
 from typing import Final
 
 NEVER_WARM: Final = frozenset(
-    {"completion", "up", "down", "events", "top", "attach", "drain", "doctor", "man", "lab", "tour"}
+    {
+        "completion",
+        "up",
+        "down",
+        "events",
+        "top",
+        "attach",
+        "drain",
+        "doctor",
+        "man",
+        "lab",
+        "tour",
+        "srun",
+        "sbatch",
+    }
 )
 """Commands that always get a process of their own: they draw on the terminal itself, run for long,
 or leave processes behind that should not be born here."""
