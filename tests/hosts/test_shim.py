@@ -24,6 +24,9 @@ from ssi.model.shim import NotMovable, WrongStage
 from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost, keeper_here
 from tests.hosts.system import PATIENCE_S, eventually
 
+UP_AND_ASLEEP = b"perl -e '$| = 1; print qq(up\\n); sleep 1000'\n"
+"""Any signal acts on it at once, unlike on dash, which acts on SIGINT between two commands."""
+
 NOBODY = Account(user="nobody", uid=65534, gid=65534, groups=(65534,))
 
 
@@ -384,10 +387,10 @@ def test_keys_of_a_terminal_reach_the_job(shim: ShimClient) -> None:
         sent += len(keys)
         return b"Killed" in shim.read(offset=seen).data
 
-    type_in(b"sh -c 'echo up; exec sleep 100'\n", b"up\r\n")
+    type_in(UP_AND_ASLEEP, b"up\r\n")
     type_in(b"\x03", b"^C")
     type_in(b"echo status-$?\n", b"status-130")
-    type_in(b"sh -c 'echo up; exec sleep 200'\n", b"up\r\n")
+    type_in(UP_AND_ASLEEP, b"up\r\n")
     type_in(b"\x1a", b"Stopped")
     type_in(b"jobs\n", b"[1]+  Stopped")
     eventually(
