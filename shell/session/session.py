@@ -7,10 +7,23 @@ here only together with :mod:`shell.prompt`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
+from shell.language.plan import Names, Step
+from shell.session.beginning import first_beginning, place_of
+from shell.session.builtins import OwnCommands
+from shell.session.jobtable import JobTable
+from shell.session.neighbours import Neighbours
+from shell.session.outcome import Outcome
+from shell.session.reading import is_incomplete, read_plan
+from shell.session.resident import Beginning, Resident
+from shell.session.running import Runner
 from shell.session.values import Finished, JobLine, ShellLeft, Where
+from ssi.client.attachment import put
 from ssi.client.system import System
+from ssi.model.errors import SsiError
+from ssi.model.node import NodeState
 
 __all__ = ["Finished", "JobLine", "Session", "ShellLeft", "Where"]
 
@@ -21,12 +34,23 @@ class Session:
     Attributes:
         where: Where the next line runs.
         last: How the last line ended; None before the first.
+        show: Takes what jobs in the background write; the line editor may put another in its place.
+        typeahead: Keys that no program has read, meant for the next prompt; whoever takes them
+            empties it.
     """
 
-    def __init__(self, system: System, where: Where) -> None:
-        self.where = where
+    def __init__(self, system: System, resident: Resident, neighbours: Neighbours) -> None:
         self.last: Finished | None = None
+        self.show: Callable[[bytes], Awaitable[None]] = _show
+        self.typeahead = b""
         self._system = system
+        self._resident = resident
+        self._neighbours = neighbours
+        self._table = JobTable()
+        self._runner = Runner(self)
+        self._own = OwnCommands(self, self._runner)
+        self._told: list[str] = []
+        self.where = self._where()
 
     @classmethod
     async def open(cls, system: System, node: str = "") -> Session:
@@ -35,36 +59,92 @@ class Session:
         Raises:
             SsiError: There is no such node, or none fits.
         """
-        place = node or (await system.nodes()).observer or (await system.place()).node
-        return cls(system, Where(node=place, cwd="/", user="", home="/"))
+        neighbours = await Neighbours.of(system)
+        place = await place_of(system, node)
+        resident = await Resident.start(system, place, first_beginning(neighbours, place), _show)
+        session = cls(system, resident, neighbours)
+        neighbours.when_dead = session.lose
+        return session
+
+    @property
+    def system(self) -> System:
+        """Whom to ask."""
+        return self._system
+
+    @property
+    def resident(self) -> Resident:
+        """The bash of this session."""
+        return self._resident
+
+    @property
+    def table(self) -> JobTable:
+        """The jobs of this shell."""
+        return self._table
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The nodes, as lately seen."""
+        return self._neighbours
+
+    @property
+    def names(self) -> Names:
+        """What decides what the words of a line mean."""
+        holding = self._resident.holding
+        return Names(
+            functions=holding.functions,
+            aliases=holding.aliases,
+            nodes=self._neighbours.names,
+            is_strict="e" in holding.flags or bool(holding.traps),
+        )
 
     async def run(self, line: str) -> Finished:
         """Runs a line; owns the terminal (descriptors 0, 1, 2) until it is done or stopped.
 
         Raises:
             ShellLeft: For ``exit`` and ``logout``.
-            SsiError: What the person should read as one line.
+            SsiError: What the person should read as one line; ``last`` says what ``$?`` then is.
         """
         began_s = time.monotonic()
-        if line.strip() == "exit":
-            raise ShellLeft(0)
-        self.last = Finished(
-            line=line,
-            status=0,
-            statuses=(0,),
-            duration_s=time.monotonic() - began_s,
-            node=self.where.node,
-            cwd=self.where.cwd,
-        )
+        node, cwd = self.where.node, self.where.cwd
+        outcome = Outcome(status=self.status, statuses=self.statuses)
+        try:
+            await self._ensure()
+            if line.strip():
+                steps = await read_plan(line, self.names)
+                outcome = await self._run_steps(steps, outcome)
+        except SsiError as exc:
+            outcome = Outcome(status=255 if exc.exit_code == 1 else exc.exit_code)
+            raise
+        finally:
+            self.where = self._where()
+            self.last = Finished(
+                line=line,
+                status=outcome.status,
+                statuses=outcome.statuses or (outcome.status,),
+                duration_s=time.monotonic() - began_s,
+                gpids=outcome.gpids,
+                node=node,
+                cwd=cwd,
+            )
         return self.last
+
+    @property
+    def status(self) -> int:
+        """``$?``."""
+        return self.last.status if self.last else 0
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """``PIPESTATUS``."""
+        return self.last.statuses if self.last else (0,)
 
     async def incomplete(self, text: str) -> bool:
         """Whether ``bash -n`` says that more is to come."""
-        return text.endswith("\\\n")
+        return await is_incomplete(text)
 
     def jobs(self) -> Sequence[JobLine]:
         """The jobs of this shell, by number."""
-        return ()
+        return self._table.lines()
 
     async def query(self, script: str, *, node: str = "", limit_s: float) -> bytes | None:
         """What a little bash script prints, in a bash beside the session's.
@@ -79,11 +159,85 @@ class Session:
         Returns:
             None where it did not answer in time.
         """
-        return None
+        if not node or node == self.where.node:
+            return await self._resident.query(script, limit_s)
+        return await self._runner.query_on(node, script, limit_s)
 
     async def notices(self) -> list[str]:
         """What is to be told before the next prompt: jobs that ended or stopped, lost nodes."""
-        return []
+        with suppress(SsiError):
+            await self._ensure()
+        told, self._told = self._told, []
+        return [*told, *self._runner.ended_jobs()]
 
     async def close(self) -> None:
         """Ends the session's bash; its jobs go on."""
+        await self._runner.close()
+        await self._neighbours.close()
+        await self._resident.close()
+
+    async def move(self, node: str) -> None:
+        """Takes the session to another node, with all that its bash holds.
+
+        Raises:
+            SsiError: No bash could be started there; the session is where it was.
+        """
+        if node == self.where.node:
+            return
+        old = self._resident
+        self._resident = await self._successor(node)
+        self.where = self._where()
+        await old.close()
+
+    def lose(self, node: str, error: SsiError) -> None:
+        """A node is believed dead."""
+        if node == self._resident.node:
+            self._resident.lose(error)
+
+    async def _run_steps(self, steps: list[Step], outcome: Outcome) -> Outcome:
+        gpids: tuple[int, ...] = ()
+        for step in steps:
+            if step.joint and (step.joint == "&&") == bool(outcome.status):
+                continue
+            if step.kind in {"own", "move"}:
+                outcome = await self._own.run(step, outcome)
+            else:
+                outcome = await self._runner.run(step, outcome)
+            gpids += outcome.gpids
+            if outcome.is_stopped:
+                break
+        return outcome.with_gpids(gpids)
+
+    async def _ensure(self) -> None:
+        """There is a bash: a new one with what was known of the old, where that was lost."""
+        lost = self._resident.lost
+        if lost is None:
+            return
+        node = self._resident.node
+        if self._neighbours.is_dead(node):
+            node = (await self._system.place()).node
+        self._resident = await self._successor(node)
+        self.where = self._where()
+        said = str(lost).partition(";")[0]
+        self._told.append(f"{said}; the session goes on on {node}, as it was after the last line")
+
+    async def _successor(self, node: str) -> Resident:
+        old = self._resident
+        home = first_beginning(self._neighbours, node)
+        how = Beginning(cwd=old.cwd, environment=home.environment, state=old.holding.state)
+        return await Resident.start(self._system, node, how, _show)
+
+    def _where(self) -> Where:
+        resident = self._resident
+        return Where(
+            node=resident.node,
+            cwd=resident.cwd,
+            user=resident.variable("USER"),
+            home=resident.variable("HOME") or "/",
+            state=self._neighbours.state_of(resident.node) or NodeState.ALIVE,
+        )
+
+
+async def _show(data: bytes) -> None:
+    with suppress(OSError):  # the window is gone; the line editor hears of it by itself
+        await put(1, data)

@@ -22,6 +22,7 @@ SOURCE: Final = Path(__file__).with_name("explanations.toml")
 MODULES: Final = (
     "nodeagent.services.sequence",
     "nodeagent.shim.frames",
+    "shell.errors",
     "ssi.cli.outcome",
     "ssi.cli.tour",
     "ssi.client.errors",

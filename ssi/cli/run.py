@@ -30,12 +30,12 @@ from ssi.cli.runoptions import (
     Tty,
 )
 from ssi.cli.settings import settings
-from ssi.cli.sight import Root, Sight, with_files
 from ssi.client.errors import RanTooLong
 from ssi.client.escape import parse_escape
 from ssi.client.fleet import Orders
 from ssi.client.jobs import JobHandle
 from ssi.client.limit import Limit
+from ssi.client.sight import Root, Sight, with_files
 from ssi.client.system import System
 from ssi.client.terminal import has_terminal, terminal_of
 from ssi.client.viewer import View

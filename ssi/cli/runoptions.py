@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ssi.cli.sight import Root
+from ssi.client.sight import Root
 
 FANOUT: Final = 64
 """As clush's: more at once are seldom faster, and each takes memory and descriptors here."""

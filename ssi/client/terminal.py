@@ -45,7 +45,7 @@ def raw_terminal(descriptor: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed ahead is kept
         yield
     finally:
         with suppress(termios.error):  # it has gone away

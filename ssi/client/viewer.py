@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -57,7 +58,22 @@ class View:
     newcomer: bool = False
 
 
-async def view_job(job: JobHandle, view: View, *, keys: int = 0, screen: int = 1) -> JobRow:
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """What somebody who goes away from a job, and comes back to it, knows of it.
+
+    Attributes:
+        seen_bytes: How far its output was shown.
+        typed: Is told what is typed.
+    """
+
+    seen_bytes: int = 0
+    typed: Callable[[bytes], None] | None = None
+
+
+async def view_job(
+    job: JobHandle, view: View, *, keys: int = 0, screen: int = 1, watch: Watch | None = None
+) -> JobRow:
     """Carries keys and screen between two descriptors and the job until it has ended; its row.
 
     Terminals at the descriptors are as before afterwards, also after errors and signals.
@@ -66,7 +82,7 @@ async def view_job(job: JobHandle, view: View, *, keys: int = 0, screen: int = 1
         ViewerLeft: Before the job had ended.
         SsiError: The job is out of reach.
     """
-    viewer = _Viewer(job, view, keys, screen)
+    viewer = _Viewer(job, view, keys, screen, watch or Watch())
     loop = asyncio.get_running_loop()
     with raw_terminal(keys), on_resize(viewer.resized.set):
         for number in _SIGNALS:
@@ -79,10 +95,11 @@ async def view_job(job: JobHandle, view: View, *, keys: int = 0, screen: int = 1
 
 
 class _Viewer:
-    def __init__(self, job: JobHandle, view: View, keys: int, screen: int) -> None:
+    def __init__(self, job: JobHandle, view: View, keys: int, screen: int, watch: Watch) -> None:
         self.resized = asyncio.Event()
         self._job = job
         self._view = view
+        self._watch = watch
         self._keys = keys
         self._screen = screen
         self._is_person = os.isatty(keys)
@@ -136,7 +153,7 @@ class _Viewer:
         return await ending
 
     async def _show(self) -> None:
-        offset = await self._show_past() if self._view.newcomer else 0
+        offset = await self._show_past() if self._view.newcomer else self._watch.seen_bytes
         shown: asyncio.Task[None] | None = None
         while True:
             data = await self._job.read("stdout", offset, peek=self._view.read_only)
@@ -145,6 +162,7 @@ class _Viewer:
             if data.offset > offset > 0:  # we were away for so long that some of it is gone
                 await self._job.resize(self._size(), repaint=True)
             offset = data.offset + len(data.data)
+            self._watch.seen_bytes = offset
             self._modes.feed(data.data)
             shown = asyncio.create_task(self._put(data.data))
             if data.ended:
@@ -199,6 +217,8 @@ class _Viewer:
                 await self._put(f"\r\n{text}\r\n".encode())
 
     def _give(self, keys: bytes) -> None:
+        if self._watch.typed is not None:
+            self._watch.typed(keys)
         self._typed += keys
         self._news.set()
         if len(self._typed) > MOST_TYPED_BYTES:

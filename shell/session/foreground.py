@@ -1,0 +1,103 @@
+"""A job that has the terminal, until it ends, is stopped, or its node is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ssi.client.jobs import JobHandle
+from ssi.client.system import System
+from ssi.client.viewer import View, ViewerLeft, Watch, view_job
+from ssi.model.errors import SsiError
+from ssi.model.job import JobRow, JobState
+from ssi.protocol.refusals import NodeDown
+from ssi.protocol.system import JobList, ListJobs
+
+SUSPEND: Final = b"\x1a"
+QUICK_S: Final = 0.03
+SLOW_S: Final = 1.5
+EAGER_S: Final = 3.0
+"""After ^Z it is looked often whether the job has stopped; else now and then, for a program may
+stop itself, or be stopped by another."""
+
+
+async def hold(
+    system: System, job: JobHandle, watch: Watch, *, is_dead: Callable[[str], bool]
+) -> JobRow:
+    """Joins the terminal to a job; its row when it ended, was stopped, or was left.
+
+    Args:
+        system: To ask.
+        job: With a terminal.
+        watch: How far it was seen; kept up to date.
+        is_dead: Whether a node is believed dead.
+
+    Raises:
+        SsiError: The job is out of reach.
+    """
+    pressed = asyncio.Event()
+
+    def typed(keys: bytes) -> None:
+        if SUSPEND in keys:
+            pressed.set()
+
+    watch.typed = typed
+    viewing = asyncio.create_task(view_job(job, View(), watch=watch))
+    stopping = asyncio.create_task(_await_stop(system, job, pressed, is_dead))
+    try:
+        await asyncio.wait({viewing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not viewing.done() and not stopping.cancelled() and stopping.done():
+            return stopping.result()
+        return await viewing
+    except ViewerLeft:
+        await job.disown()
+        return job.row
+    finally:
+        watch.typed = None
+        for task in (viewing, stopping):
+            task.cancel()
+        await asyncio.gather(viewing, stopping, return_exceptions=True)
+
+
+async def look(system: System, job: JobHandle) -> JobRow | None:
+    """The row of a job with its state as its processes have it; None where its node has none."""
+    reply = await system.ask(ListJobs(), JobList, node=job.row.node, timeout_s=5.0)
+    return next((row for row in reply.rows if row.gpid == job.row.gpid), None)
+
+
+async def _await_stop(
+    system: System, job: JobHandle, pressed: asyncio.Event, is_dead: Callable[[str], bool]
+) -> JobRow:
+    """The row of the job once all of it is stopped.
+
+    Raises:
+        SsiError: Its node is lost.
+    """
+    loop = asyncio.get_running_loop()
+    eager_until_s = 0.0
+    while True:
+        eager = loop.time() < eager_until_s
+        try:
+            async with asyncio.timeout(QUICK_S if eager else SLOW_S):
+                await pressed.wait()
+            pressed.clear()
+            eager_until_s = loop.time() + EAGER_S
+            continue
+        except TimeoutError:
+            pass
+        if is_dead(job.row.node):
+            raise await _why(system, job)
+        try:
+            row = await look(system, job)
+        except SsiError:
+            continue  # the viewer knows how long to wait for its node
+        if row is not None and row.state is JobState.STOPPED:
+            return row
+
+
+async def _why(system: System, job: JobHandle) -> SsiError:
+    for row in (await system.nodes()).rows:
+        if row.name == job.row.node:
+            return NodeDown(node=row.name, silent_s=row.age_s)
+    return NodeDown(node=job.row.node, silent_s=0.0)

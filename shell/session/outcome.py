@@ -1,0 +1,43 @@
+"""How a piece of a line ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+INTERRUPTED: Final = 130
+STOPPED: Final = 148
+FAILED: Final = 255
+"""What ssi could not do, as from ssh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """See the module.
+
+    Attributes:
+        status: ``$?``.
+        statuses: ``PIPESTATUS``.
+        gpids: Jobs that it started.
+        is_stopped: The rest of the line is not run, as after ^Z in bash.
+    """
+
+    status: int
+    statuses: tuple[int, ...] = ()
+    gpids: tuple[int, ...] = ()
+    is_stopped: bool = False
+
+    def with_gpids(self, gpids: tuple[int, ...]) -> Outcome:
+        """The same of a longer line."""
+        return replace(self, gpids=gpids)
+
+    def negated(self) -> Outcome:
+        """As after ``!``."""
+        return replace(self, status=0 if self.status else 1)
+
+
+def of_statuses(statuses: tuple[int, ...], *, pipefail: bool) -> int:
+    """``$?`` of a pipeline: that of its last stage; with ``pipefail`` of the last that failed."""
+    if pipefail:
+        return next((status for status in reversed(statuses) if status), 0)
+    return statuses[-1]

@@ -1,0 +1,99 @@
+"""Lines read: their structure by shfmt, whether they are whole by ``bash -n``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from shell.errors import NoStructure
+from shell.language.plan import Names, Step, plain_plan, plan
+
+LIMIT_S: Final = 5.0
+
+MOST_PARSED_BYTES: Final = 1 << 20
+"""A longer line goes to bash as it is: its structure would take longer than it is worth."""
+
+_MORE: Final = re.compile(
+    rb"unexpected end of file|unexpected EOF while looking for|here-document at line \d+ delimited"
+)
+
+
+async def read_plan(line: str, names: Names) -> list[Step]:
+    """What becomes of a line. One that is no valid bash goes to bash, which says why.
+
+    Raises:
+        NoStructure: It has placements, and its structure cannot be read here.
+    """
+    quick = plain_plan(line, names)
+    if quick is not None:
+        return quick
+    whole = [Step(kind="session", text=line, shown=line)]
+    data = line.encode("utf-8", "surrogateescape")
+    if len(data) > MOST_PARSED_BYTES or "\0" in line:
+        return whole
+    program = shfmt()
+    if program is None:
+        simple = placed_alone(line, names)
+        if simple is None and re.search(r"(?:^|[|;&(]\s*)@", line):
+            raise NoStructure
+        return simple or whole
+    status, out, _ = await _asked([program, "--to-json"], data)
+    return plan(line, json.loads(out), names) if status == 0 else whole
+
+
+def placed_alone(line: str, names: Names) -> list[Step] | None:
+    """The plan of ``@where word...`` without any other grammar; None for anything else."""
+    match = re.fullmatch(r"\s*(@[^\s'\"|&;<>()$`\\]*)((?:\s+[A-Za-z0-9_./%+:,=-]+)*)\s*", line)
+    if match is None:
+        return None
+    words = [match[1], *match[2].split()]
+    ends = [match.end(1)] if len(words) == 1 else []
+    spans: list[dict[str, Any]] = []  # Any: as shfmt's JSON
+    at = match.start(1)
+    for word in words:
+        at = line.index(word, at)
+        ends.append(at + len(word))
+        spans.append({"Pos": {"Offset": at}, "End": {"Offset": at + len(word)}})
+        at += len(word)
+    place = {"Pos": {"Offset": match.start(1)}, "End": {"Offset": ends[-1]}}
+    tree = {"Stmts": [{"Cmd": {"Type": "CallExpr", "Args": spans, **place}, **place}]}
+    return plan(line, tree, names) if line.isascii() else None
+
+
+def shfmt() -> str | None:
+    """The program that tells structures: beside our own Python, else in PATH."""
+    own = Path(sys.executable).parent / "shfmt"
+    return str(own) if own.exists() else shutil.which("shfmt")
+
+
+async def is_incomplete(text: str) -> bool:
+    """Whether more has to come, as ``bash -n`` sees it."""
+    backslashes = len(text) - len(text.rstrip("\\"))
+    if backslashes % 2:
+        return True
+    if re.fullmatch(r"[A-Za-z0-9_./%+:,=@ -]*", text):
+        return False
+    _, _, err = await _asked(["bash", "-n"], text.encode("utf-8", "surrogateescape") + b"\n")
+    return bool(_MORE.search(err))
+
+
+async def _asked(words: list[str], data: bytes) -> tuple[int, bytes, bytes]:
+    """What a little program says to some input."""
+    pipe = asyncio.subprocess.PIPE
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+    child = await asyncio.create_subprocess_exec(
+        *words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+    )
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await child.communicate(data)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        return 124, b"", b""
+    return child.returncode or 0, out, err

@@ -1,0 +1,84 @@
+# The resident bash of a session: it takes lines from descriptor 198, evaluates each as if it had
+# been typed, and tells on 199 what then holds. 197 is its terminal. See host.py, which starts it.
+#
+# Lines are evaluated from PROMPT_COMMAND, and not from a loop of a script, because only what runs
+# there is as free as a line that is typed: ^C and errors as ${x:?} end the line alone, `declare`
+# makes variables that stay, and whoever asks is told that the shell is interactive. A program that
+# is stopped breaks all loops, so there are further ones after the first.
+__ssi_next() {
+    if [[ ${__ssi_busy-} ]]; then
+        __ssi_busy=
+        [[ ${__ssi_statuses+x} ]] || __ssi_statuses=("$__ssi_code" "$__ssi_code")
+        {
+            builtin printf '%s ' "${__ssi_statuses[@]}"
+            builtin printf '\0%s\0%s\0' "$PWD" "$-"
+            builtin declare -p
+            builtin printf '\0'
+            builtin declare -f
+            builtin printf '\0'
+            builtin declare -F
+            builtin printf '\0'
+            builtin alias -p
+            builtin printf '\0'
+            builtin shopt -p
+            builtin shopt -po
+            builtin printf '\0'
+            builtin umask -p
+            builtin printf '\0'
+            builtin trap -p
+            builtin printf '\0'
+            builtin jobs
+            builtin printf '\0\n'
+        } >&199 2>/dev/null
+        builtin printf '\033]7717;%s\a' "$__ssi_nonce" >&197
+    fi
+    builtin unset __ssi_statuses
+    IFS= builtin read -r -u 198 -d '' __ssi_status || builtin exit
+    IFS= builtin read -r -u 198 -d '' __ssi_line || builtin exit
+    if [[ $__ssi_line == $'\001'* ]]; then
+        __ssi_line=$(<"${__ssi_line:1}")
+    fi
+    __ssi_busy=1
+    __ssi_line+=$'\n\n''{ __ssi_statuses=("$?" "${PIPESTATUS[@]}"); [[ $- != *x* ]] || { __ssi_traced=1; builtin set +x; }; } 2>/dev/null'
+    if [[ ${__ssi_traced-} ]]; then
+        __ssi_traced=
+        __ssi_line=$'builtin set -x\n'$__ssi_line
+    fi
+    return "$__ssi_status"
+}
+__ssi_round='while :; do while :; do
+    if __ssi_next; then builtin eval "$__ssi_line" 197>&- 198<&- 199>&-
+    else builtin eval "$__ssi_line" 197>&- 198<&- 199>&-; fi
+    __ssi_code=$?
+done; done'
+__ssi_begin() {
+    PROMPT_COMMAND=("__ssi_code=\$?; $__ssi_round")
+    local n
+    for n in {1..15}; do
+        PROMPT_COMMAND+=("__ssi_code=\$?; [[ ! \${__ssi_busy-} ]] || __ssi_code=148; $__ssi_round")
+    done
+    builtin set +o history
+    PS1="$1" PS2=
+    unset __ssi_begin
+}
+# What every bash of a session knows: a command with a placement, where the session's bash or one
+# of its jobs meets it within something larger. `ssi run` takes it there, with what is known here.
+__ssi_at() {
+    local kind=${1%%:*} where=${1#*:}
+    local -a words=(run --no-tty --cwd "$PWD")
+    case $kind in
+    nodes) words+=(-n "$where"); [[ $where != *[],[!\&^@{}]* && $where != *..* && $where != all ]] || words+=(-b) ;;
+    need) builtin echo "ssi: @'$where' is for the beginning of a line" >&2; return 2 ;;
+    esac
+    [[ -n $2 ]] || { builtin echo "ssi: a session moves only from its prompt" >&2; return 2; }
+    command ssi "${words[@]}" -- bash -c "{ $(__ssi_state)
+} 2>/dev/null
+$2" bash
+}
+__ssi_state() {
+    builtin declare -p | command grep -vE "$__ssi_own"
+    builtin declare -f
+    builtin echo "shopt -s expand_aliases"
+    builtin alias -p
+    builtin umask -p
+}
