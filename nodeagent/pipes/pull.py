@@ -24,6 +24,9 @@ FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 """Between tries while the other side is silent."""
 
+LANE_AFTER_BYTES: Final = 4 * 1024 * 1024
+"""That came by fetches, before a lane is worth its set-up; doubled with each that carried none."""
+
 ROUNDS_UNTIL_GONE: Final = 2
 """A job that moves may be missed by one round of questions to all nodes, not by two in a row."""
 
@@ -102,6 +105,11 @@ class ReaderEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneOver:
+    """A lane has ended, or was none; the reader's shim knows what it carried."""
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """The job that writes has been told that nobody reads any more, or is no more."""
 
@@ -128,6 +136,7 @@ Event: TypeAlias = (
     | SourceLost
     | ReaderSilent
     | ReaderEnded
+    | LaneOver
     | Told
     | Broken
     | Woke
@@ -165,6 +174,13 @@ class Give:
     end: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseLane:
+    """Lets the shims pass the bytes on by themselves: :class:`LaneOver`, or what went wrong."""
+
+    node: str
+
+
 @dataclass(frozen=True, slots=True)
 class Seek:
     """Asks all nodes for the job that writes: :class:`SourceMoved` or :class:`SourceSought`."""
@@ -200,7 +216,7 @@ class Settle:
     """Notes that nothing is left to be done. The last of all."""
 
 
-Instruction: TypeAlias = Probe | Fetch | Give | Seek | Tell | Break | Pause | Settle
+Instruction: TypeAlias = Probe | Fetch | Give | UseLane | Seek | Tell | Break | Pause | Settle
 
 
 class Pull:
@@ -223,6 +239,10 @@ class Pull:
         self._is_told = False
         self._is_settled = False
         self._wants_no_more = False
+        self._fetched_since = 0
+        self._lane_after = LANE_AFTER_BYTES
+        self._lane_began: int | None = None
+        self._gap_at: int | None = None
         self._busy: set[Lane] = set()
         self._pause_s: dict[Lane, float] = {}
 
@@ -275,6 +295,7 @@ class Pull:
         | SourceUnknown
         | SourceSought
         | SourceLost
+        | LaneOver
         | Told,
     ) -> Pause | None:
         if isinstance(event, SourceSilent):
@@ -295,6 +316,8 @@ class Pull:
                 return self._hear_of_vain_search(certain=event.certain)
             case SourceLost():
                 self._break(event.reason)
+            case LaneOver():
+                self._probe_again()
             case Told():
                 self._is_told = True
             case _:
@@ -305,20 +328,35 @@ class Pull:
         assert self._taken is not None
         expected = self._taken + self._held
         if event.offset != expected:
-            self._break(
-                f"its bytes from {expected} on are gone, there are those from {event.offset}"
-            )
+            self._find_gap(expected, event.offset)
             return
+        self._gap_at = None
+        self._fetched_since += len(event.data)
         if event.data:
             self._chunks.append(event.data)
             self._held += len(event.data)
         self._vain_fetch = not event.data and self._held > 0
         self._source_ended = event.ended
 
+    def _find_gap(self, expected: int, offset: int) -> None:
+        """Another lane or agent may have given the reader more meanwhile; else bytes are gone."""
+        if self._gap_at == self._taken:
+            self._break(f"its bytes from {expected} on are gone, there are those from {offset}")
+        else:
+            self._gap_at = self._taken
+            self._probe_again()
+
+    def _probe_again(self) -> None:
+        """What was thought to be known of the reader's shim may be old."""
+        self._taken, self._held = None, 0
+        self._chunks.clear()
+        self._vain_fetch = self._source_ended = False
+
     def _forget(self, offset: int) -> None:
         """The shim has all below ``offset``."""
         if self._taken is None:
             self._taken = offset
+            self._judge_lane(offset)
         if offset > self._taken:
             self._vain_fetch = False
         while self._taken < offset:
@@ -328,6 +366,13 @@ class Pull:
                 self._chunks.appendleft(first[gone:])
             self._taken += gone
             self._held -= gone
+
+    def _judge_lane(self, offset: int) -> None:
+        """A lane is over, and the reader is at ``offset``: was it worth its while?"""
+        if self._lane_began is not None:
+            was_vain = offset == self._lane_began
+            self._lane_after = 2 * self._lane_after if was_vain else LANE_AFTER_BYTES
+            self._lane_began = None
 
     def _hear_of_vain_search(self, *, certain: bool) -> Pause | None:
         self._vain_rounds = self._vain_rounds + 1 if certain else 0
@@ -397,6 +442,11 @@ class Pull:
             return Tell(self.node)
         if self._taken is None or self._source_ended or self._held >= WINDOW_BYTES:
             return None
+        if self._fetched_since >= self._lane_after:
+            if self._held:
+                return None
+            self._fetched_since, self._lane_began = 0, self._taken
+            return UseLane(node=self.node)
         if self._vain_fetch:  # more can only come once the shim of the source may forget some
             return None
         offset = self._taken + self._held

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
 from typing import Any, Final, assert_never
 
 import msgspec
 
 from nodeagent.job import Job
+from nodeagent.mechanism.aesgcm import KEY_BYTES
 from nodeagent.peers import Peers
 from nodeagent.pipes import pull
 from nodeagent.pipes.finder import Finder
 from nodeagent.pipes.pull import Event, Instruction, Lane, Pull
-from nodeagent.shim.messages import Accepted, BreakInput, Ok, Write
+from nodeagent.shim.messages import Accepted, AwaitLane, BreakInput, JoinLane, LaneState, Ok, Write
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState, StreamSource
 from ssi.model.pipe import CannotJoin, StreamLost
+from ssi.model.shim import ShimFailed, ShimGone, ShimSilent, WrongStage
 from ssi.protocol.jobs import ReadStream, StreamData
-from ssi.protocol.pipes import CloseStream
-from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotPermitted
+from ssi.protocol.pipes import CloseStream, LaneOpened, OpenLane
+from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotPermitted, NotServed
 
 WAIT_MS: Final = 10_000
 """How long one question for bytes, or for room, stays open."""
@@ -111,8 +114,22 @@ class Puller:
                 )
             case pull.Break():
                 return await self._break(instruction.reason)
+            case pull.Pause():
+                await asyncio.sleep(instruction.pause_s)
+                return pull.Woke(instruction.lane)
+            case pull.Settle():
+                raise AssertionError(instruction)
+            case _:
+                return await self._do_at_source(instruction)
+
+    async def _do_at_source(
+        self, instruction: pull.Fetch | pull.UseLane | pull.Tell | pull.Seek
+    ) -> Event:
+        match instruction:
             case pull.Fetch():
                 return await self._ask_source(self._fetch(instruction))
+            case pull.UseLane():
+                return await self._ask_source(self._use_lane(instruction.node))
             case pull.Tell():
                 return await self._ask_source(self._tell(instruction.node))
             case pull.Seek():
@@ -120,11 +137,6 @@ class Puller:
                 if found.node:
                     return pull.SourceMoved(found.node)
                 return pull.SourceSought(certain=found.certain)
-            case pull.Pause():
-                await asyncio.sleep(instruction.pause_s)
-                return pull.Woke(instruction.lane)
-            case pull.Settle():
-                raise AssertionError(instruction)
             case _:
                 assert_never(instruction)
 
@@ -145,6 +157,29 @@ class Puller:
         if not isinstance(reply, StreamData):
             return pull.SourceSilent()
         return pull.Arrived(offset=reply.offset, data=reply.data, ended=reply.ended)
+
+    async def _use_lane(self, node: str) -> Event:
+        key = os.urandom(KEY_BYTES)
+        source, job = self._source, self._job
+        request = OpenLane(gpid=source.gpid, stream=source.stream, reader=job.row.gpid, key=key)
+        try:
+            reply = await self._peers.ask_for(job.row.user, node, request, timeout_s=GRACE_S)
+            if isinstance(reply, LaneOpened):
+                address = self._peers.address(node) or "127.0.0.1"
+                await self._carry_by_lane(
+                    JoinLane(writer=writer_of(source), address=address, port=reply.port, key=key)
+                )
+        except (ShimGone, ShimSilent, ShimFailed, WrongStage, NotServed) as exc:
+            _log.info("event=no-lane gpid=%d reason=%s", job.row.gpid, exc)
+        return pull.LaneOver()
+
+    async def _carry_by_lane(self, join: JoinLane) -> None:
+        link = self._job.shim()
+        await link.ask(join, Ok, SHIM_S)
+        over = False
+        while not over:
+            state = await link.ask(AwaitLane(wait_ms=WAIT_MS), LaneState, WAIT_MS / 1000 + SHIM_S)
+            over = state.over
 
     async def _tell(self, node: str) -> Event:
         request = CloseStream(

@@ -19,13 +19,14 @@ from nodeagent.pipes.finder import Finder
 from nodeagent.pipes.pull import ROUNDS_UNTIL_GONE
 from nodeagent.pipes.puller import Puller
 from nodeagent.services.permission import owned_job
+from nodeagent.shim import messages
 from nodeagent.shim.messages import CloseOutput, Ok, Renew
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, StreamName, StreamReader, StreamSource
 from ssi.model.pipe import CannotJoin
 from ssi.protocol.message import Done
-from ssi.protocol.pipes import CloseStream, JoinStreams, TakeStream
+from ssi.protocol.pipes import CloseStream, JoinStreams, LaneOpened, OpenLane, TakeStream
 from ssi.protocol.refusals import JobMoved
 
 ROUND_S: Final = 5.0
@@ -76,6 +77,7 @@ class PipeService:
         dispatcher.serve(JoinStreams, self._join)
         dispatcher.serve(TakeStream, self._take)
         dispatcher.serve(CloseStream, self._close)
+        dispatcher.serve(OpenLane, self._open_lane)
 
     async def run(self) -> None:
         """Looks after the readers of this node's jobs until cancelled."""
@@ -169,6 +171,16 @@ class PipeService:
             if reader is not None and reader.gpid == body.reader:
                 await self._settle(job, reader)
         return Done()
+
+    async def _open_lane(self, caller: Caller, body: OpenLane) -> LaneOpened:
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        reader = job.reader_of(body.stream)
+        if reader is None or reader.gpid != body.reader:
+            reason = f"job {body.reader} does not read it"
+            raise CannotJoin(gpid=body.gpid, stream=body.stream, reason=reason)
+        request = messages.OpenLane(stream=body.stream, key=body.key)
+        opened = await job.shim().ask(request, messages.LaneOpened, ASK_S)
+        return LaneOpened(port=opened.port)
 
     async def _settle(self, job: Job, reader: StreamReader) -> None:
         if job.link is not None:

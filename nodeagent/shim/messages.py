@@ -231,6 +231,50 @@ class CloseOutput(Message, frozen=True, tag="close-output"):
     stream: StreamName
 
 
+class OpenLane(Message, frozen=True, tag="open-lane"):
+    """Listens for the shim of a job that reads that stream: :class:`LaneOpened`.
+
+    Attributes:
+        key: Of this lane and no other, 32 bytes.
+    """
+
+    stream: StreamName
+    key: bytes
+
+
+class LaneOpened(Message, frozen=True, tag="lane-opened"):
+    """It listens at that TCP port, for a moment and for one peer."""
+
+    port: int
+
+
+class JoinLane(Message, frozen=True, tag="join-lane"):
+    """Connects to the shim of the job that writes the input, and takes that: :class:`Ok`.
+
+    A Write with ``from_job`` ends it, as a Read with ``taken`` does at the other end.
+
+    Attributes:
+        writer: As which the bytes are numbered.
+    """
+
+    writer: bytes
+    address: str
+    port: int
+    key: bytes
+
+
+class AwaitLane(Message, frozen=True, tag="await-lane"):
+    """Whether the lane of the input is over: :class:`LaneState`, after at most ``wait_ms``."""
+
+    wait_ms: int
+
+
+class LaneState(Message, frozen=True, tag="lane-state"):
+    """``over``: it carries nothing any more."""
+
+    over: bool
+
+
 class BreakInput(Message, frozen=True, tag="break-input"):
     """Bytes of the input are lost: the job is hung up, and remembers why: :class:`Ok`.
 
@@ -379,6 +423,9 @@ RequestMessage: TypeAlias = (
     | Write
     | CloseOutput
     | BreakInput
+    | OpenLane
+    | JoinLane
+    | AwaitLane
     | Renew
     | Resize
     | Release
@@ -394,7 +441,17 @@ RequestMessage: TypeAlias = (
 )
 
 ReplyMessage: TypeAlias = (
-    ShimForked | Status | Data | Accepted | Ok | Failed | Dumped | Ready | Resumed
+    ShimForked
+    | Status
+    | Data
+    | Accepted
+    | LaneOpened
+    | LaneState
+    | Ok
+    | Failed
+    | Dumped
+    | Ready
+    | Resumed
 )
 
 

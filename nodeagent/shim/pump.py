@@ -6,6 +6,7 @@ reader, or a job that does not read, costs nothing.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import Final
 
@@ -39,10 +40,19 @@ class Inlet:
         # is in the pipe can be taken back whoever else has closed his end.
         self._pipe = None if terminal else os.open(f"/proc/self/fd/{descriptor}", os.O_PATH)
 
-    def take(self, writer: bytes, offset: int, data: bytes, *, end: bool) -> int:
+    @property
+    def takes(self) -> bool:
+        """Whether it would take bytes now if there is room."""
+        return not (self._paused or self.closed)
+
+    def take(self, writer: bytes, offset: int, data: bytes | memoryview, *, end: bool) -> int:
         """Takes what there is room for, nothing while paused; the writer's next number."""
         if not self._paused and not self.stream.ended:
-            self.stream.append(self.writers.fresh(writer, offset, data, self.stream.room))
+            view = memoryview(data)
+            fresh = self.writers.fresh(writer, offset, view, self.stream.room)
+            if not self.stream.held:
+                fresh = self._write_through(fresh)
+            self.stream.append(fresh)
             if end and self.writers.taken(writer, offset) >= offset + len(data):
                 self.stream.finish()
             self.flush()
@@ -80,6 +90,10 @@ class Inlet:
             self.stream.forget(self.stream.start + written)
         self._settle()
 
+    def widen(self, size_bytes: int) -> int:
+        """The pipe holds so much from now on, where it may; what it holds then, 0 for none."""
+        return _widen(self._descriptor, size_bytes)
+
     def take_back(self) -> None:
         """Bytes that the job has not read from its pipe are in the stream again; when paused."""
         assert self._paused
@@ -100,6 +114,19 @@ class Inlet:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
+
+    def _write_through(self, data: memoryview) -> memoryview:
+        """Writes what the job takes now, without holding it; what is left."""
+        while self._descriptor is not None and data and not self.closed:
+            try:
+                written = os.write(self._descriptor, data)
+            except BlockingIOError:
+                break
+            except OSError:  # flush() meets it, too, and does what is to be done
+                break
+            self.stream.pass_by(written)
+            data = data[written:]
+        return data
 
     def _settle(self) -> None:
         if self._descriptor is None:
@@ -147,6 +174,10 @@ class Outlet:
         if self._descriptor is not None and not self._paused:
             self._loop.watch(self._descriptor, readable=self._pump if self.sink.room else None)
 
+    def widen(self, size_bytes: int) -> int:
+        """The pipe holds so much from now on, where it may; what it holds then, 0 for none."""
+        return _widen(self._descriptor, size_bytes)
+
     def drain(self) -> None:
         """Takes all that is in the pipe now, whatever room there is: it must not be lost.
 
@@ -192,6 +223,15 @@ class Outlet:
         else:
             self.close()
             self.sink.finish()
+
+
+def _widen(descriptor: int | None, size_bytes: int) -> int:
+    if descriptor is None:
+        return 0
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size_bytes)
+    except OSError:  # its user has too many such pipes
+        return 0
 
 
 def _read_now(descriptor: int) -> bytes:

@@ -14,6 +14,7 @@ from nodeagent.shim import messages as m
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager
 from nodeagent.shim.job import Job
+from nodeagent.shim.lanes import Lanes
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
@@ -47,6 +48,7 @@ class Shim:
         self._restoring = Restoring(self._job, imager, self._dumping)
         self._server: Server | None = None
         self._streams = Streams(loop, self._job, self._poll)
+        self._lanes = Lanes(loop, self._job, self._poll)
         self._released = False
         self._clearing = False
         self._asked_s = time.monotonic()
@@ -68,10 +70,8 @@ class Shim:
         match request:
             case m.GetStatus():
                 self._await_end(request, answer)
-            case m.Read():
-                self._streams.read(request, answer)
-            case m.Write():
-                self._streams.write(request, answer)
+            case m.Read() | m.Write() | m.OpenLane() | m.JoinLane() | m.AwaitLane():
+                self._pass_bytes(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_status(answer, failure))
             case m.SetNote() | m.Renew() | m.Resize() | m.CloseOutput() | m.BreakInput():
@@ -87,6 +87,25 @@ class Shim:
                 raise WrongStage(request="fork-shim", stage="held by a shim")
             case _:
                 assert_never(request)
+
+    def _pass_bytes(
+        self, request: m.Read | m.Write | m.OpenLane | m.JoinLane | m.AwaitLane, answer: Answer
+    ) -> None:
+        match request:
+            case m.Read():
+                if request.taken is not None:
+                    self._lanes.close(request.stream)
+                self._streams.read(request, answer)
+            case m.Write():
+                if request.from_job:
+                    self._lanes.close("stdin")
+                self._streams.write(request, answer)
+            case m.OpenLane():
+                self._lanes.open(request, answer)
+            case m.JoinLane():
+                self._lanes.join(request, answer)
+            case m.AwaitLane():
+                self._lanes.await_over(request, answer)
 
     def _adjust(
         self, request: m.SetNote | m.Renew | m.Resize | m.CloseOutput | m.BreakInput

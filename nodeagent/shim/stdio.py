@@ -22,6 +22,9 @@ from nodeagent.shim.terminal import ControllingTerminal
 from ssi.model.job import StreamName
 from ssi.model.shim import RestoreFailed
 
+WIDE_BYTES: Final = 1024 * 1024
+"""What a pipe may hold without root (``fs.pipe-max-size``)."""
+
 _OF_TERMINAL: Final[tuple[StreamName, ...]] = ("stdin", "stdout")
 _OUTPUTS: Final[tuple[StreamName, ...]] = ("stdout", "stderr")
 
@@ -47,6 +50,12 @@ class Stdio:
         for descriptor in set(self.job_ends.values()):
             os.close(descriptor)
         self.job_ends.clear()
+
+    def widen(self, name: StreamName) -> None:
+        """The pipe of a stream holds as much as it may, for many bytes to come."""
+        pump = self.inlet if name == "stdin" else self.outlets.get(name)
+        if pump is not None and self.capacities.get(name, WIDE_BYTES) < WIDE_BYTES:
+            self.capacities[name] = pump.widen(WIDE_BYTES) or self.capacities[name]
 
     def resume(self) -> None:
         """Bytes move."""

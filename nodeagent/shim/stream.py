@@ -7,6 +7,9 @@ the limit, once, because they must not be lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from nodeagent.shim.messages import STREAM_BUFFER_BYTES
 
 
@@ -37,10 +40,15 @@ class Stream:
         """How many bytes may be appended now."""
         return 0 if self.ended else max(0, self._limit_bytes - len(self._data))
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         """Adds bytes at the end."""
         assert not self.ended
         self._data += data
+
+    def pass_by(self, count: int) -> None:
+        """So many bytes came and went, and were never held."""
+        assert not self.ended and not self._data
+        self.start += count
 
     def put_back(self, data: bytes) -> None:
         """Adds bytes before :attr:`start`: they had left and came back."""
@@ -57,6 +65,13 @@ class Stream:
         at = min(max(offset, self.start), self.end)
         begin = at - self.start
         return at, bytes(memoryview(self._data)[begin : begin + limit_bytes])
+
+    @contextmanager
+    def lent(self, offset: int) -> Iterator[tuple[bytearray, int]]:
+        """Where the bytes from ``offset`` on are: a buffer, which stays as it is, and a place."""
+        assert self.start <= offset <= self.end
+        with memoryview(self._data):  # as long as there is a view, nothing can be resized
+            yield self._data, offset - self.start
 
     def forget(self, offset: int) -> None:
         """Bytes before ``offset`` are needed no more."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
+
+BytesT = TypeVar("BytesT", bytes, memoryview)
 
 MOST_WRITERS: Final = 64
 """Of more, the one that has been silent for longest is forgotten."""
@@ -31,7 +33,7 @@ class Writers:
         """
         return self._taken.get(writer, 0 if writer == ONLY_WRITER else offset)
 
-    def fresh(self, writer: bytes, offset: int, data: bytes, room: int) -> bytes:
+    def fresh(self, writer: bytes, offset: int, data: BytesT, room: int) -> BytesT:
         """Takes what is new in bytes from ``offset`` on, ``room`` of them at most.
 
         Bytes that were taken before are skipped, and bytes beyond a gap are not taken: the caller
@@ -40,7 +42,7 @@ class Writers:
         taken = self.taken(writer, offset)
         skipped = taken - offset
         if skipped < 0:
-            return b""
+            return data[:0]
         fresh = data[skipped : skipped + room]
         self._taken[writer] = taken + len(fresh)
         self._taken.move_to_end(writer)

@@ -55,7 +55,7 @@ from ssi.protocol.migration import (
     ResumeJob,
 )
 from ssi.protocol.mounts import ListMounts, MountFiles, MountList, UnmountFiles
-from ssi.protocol.pipes import CloseStream, JoinStreams, TakeStream
+from ssi.protocol.pipes import CloseStream, JoinStreams, LaneOpened, OpenLane, TakeStream
 from ssi.protocol.system import (
     AllowClient,
     CordonNode,
@@ -99,6 +99,7 @@ RequestBody: TypeAlias = (
     | JoinStreams
     | TakeStream
     | CloseStream
+    | OpenLane
     | ResizeTerminal
     | DisownJob
     | ReleaseJob
@@ -165,4 +166,5 @@ ReplyBody: TypeAlias = (
     | FilesAllowed
     | ServedList
     | FilesWanted
+    | LaneOpened
 )

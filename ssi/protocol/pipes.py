@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ssi.model.job import StreamName
-from ssi.protocol.message import RequestMessage
+from ssi.protocol.message import ReplyMessage, RequestMessage
 
 
 class JoinStreams(RequestMessage, frozen=True, tag="join-streams"):
@@ -41,6 +41,25 @@ class TakeStream(RequestMessage, frozen=True, tag="take-stream"):
     stream: StreamName
     reader: int
     node: str
+
+
+class OpenLane(RequestMessage, frozen=True, tag="open-lane"):
+    """To the node of a job that writes: its shim awaits that of the reader: :class:`LaneOpened`.
+
+    Attributes:
+        key: Of this lane and no other: 32 random bytes.
+    """
+
+    gpid: int
+    stream: StreamName
+    reader: int
+    key: bytes
+
+
+class LaneOpened(ReplyMessage, frozen=True, tag="lane-opened"):
+    """Its shim listens at that TCP port, for a moment and for one peer that knows the key."""
+
+    port: int
 
 
 class CloseStream(RequestMessage, frozen=True, tag="close-stream"):

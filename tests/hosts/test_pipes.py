@@ -113,7 +113,7 @@ def test_ends_are_those_of_a_pipe(ssi: Ssi) -> None:
 
 
 def test_stages_that_move_while_bytes_flow_lose_and_double_none(ssi: Ssi) -> None:
-    lines = 12 * MIB // 16
+    lines = 16 * MIB // 16
 
     async def deed(system: System) -> None:
         pipeline = await started(
@@ -142,7 +142,7 @@ def test_stages_that_move_while_bytes_flow_lose_and_double_none(ssi: Ssi) -> Non
 
         assert await read_up_to(1 * MIB)
         await move(1, "n3")
-        assert await read_up_to(3 * MIB)
+        assert await read_up_to(8 * MIB)  # by now bytes go from shim to shim
         await asyncio.gather(move(0, "n2"), move(1, "n1"))  # both ends of a pipe at once
         await read_up_to(lines * 16 + 1)
         assert digest.hexdigest() == hashlib.sha256(numbered(lines)).hexdigest()
@@ -153,7 +153,7 @@ def test_stages_that_move_while_bytes_flow_lose_and_double_none(ssi: Ssi) -> Non
 
 
 def test_agents_that_are_killed_meanwhile_find_their_pipes_again(ssi: Ssi) -> None:
-    lines = 12 * MIB // 16
+    lines = 16 * MIB // 16
     old = {node: pid_of(ssi.host(node), "agent") for node in ("n1", "n2")}
 
     async def deed(system: System) -> None:
@@ -161,8 +161,8 @@ def test_agents_that_are_killed_meanwhile_find_their_pipes_again(ssi: Ssi) -> No
             system, ("n1", ("python3", "-c", NUMBERED, str(lines))), ("n2", ("cat",))
         )
         output = b""
-        for node, pid in old.items():
-            while len(output) < 2 * MIB:
+        for (node, pid), limit in zip(old.items(), (1 * MIB, 8 * MIB), strict=True):
+            while len(output) < limit:
                 output += (await pipeline.stages[-1].read("stdout", len(output))).data
             ssi.host(node).enter("kill", "-KILL", str(pid))
         while not (data := await pipeline.stages[-1].read("stdout", len(output))).ended:

@@ -55,7 +55,7 @@ from ssi.protocol.migration import (
     ResumeJob,
 )
 from ssi.protocol.mounts import ListMounts, MountFiles, UnmountFiles
-from ssi.protocol.pipes import CloseStream, JoinStreams, TakeStream
+from ssi.protocol.pipes import CloseStream, JoinStreams, OpenLane, TakeStream
 from ssi.protocol.refusals import NotPermitted
 from ssi.protocol.system import (
     AllowClient,
@@ -90,6 +90,7 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     JoinStreams: Audience.ANYONE,
     TakeStream: Audience.ANYONE,
     CloseStream: Audience.ANYONE,
+    OpenLane: Audience.ANYONE,
     ResizeTerminal: Audience.ANYONE,
     DisownJob: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,

@@ -1,0 +1,107 @@
+"""The lanes of a job: to those that read its output, and from the one that writes its input."""
+
+from __future__ import annotations
+
+from nodeagent.mechanism.aesgcm import CipherMissing
+from nodeagent.mechanism.loop import Loop
+from nodeagent.shim import messages as m
+from nodeagent.shim.job import Job
+from nodeagent.shim.lane import ReaderLane, SourceLane
+from nodeagent.shim.server import Answer
+from nodeagent.shim.sink import MemorySink
+from nodeagent.shim.stage import Stage
+from nodeagent.shim.streams import Poll
+from ssi.model.job import StreamName
+from ssi.model.shim import ShimFailed, WrongStage
+
+
+class Lanes:
+    """At most one for each stream; whoever asks for bytes by a request ends it."""
+
+    def __init__(self, loop: Loop, job: Job, poll: Poll) -> None:
+        self._loop = loop
+        self._job = job
+        self._poll = poll
+        self._to_readers: dict[StreamName, SourceLane] = {}
+        self._from_source: ReaderLane | None = None
+        loop.after_events(self._go_on)
+
+    def open(self, request: m.OpenLane, answer: Answer) -> None:
+        """Answers with :class:`~nodeagent.shim.messages.LaneOpened`.
+
+        Raises:
+            WrongStage: There is no such stream that is held in memory.
+            ShimFailed: This machine cannot seal, or has no port.
+        """
+        job = self._job
+        outlet = job.stdio.outlets.get(request.stream)
+        if outlet is None or not isinstance(outlet.sink, MemorySink) or outlet.refused:
+            raise WrongStage(request="open-lane", stage=job.stage)
+        self.close(request.stream)
+        try:
+            lane = SourceLane(self._loop, outlet, request.key, lambda: not job.problem)
+        except (CipherMissing, OSError) as exc:
+            raise ShimFailed(reason=f"no lane can be opened: {exc}") from exc
+        job.stdio.widen(request.stream)
+        self._to_readers[request.stream] = lane
+        answer.give(m.LaneOpened(port=lane.port))
+
+    def join(self, request: m.JoinLane, answer: Answer) -> None:
+        """Answers once it tries to connect.
+
+        Raises:
+            WrongStage: There is no job that takes input now.
+            ShimFailed: This machine cannot seal, or has no way to that address.
+        """
+        job = self._job
+        inlet = job.stdio.inlet
+        if job.stage is not Stage.RUNNING or inlet is None or not inlet.takes:
+            raise WrongStage(request="join-lane", stage=job.stage)
+        self.close("stdin")
+        try:
+            self._from_source = ReaderLane(
+                self._loop, inlet, request.writer, request.address, request.port, request.key
+            )
+        except (CipherMissing, OSError) as exc:
+            raise ShimFailed(reason=f"no lane can be joined: {exc}") from exc
+        job.stdio.widen("stdin")
+        answer.give(m.Ok())
+
+    def await_over(self, request: m.AwaitLane, answer: Answer) -> None:
+        """Answers with :class:`~nodeagent.shim.messages.LaneState`."""
+
+        def attempt(expired: bool) -> m.LaneState | None:
+            over = self._from_source is None or self._from_source.is_over
+            return m.LaneState(over=over) if over or expired else None
+
+        self._poll(answer, request.wait_ms, attempt)
+
+    def close(self, stream: StreamName) -> None:
+        """Ends the lane of a stream, if there is one."""
+        if stream == "stdin":
+            if self._from_source is not None:
+                self._from_source.close()
+                self._from_source = None
+            return
+        lane = self._to_readers.pop(stream, None)
+        if lane is not None:
+            lane.close()
+
+    def _go_on(self) -> None:
+        """After each batch of events: bytes may have come, or room."""
+        stdio = self._job.stdio
+        for name, lane in list(self._to_readers.items()):
+            if lane.is_over or stdio.outlets.get(name) is not lane.outlet or lane.outlet.refused:
+                self.close(name)
+            else:
+                lane.go_on()
+        lane_in = self._from_source
+        if lane_in is not None:
+            if lane_in.is_over or stdio.inlet is not lane_in.inlet or self._has_ended:
+                self.close("stdin")
+            else:
+                lane_in.go_on()
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._job.stage is not Stage.RUNNING
