@@ -12,7 +12,6 @@ import typer
 from typer.main import get_command
 
 from ssi.cli.outcome import note, run_async
-from ssi.cli.sight import usual_sight, with_files
 from ssi.cli.slurm import script
 from ssi.cli.slurm.options import (
     Cores,
@@ -30,6 +29,7 @@ from ssi.cli.slurm.options import (
 )
 from ssi.cli.slurm.srun import spec_of
 from ssi.client.jobs import JobHandle
+from ssi.client.sight import usual_sight, with_files
 from ssi.client.system import System
 from ssi.model.errors import UsageError
 from ssi.policy.allocation import Share

@@ -16,7 +16,6 @@ from ssi.cli.outcome import note, run_async
 from ssi.cli.output import Output
 from ssi.cli.runoptions import FANOUT
 from ssi.cli.settings import settings
-from ssi.cli.sight import usual_sight, with_files
 from ssi.cli.slurm.options import (
     Cores,
     ErrorFile,
@@ -34,6 +33,7 @@ from ssi.cli.slurm.options import (
 from ssi.client.escape import parse_escape
 from ssi.client.fleet import Orders
 from ssi.client.jobs import JobHandle
+from ssi.client.sight import usual_sight, with_files
 from ssi.client.system import System
 from ssi.client.terminal import terminal_of
 from ssi.client.viewer import View
