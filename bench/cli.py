@@ -6,6 +6,7 @@ Goal: at most 2 times the former, and 0.2 of the latter, for each of them.
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from cluster import SSI, cluster
 from measure import Step, command_ms, interleave, judge, need, ratio, show
@@ -37,7 +38,7 @@ def main() -> int:
         steps["ssi run --root local -n n1 -- true"] = step(
             ["run", "--root", "local", "-n", "n1", "--", "true"]
         )
-        steps |= {name: lambda words=words: command_ms(words) for name, words in peers.items()}
+        steps |= {name: partial(command_ms, words) for name, words in peers.items()}
         series = interleave(steps)
     show(series)
     multiplexed, login = (series[name] for name in peers)

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ssi.model.node import NodeState
-from ssi.protocol.pulse import Ack
+from ssi.protocol.pulse import Ack, AnyDatagram
 from tests.simulation import world as simulation
 from tests.simulation.world import World
 
@@ -55,7 +55,7 @@ def settled(names: list[str], seed: int, loss: float, *, metrics: bool = False) 
 class WithMetrics(World):
     """Acks are as long as real ones."""
 
-    def _send(self, host: simulation.Host, to: str, datagram: simulation.AnyDatagram) -> None:
+    def _send(self, host: simulation.Host, to: str, datagram: AnyDatagram) -> None:
         super()._send(host, to, datagram)
         if isinstance(datagram, Ack) and datagram.wall_ms:
             self.bytes[host.name] += len(FARES)

@@ -158,7 +158,7 @@ class Terminal:
         if self.pid == 0:
             if environment.get("REALTIME"):
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-            os.execvpe(words[0], words, {**os.environ, "TERM": "xterm-256color", **environment})
+            os.execvpe(words[0], [*words], {**os.environ, "TERM": "xterm-256color", **environment})
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", 50, 160, 0, 0))
 
     def read(self, patience_s: float) -> bytes:
