@@ -82,9 +82,11 @@ class Background:
         shows = [self._copy(last, "stdout", entry)]
         if not last.row.has_terminal:
             shows += [self._copy(each, "stderr", None) for each in entry.handles]
-        ends = asyncio.gather(*(self._end_of(job) for job in entry.handles))
-        await asyncio.gather(*shows)
-        entry.statuses = tuple(await ends)
+        async with asyncio.TaskGroup() as group:
+            ends = [group.create_task(self._end_of(job)) for job in entry.handles]
+            for show in shows:
+                group.create_task(show)
+        entry.statuses = tuple(end.result() for end in ends)
         entry.state = JobState.EXITED
 
     async def _end_of(self, job: JobHandle) -> int:
