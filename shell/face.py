@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from shell.language.invocation import parse_invocation
+from shell.script import run_script
 from shell.session.session import Session, ShellLeft
 from ssi.client.connection import Connection
 from ssi.client.system import System
-from ssi.model.errors import SsiError, UsageError
+from ssi.model.errors import SsiError
 from ssi.view.complaints import error_line
 
 
@@ -21,16 +23,11 @@ def start_shell(words: Sequence[str]) -> int:
         UsageError: The words cannot be understood.
         SsiError: The agent of this machine does not answer.
     """
-    node = ""
-    if words and words[0].startswith("--node"):
-        first, *rest = words[0].split("=", 1) if "=" in words[0] else words[:2]
-        if not rest:
-            raise UsageError(text=f"{first} needs the name of a node", hint="ssi --node n2")
-        node = rest[0]
-        words = words[1 if "=" in words[0] else 2 :]
-    if not words and os.isatty(0) and os.isatty(1):
-        return asyncio.run(_talk(node))
-    raise UsageError(text="scripts are not here yet", hint="start `ssi` on a terminal")
+    how = parse_invocation(words)
+    asks = how.kind == "stdin" and not how.options and not how.arguments
+    if not (asks and os.isatty(0) and os.isatty(1)):
+        run_script(how)
+    return asyncio.run(_talk(how.node))
 
 
 async def _talk(node: str) -> int:

@@ -145,6 +145,12 @@ def plan(text: str, tree: Tree, names: Names) -> list[Step]:
     return steps
 
 
+def with_calls(text: str, tree: Tree, nodes: frozenset[str]) -> str:
+    """A script with calls of ``__ssi_at`` in the place of its placements; else as it is."""
+    source = _Source(text.encode("utf-8", "surrogateescape"), Names(nodes=nodes, has_verbs=False))
+    return source.rewritten(tree)
+
+
 def _has_document(leaves: list[Leaf]) -> bool:
     """A here-document's text stands apart from its command, so no piece of the line has both."""
     calls = [stage.call for leaf in leaves for stage in leaf.stages]

@@ -2,6 +2,11 @@
 
 import sys
 
+from ssi.cli.shell import is_surely_for_shell, main_of_shell
+
+if is_surely_for_shell(sys.argv[1:]):  # which needs neither the tree of commands nor a warm process
+    sys.exit(main_of_shell(sys.argv[1:]))
+
 from ssi.cli.warm.start import start_if_wanted
 
 start_if_wanted()

@@ -15,7 +15,7 @@ from typer.models import CommandInfo, TyperInfo
 
 from ssi.cli.options import with_settings
 from ssi.cli.outcome import ended
-from ssi.cli.shell import is_for_shell, shell
+from ssi.cli.shell import is_for_shell, main_of_shell
 from ssi.model.errors import UsageError
 from ssi.version import VERSION
 
@@ -211,7 +211,7 @@ def main() -> int:
     """Runs one command, or the shell; its exit status."""
     words = sys.argv[1:]
     if is_for_shell(words, COMMANDS):
-        return ended(lambda: shell(words))
+        return main_of_shell(words)
     return ended(lambda: carry_out(tree(), words))
 
 

@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Container, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Final, cast
-
-import typer
+from typing import Final, NoReturn, cast
 
 from ssi.model.errors import UsageError
 
@@ -24,25 +22,42 @@ def is_for_shell(words: Sequence[str], commands: Container[str]) -> bool:
 
     A command goes before a file of its name; ``./ps`` is a file in either case.
     """
+    if is_surely_for_shell(words):
+        return True
+    return words[0] not in commands and words[0][:1] != "-" and Path(words[0]).is_file()
+
+
+def is_surely_for_shell(words: Sequence[str]) -> bool:
+    """Whether that is so whatever commands there are: no command begins or is called so."""
     if not words:
         return True
     first = words[0]
     if first == "--node" or first.startswith("--node="):
         return True
-    if first.startswith(("-", "+")):
-        return bool(_OPTION.fullmatch(first))
-    return first not in commands and ("/" in first or Path(first).is_file())
+    return bool(_OPTION.fullmatch(first)) or ("/" in first and first[0] != "-")
 
 
-def shell(words: Sequence[str]) -> None:
-    """Starts the shell, or a script.
+def shell(words: Sequence[str]) -> int:
+    """Starts the shell, or a script; its status.
 
     Raises:
         UsageError: It is not part of this installation.
-        typer.Exit: At its end, with its status.
+        SsiError: Whatever else it could not do.
     """
     for entry in metadata.entry_points(group="ssi.faces"):
         if entry.name == FACE:
-            start = cast("Callable[[Sequence[str]], int]", entry.load())
-            raise typer.Exit(start(words))
+            return cast("Callable[[Sequence[str]], int]", entry.load())(words)
     raise UsageError(text="the shell is not part of this installation", hint="install ssi again")
+
+
+def main_of_shell(words: Sequence[str]) -> int:
+    """As :func:`shell`, with errors told; what tells them is imported only where there are some."""
+    try:
+        return shell(words)
+    except Exception as exc:  # the rim of the process
+        from ssi.cli.outcome import ended
+
+        def again(error: Exception = exc) -> NoReturn:
+            raise error
+
+        return ended(again)
