@@ -1,7 +1,7 @@
 # Completions of ssi for bash. Written by `ssi completion bash`; not to be edited.
 
 declare -gA _ssi_verbs=(
-    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount srun sbatch squeue scancel sinfo doctor explain man schema lab tour completion'
+    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount srun sbatch squeue scancel sinfo metrics doctor explain man schema lab tour completion'
     [' checkpoints']=rm
     [' lab']='up status ssh down kill pause resume cut heal'
     [' completion']='show install'
@@ -48,6 +48,7 @@ declare -gA _ssi_help=(
     [' squeue']='Show the jobs that live, as Slurm'"'"'s squeue does.'
     [' scancel']='End jobs, as Slurm'"'"'s scancel does: those that are named, or all of...'
     [' sinfo']='Show the nodes by their condition, as Slurm'"'"'s sinfo does.'
+    [' metrics']='Show how all nodes fare in the text format of Prometheus, or serve...'
     [' doctor']='Examine this machine and the nodes: what is missing, and how to...'
     [' explain']='Explain errors by their codes: what happened, why it may have, and...'
     [' man']='Show the manual of a verb; `--install` puts all of it where your...'
@@ -110,6 +111,7 @@ declare -gA _ssi_flags=(
     [' squeue']='--user -u --me --nodelist -w --jobs -j --output -o --json --no-headers --sort --watch --every --quiet -q --debug --color --timeout --help -h'
     [' scancel']='--user -u --me --nodelist -w --signal -s --quiet -q --debug --color --timeout --help -h'
     [' sinfo']='--nodelist -w --output -o --json --no-headers --sort --watch --every --quiet -q --debug --color --timeout --help -h'
+    [' metrics']='--listen -l --quiet -q --debug --color --timeout --help -h'
     [' doctor']='--all -a --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' explain']='--output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --help -h'
     [' man']='--roff --install --quiet -q --debug --color --help -h'
@@ -407,6 +409,10 @@ declare -gA _ssi_takes=(
     [' sinfo --every']=nothing
     [' sinfo --color']='=auto always never'
     [' sinfo --timeout']=nothing
+    [' metrics --listen']=nothing
+    [' metrics -l']=nothing
+    [' metrics --color']='=auto always never'
+    [' metrics --timeout']=nothing
     [' doctor --output']='=table wide json jsonl yaml name'
     [' doctor -o']='=table wide json jsonl yaml name'
     [' doctor --sort']=nothing

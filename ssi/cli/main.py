@@ -60,6 +60,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "squeue": "ssi.cli.slurm.queue:squeue",
     "scancel": "ssi.cli.slurm.queue:scancel",
     "sinfo": "ssi.cli.slurm.queue:sinfo",
+    "metrics": "ssi.cli.metrics:metrics",
     "doctor": "ssi.cli.doctor:doctor",
     "explain": "ssi.cli.explain:explain",
     "man": "ssi.cli.manual.command:man",

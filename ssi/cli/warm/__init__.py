@@ -24,6 +24,7 @@ NEVER_WARM: Final = frozenset(
         "tour",
         "srun",
         "sbatch",
+        "metrics",
     }
 )
 """Commands that always get a process of their own: they draw on the terminal itself, run for long,
