@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from shell.language.invocation import parse_invocation
+from shell.language.plan import JOB_BUILTINS, VERBS
 from shell.script import run_script
-from shell.session.session import Session, ShellLeft
+from shell.session.session import Session
 from ssi.client.connection import Connection
 from ssi.client.system import System
-from ssi.model.errors import SsiError
-from ssi.view.complaints import error_line
 
 
 def start_shell(words: Sequence[str]) -> int:
@@ -31,25 +30,12 @@ def start_shell(words: Sequence[str]) -> int:
 
 
 async def _talk(node: str) -> int:
+    # The line editor takes a third of a second to import, and most of the rest is waiting.
+    loading = asyncio.create_task(asyncio.to_thread(import_module, "shell.prompt.talk"))
     async with await Connection.open() as connection:
         session = await Session.open(System(connection), node)
         try:
-            return await _read_lines(session)
+            status: int = await (await loading).talk(session, VERBS | JOB_BUILTINS)
+            return status
         finally:
             await session.close()
-
-
-async def _read_lines(session: Session) -> int:
-    while True:
-        for text in await session.notices():
-            print(text, file=sys.stderr)
-        try:
-            where = session.where
-            line = await asyncio.to_thread(input, f"{where.user}@{where.node}:{where.cwd}$ ")
-            await session.run(line)
-        except EOFError:
-            return session.last.status if session.last else 0
-        except ShellLeft as left:
-            return left.status
-        except SsiError as error:
-            print(f"ssi: {error_line(error)}", file=sys.stderr)

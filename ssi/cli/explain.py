@@ -23,6 +23,7 @@ MODULES: Final = (
     "nodeagent.services.sequence",
     "nodeagent.shim.frames",
     "shell.errors",
+    "shell.prompt.history",
     "ssi.cli.outcome",
     "ssi.cli.tour",
     "ssi.client.errors",

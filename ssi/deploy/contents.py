@@ -17,9 +17,10 @@ NODE_WHEELS = ("pyzmq", "msgspec", "psutil", "zstandard")
 AGENT_PACKAGES = ("model", "protocol", "mesh", "policy", "transport")
 """Of ``ssi``, what the agent imports."""
 
-NOT_FOR_NODES = frozenset({"paramiko", "pip", "shfmt-py"})
-"""Only a machine that deploys needs the first two; ``ssi up`` on a node says so. The last is a
-program, which the layer of the faces cannot hold; the shell says what it cannot do without."""
+NOT_FOR_NODES = frozenset({"paramiko", "pip", "shfmt-py", "tree-sitter", "tree-sitter-bash"})
+"""Only a machine that deploys needs the first two; ``ssi up`` on a node says so. The others are
+machine code, which the layer of the faces cannot hold; without shfmt the shell says what it cannot
+do, without tree-sitter lines there have no colours."""
 
 PURE_FALLBACK = frozenset({"pyyaml"})
 """Libraries that work without their machine code, only slower."""

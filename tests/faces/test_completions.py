@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from completions.generate import FILES, FOLDER
+from completions.generate import FILES, FOLDER, TABLE
 from ssi.cli.completion.command import Shell, script
+from ssi.cli.completion.table import render
+from ssi.cli.completion.words import verbs_of
+from ssi.cli.main import tree
 from tests.hosts.person import Person, tmux
 from tests.hosts.system import eventually
 
@@ -62,6 +65,11 @@ _numbers = itertools.count()
 def test_file_is_what_the_tree_of_commands_says(shell: Shell) -> None:
     text = (FOLDER / FILES[shell]).read_text(encoding="utf-8")
     assert text == script(shell), "`python completions/generate.py` writes it again"
+
+
+def test_table_of_the_own_shell_is_what_the_tree_of_commands_says() -> None:
+    text = TABLE.read_text(encoding="utf-8")
+    assert text == render(verbs_of(tree())), "`python completions/generate.py` writes it again"
 
 
 class Typist(Person):
