@@ -22,7 +22,7 @@ NOT_FOR_NODES = frozenset({"paramiko", "pip", "shfmt-py", "tree-sitter", "tree-s
 machine code, which the layer of the faces cannot hold; without shfmt the shell says what it cannot
 do, without tree-sitter lines there have no colours."""
 
-PURE_FALLBACK = frozenset({"pyyaml"})
+PURE_FALLBACK = frozenset({"pyyaml", "wcwidth"})
 """Libraries that work without their machine code, only slower."""
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "tests", "test"})
