@@ -70,9 +70,11 @@ class Sealer:
         return self._context, cipher, None, self._key, nonce
 
 
-def address_of(buffer: bytearray, offset: int = 0) -> int:
-    """Where the memory of a buffer is; it must not be resized while that is used."""
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer, offset))
+def address_of(buffer: bytes | bytearray, offset: int = 0) -> int:
+    """Where the memory of a buffer is; it must stay, and not be resized, while that is used."""
+    if isinstance(buffer, bytearray):
+        return ctypes.addressof(ctypes.c_char.from_buffer(buffer, offset))
+    return (ctypes.cast(ctypes.c_char_p(buffer), ctypes.c_void_p).value or 0) + offset
 
 
 @cache

@@ -16,9 +16,13 @@ from typing import Final
 
 from nodeagent.mechanism.aesgcm import Sealer
 from nodeagent.mechanism.loop import Loop, Timer
+from nodeagent.shim.messages import STREAM_BUFFER_BYTES
 from nodeagent.shim.pump import Inlet, Outlet
 from nodeagent.shim.sealedpeer import FRAME_BYTES, SealedPeer
 from nodeagent.shim.sink import MemorySink
+
+WINDOW_BYTES: Final = 4 * 1024 * 1024
+"""Held at the source's end until its peer has taken it: what flies while either end sleeps."""
 
 HELLO_S: Final = 5.0
 """How long the source's end waits for its peer, and the peer for the connection."""
@@ -69,6 +73,7 @@ class SourceLane:
     def close(self) -> None:
         """Ends it; what has not arrived is still held. Harmless twice."""
         self._timer.cancel()
+        self._stream.limit_bytes = STREAM_BUFFER_BYTES
         self._stop_listening()
         if self._peer is not None:
             self._peer.close()
@@ -77,15 +82,15 @@ class SourceLane:
         """Sends what there is to be sent; called after each batch of events."""
         peer = self._peer
         while peer is not None and peer.may_send and self._sent >= 0 and not self._end_sent:
-            size = min(self._stream.end - self._sent, FRAME_BYTES)
-            if size > 0:
-                with self._stream.lent(self._sent) as (buffer, at):
-                    self._sent += size
-                    peer.send(buffer, at, size)
+            if self._sent < self._stream.end:
+                piece, at = self._stream.piece_at(self._sent)
+                size = min(len(piece) - at, FRAME_BYTES)
+                self._sent += size
+                peer.send(piece, at, size)
             elif self._stream.ended:
                 self._end_sent = True
                 if self._is_whole():
-                    peer.send(bytearray(), 0, 0)
+                    peer.send(b"", 0, 0)
                 else:
                     self.close()
             else:
@@ -117,6 +122,7 @@ class SourceLane:
                 return
             self._timer.cancel()
             self._sent = number
+            self._stream.limit_bytes = WINDOW_BYTES
         self._stream.forget(min(number, self._sent))
         self.outlet.settle()
         self.go_on()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeagent.mechanism.aesgcm import CipherMissing
+from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.mechanism.loop import Loop
 from nodeagent.shim import messages as m
 from nodeagent.shim.job import Job
@@ -42,6 +43,7 @@ class Lanes:
             lane = SourceLane(self._loop, outlet, request.key, lambda: not job.problem)
         except (CipherMissing, OSError) as exc:
             raise ShimFailed(reason=f"no lane can be opened: {exc}") from exc
+        ALLOCATOR.keep()
         job.stdio.widen(request.stream)
         self._to_readers[request.stream] = lane
         answer.give(m.LaneOpened(port=lane.port))
@@ -64,6 +66,7 @@ class Lanes:
             )
         except (CipherMissing, OSError) as exc:
             raise ShimFailed(reason=f"no lane can be joined: {exc}") from exc
+        ALLOCATOR.keep()
         job.stdio.widen("stdin")
         answer.give(m.Ok())
 
@@ -79,13 +82,14 @@ class Lanes:
     def close(self, stream: StreamName) -> None:
         """Ends the lane of a stream, if there is one."""
         if stream == "stdin":
-            if self._from_source is not None:
-                self._from_source.close()
-                self._from_source = None
-            return
-        lane = self._to_readers.pop(stream, None)
+            lane: SourceLane | ReaderLane | None = self._from_source
+            self._from_source = None
+        else:
+            lane = self._to_readers.pop(stream, None)
         if lane is not None:
             lane.close()
+            if not self._to_readers and self._from_source is None:
+                ALLOCATOR.give_back()
 
     def _go_on(self) -> None:
         """After each batch of events: bytes may have come, or room."""

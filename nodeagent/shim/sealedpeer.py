@@ -69,7 +69,7 @@ class SealedPeer:
         """Whether the last frame has left."""
         return self.open and self._out_at == self._out_end
 
-    def send(self, data: bytearray, offset: int, size: int) -> None:
+    def send(self, data: bytes | bytearray, offset: int, size: int) -> None:
         """Sends so many bytes of a buffer as one frame; only when :attr:`may_send`."""
         assert self.may_send and size <= FRAME_BYTES
         self._out[:_HEAD_BYTES] = size.to_bytes(_HEAD_BYTES, "big")
