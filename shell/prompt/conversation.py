@@ -26,6 +26,7 @@ from shell.prompt.sources import Ask, Sources
 from shell.prompt.surroundings import Surroundings
 from shell.prompt.verbs import verbs
 from shell.session.values import ShellLeft
+from ssi.client.candidates import PATIENCE_S
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 from ssi.view.complaints import error_line
@@ -73,6 +74,7 @@ class Conversation:
         ask: Asks the system what a word may become.
         builtins: Verbs that are commands by themselves, and what they do.
         history: The file of the history.
+        patience_s: How long completion may take.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Conversation:
         settings: Settings,
         history: Path,
         terminal: Terminal,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._seat = seat
         self._terminal = terminal
@@ -101,7 +104,7 @@ class Conversation:
             settings,
             self._surroundings,
             self._keeping.recall,
-            Completions(Sources(seat, ask, builtins), verbs(), builtins.__contains__),
+            Completions(Sources(seat, ask, builtins, patience_s), verbs(), builtins.__contains__),
             has_marks=self._has_marks,
             given=terminal.given,
         )

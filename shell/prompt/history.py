@@ -12,6 +12,7 @@ from typing import Final
 
 import platformdirs
 
+from ssi.client.paths import config_dir
 from ssi.model.errors import SsiError
 
 PATIENCE_S: Final = 1.0
@@ -73,8 +74,12 @@ class Entry:
 
 
 def history_path() -> Path:
-    """``~/.local/share/ssi/history.db``, or as XDG says; ``SSI_HISTORY`` names another."""
-    return Path(os.environ.get("SSI_HISTORY") or platformdirs.user_data_path("ssi") / "history.db")
+    """``~/.local/share/ssi/history.db``, or as XDG or ``SSI_CONFIG_DIR`` say.
+
+    ``SSI_HISTORY`` names another.
+    """
+    own = config_dir() if os.environ.get("SSI_CONFIG_DIR") else platformdirs.user_data_path("ssi")
+    return Path(os.environ.get("SSI_HISTORY") or own / "history.db")
 
 
 class History:

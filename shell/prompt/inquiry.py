@@ -13,8 +13,9 @@ from shell.prompt.seat import Seat
 PATIENCE_S: Final = 2.0
 """How long a node may take: until then its words have no colour."""
 
-PAUSE_S: Final = 0.02
-"""Between two questions: what is typed meanwhile goes into one."""
+PAUSE_S: Final = 0.1
+"""Between two questions: what is typed meanwhile goes into one, for another node starts a job for
+each of them."""
 
 
 class Inquiry:

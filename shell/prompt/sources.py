@@ -10,12 +10,10 @@ from shell.prompt import questions
 from shell.prompt.candidate import Candidate, ranked
 from shell.prompt.request import Request
 from shell.prompt.seat import Seat
+from ssi.client.candidates import PATIENCE_S
 
-PATIENCE_S: Final = 0.2
-"""Later than that, a person has typed on: there is nothing to offer then."""
-
-EACH_S: Final = 0.18
-"""How long one of several is waited for, so that the others are shown in time."""
+EACH: Final = 0.9
+"""The part of that time for bash, so that what comes with it is still shown."""
 
 Ask = Callable[[str, str], Awaitable[list[tuple[str, str]]]]
 """Asks the system: a kind of word, and what there is of it; what it may become, and what that is.
@@ -37,9 +35,17 @@ class Sources:
         seat: The session.
         ask: Asks the system.
         builtins: Verbs that are commands by themselves, and what they do.
+        patience_s: Later than that, a person has typed on: there is nothing to offer then.
     """
 
-    def __init__(self, seat: Seat, ask: Ask, builtins: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        ask: Ask,
+        builtins: Mapping[str, str],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._patience_s = patience_s
         self._seat = seat
         self._ask = ask
         self._builtins = builtins
@@ -50,9 +56,15 @@ class Sources:
         if request.files_too:
             wanted.append(self._paths(request.typed, request.node))
         found: list[Candidate] = []
-        for each in await asyncio.gather(*(_in_time(each) for each in wanted)):
+        for each in await asyncio.gather(*(self._in_time(each) for each in wanted)):
             found += each
         return ranked(found, request.typed)
+
+    async def _in_time(self, wanted: Awaitable[Iterable[Candidate]]) -> Iterable[Candidate]:
+        try:
+            return await asyncio.wait_for(wanted, self._patience_s)
+        except TimeoutError:
+            return []
 
     async def _of(self, request: Request) -> Iterable[Candidate]:
         match request.kind:
@@ -112,16 +124,9 @@ class Sources:
         return [_word(each) for each in await self._query(questions.files(typed), node)]
 
     async def _query(self, script: str, node: str) -> list[str]:
-        answer = await self._seat.query(script, node=node, limit_s=EACH_S)
+        answer = await self._seat.query(script, node=node, limit_s=self._patience_s * EACH)
         text = (answer or b"").decode("utf-8", "surrogateescape")
         return [each for each in text.split("\0")[:-1] if len(each) > 1]
-
-
-async def _in_time(wanted: Awaitable[Iterable[Candidate]]) -> Iterable[Candidate]:
-    try:
-        return await asyncio.wait_for(wanted, PATIENCE_S)
-    except TimeoutError:
-        return []
 
 
 def _word(answer: str) -> Candidate:

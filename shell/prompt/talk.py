@@ -9,7 +9,8 @@ from shell.prompt.history import history_path
 from shell.prompt.seat import Seat
 from shell.prompt.settings import load_settings, settings_path
 from shell.prompt.verbs import verbs
-from ssi.client.candidates import candidates
+from ssi.client.candidates import candidates, patience
+from ssi.model.errors import UsageError
 
 
 async def talk(seat: Seat, builtins: Collection[str]) -> int:
@@ -20,9 +21,13 @@ async def talk(seat: Seat, builtins: Collection[str]) -> int:
         builtins: Verbs of ssi that are commands by themselves there.
 
     Raises:
-        UsageError: The settings cannot be understood.
+        UsageError: The settings, or the environment, cannot be understood.
     """
     known = verbs()
+    try:
+        patience_s = patience()
+    except ValueError as exc:
+        raise UsageError(text=f"SSI_COMPLETION_SECONDS: {exc}", hint="unset it") from exc
     conversation = Conversation(
         seat,
         candidates,
@@ -30,5 +35,6 @@ async def talk(seat: Seat, builtins: Collection[str]) -> int:
         settings=load_settings(settings_path()),
         history=history_path(),
         terminal=own_terminal(),
+        patience_s=patience_s,
     )
     return await conversation.hold()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shell.errors import NoStructure
-from shell.language.plan import Names, Step, plain_plan, plan
+from shell.language.plan import KEYWORDS, Names, Step, plain_plan, plan
 
 LIMIT_S: Final = 5.0
 
@@ -76,7 +76,7 @@ async def is_incomplete(text: str) -> bool:
     backslashes = len(text) - len(text.rstrip("\\"))
     if backslashes % 2:
         return True
-    if re.fullmatch(r"[A-Za-z0-9_./%+:,=@ -]*", text):
+    if re.fullmatch(r"[A-Za-z0-9_./%+:,=@ -]*", text) and not KEYWORDS & set(text.split()):
         return False
     _, _, err = await _asked(["bash", "-n"], text.encode("utf-8", "surrogateescape") + b"\n")
     return bool(_MORE.search(err))

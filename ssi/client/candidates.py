@@ -43,13 +43,22 @@ Candidate = tuple[str, str]
 Source = Callable[[System, str], Awaitable[Iterable[Candidate]]]
 
 
+def patience() -> float:
+    """How long a person is ready to wait, in seconds; ``SSI_COMPLETION_SECONDS`` says otherwise.
+
+    Raises:
+        ValueError: That is no number.
+    """
+    return float(os.environ.get("SSI_COMPLETION_SECONDS") or PATIENCE_S)
+
+
 async def candidates(kind: str, word: str) -> list[Candidate]:
     """What a word of a kind may become; nothing where that is not known at once."""
     source = SOURCES.get(kind)
     if source is None:
         return []
     try:
-        patience_s = float(os.environ.get("SSI_COMPLETION_SECONDS") or PATIENCE_S)
+        patience_s = patience()
         async with asyncio.timeout(patience_s * OURS):
             async with await Connection.open() as connection:
                 found = await source(System(connection, timeout_s=patience_s * EACH), word)

@@ -39,6 +39,7 @@ class Sitting:
         self.settings = settings or Settings()
         self.out = io.StringIO()
         self.status = -1
+        self.patience_s: float = PATIENCE_S  # the machine may be busy
 
     def types(self, keys: str) -> Sitting:
         """All at once, as fast fingers do."""
@@ -59,6 +60,7 @@ class Sitting:
                     settings=self.settings,
                     history=self.history,
                     terminal=Terminal(out=self.out, term="xterm", given=(pipe, DummyOutput())),
+                    patience_s=self.patience_s,
                 )
                 pipe.send_text(keys)
                 async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
@@ -259,10 +261,7 @@ def test_a_paste_that_is_no_line_is_refused(history: Path, monkeypatch: pytest.M
     Sitting(FakeSeat(), history).plays(story)
 
 
-def test_words_are_completed_with_what_they_are(
-    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shell.prompt.sources.PATIENCE_S", PATIENCE_S)  # of a busy machine
+def test_words_are_completed_with_what_they_are(history: Path, tmp_path: Path) -> None:
     (tmp_path / "a dir").mkdir()
     seat = FakeSeat(current=[job(1, "make -j8")], directory=str(tmp_path))
 
@@ -294,6 +293,8 @@ def test_words_are_completed_with_what_they_are(
 
 def test_a_node_that_is_silent_delays_no_key(history: Path) -> None:
     seat = FakeSeat(answers=False)
+    sitting = Sitting(seat, history)
+    sitting.patience_s = 0.2
 
     async def story(story: Story) -> None:
         story.types(f"cat a{TAB}b{TAB}c")
@@ -301,7 +302,7 @@ def test_a_node_that_is_silent_delays_no_key(history: Path) -> None:
         story.types("\r")
         await story.until(lambda: seat.lines == ["cat abc"])
 
-    Sitting(seat, history).plays(story)
+    sitting.plays(story)
 
 
 def test_vi_comes_with_the_mode_of_the_session(history: Path) -> None:

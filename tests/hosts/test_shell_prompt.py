@@ -1,0 +1,105 @@
+"""The prompt of the shell in a real terminal, over a session on a real node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.hosts.person import Person, person
+from tests.hosts.system import Ssi
+
+HERE = r"^n1 ~ # "
+"""The prompt of somebody at home on n1 after whom nothing went wrong."""
+
+
+@contextmanager
+def at_the_prompt(ssi: Ssi, name: str) -> Iterator[Person]:
+    """A person whose terminal shows the shell on n1."""
+    with person(ssi, name) as someone:
+        # A busy machine is late: that nothing is offered then is a matter of other tests.
+        someone.type("export SSI_COMPLETION_SECONDS=30; cd; clear; ssi --node n1; echo left=$?")
+        someone.sees(HERE)
+        yield someone
+
+
+@pytest.fixture
+def ada(ssi: Ssi) -> Iterator[Person]:
+    with at_the_prompt(ssi, "ada") as ada:
+        yield ada
+
+
+def test_a_prompt_tells_how_lines_ended_and_takes_rows_and_pastes(ada: Person) -> None:
+    ada.type("printf abc")
+    ada.sees(r"^abc\u23ce\s*\n" + HERE)
+    ada.type("sh -c 'kill -9 $$'")
+    ada.sees(r"^n1 ~ ✗ 137 \(KILL\) # ")
+    ada.type("if true")
+    ada.sees(r"^ +>$")
+    ada.type("then echo done$((40+2)); fi")
+    ada.sees(r"^done42\s*\n" + HERE)
+    ada.keys("\x1b[200~echo one$((1+1))\necho two$((1+1))\n\x1b[201~")
+    ada.press("Enter")
+    ada.sees(r"^2 lines, pasted: Enter runs them")
+    ada.press("Enter")
+    ada.sees(r"^one2\s*\ntwo2\s*\n" + HERE)
+    ada.keys("rm -rf")
+    ada.press("C-c")
+    ada.sees(r"^n1 ~ ✗ 130 \(INT\) # ")
+    ada.type("exit 3")
+    ada.sees(r"^left=3")
+
+
+def test_words_are_completed_on_the_node_where_they_will_be(ada: Person) -> None:
+    ada.type("mkdir -p '/tmp/prompt here' && cd /tmp")
+    ada.sees(r"^n1 /tmp # ")
+    ada.keys("cat 'prompt h")
+    ada.press("Tab")
+    ada.sees(r"# cat 'prompt here/")
+    ada.press("C-u")
+    ada.keys("@n2 cat /etc/hostna")
+    ada.press("Tab")
+    ada.sees(r"# @n2 cat /etc/hostname ")
+    ada.press("Enter")
+    ada.sees(r"^n2\s*\n")
+    ada.keys("@n")
+    ada.press("Tab")
+    ada.sees(r"n3 +node")
+    ada.press("C-c")
+    ada.keys("ps --fores")
+    ada.press("Tab")
+    ada.sees(r"# ps --forest ")
+    ada.press("C-u")
+    ada.type("rmdir '/tmp/prompt here'; exit")
+    ada.sees(r"^left=0")
+
+
+def test_two_shells_share_a_history_and_one_is_warned_before_one_leaves(
+    ssi: Ssi, ada: Person
+) -> None:
+    with at_the_prompt(ssi, "bob") as bob:
+        bob.type("echo from-bob")
+        bob.sees(r"^from-bob\s*\n" + HERE)
+        ada.type("true")
+        ada.sees(HERE + r"true[^\n]*\n" + HERE)
+        ada.keys("echo fr")
+        ada.sees(HERE + "echo from-bob")  # as a suggestion
+        ada.press("Up")
+        ada.press("Enter")
+        ada.sees(r"^from-bob\s*\n" + HERE)
+        bob.type("set -o vi")
+        bob.sees(HERE + r"set -o vi[^\n]*\n" + HERE)
+        bob.type("cat")
+        bob.keys("read\n")
+        bob.sees(r"^read\s*\nread\s*\n")
+        bob.press("C-z")
+        bob.sees(r"^n1 ~ 1 job ✗ 148 \(TSTP\) # ")
+        bob.press("C-d")
+        bob.sees(r"^jobs are stopped: %1 cat; \^D again leaves, and they stay")
+        bob.type("kill %1")
+        bob.sees(r"^n1 ~ # kill %1|^n1 ~ .*# kill %1")
+        bob.type("exit")
+        bob.sees(r"^left=\d+")
+    ada.press("C-d")
+    ada.sees(r"^left=0")
