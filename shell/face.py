@@ -8,11 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from shell.language.invocation import parse_invocation
-from shell.language.plan import JOB_BUILTINS, VERBS
 from shell.script import run_script
-from shell.session.session import Session
-from ssi.client.connection import Connection
-from ssi.client.system import System
 
 
 def start_shell(words: Sequence[str]) -> int:
@@ -30,6 +26,11 @@ def start_shell(words: Sequence[str]) -> int:
 
 
 async def _talk(node: str) -> int:
+    from shell.language.plan import JOB_BUILTINS, VERBS
+    from shell.session.session import Session
+    from ssi.client.connection import Connection
+    from ssi.client.system import System
+
     # The line editor takes a third of a second to import, and most of the rest is waiting.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "shell.prompt.talk"))
     async with await Connection.open() as connection:

@@ -130,7 +130,8 @@ def plan(text: str, tree: Tree, names: Names) -> list[Step]:
         names.is_strict or "$!" in text or not any(source.is_apart(leaf) for leaf in leaves)
     ):
         return [Step(kind="session", text=source.with_targets(tree), shown=text)]
-    if names.is_strict or "$!" in text or _has_document(leaves):
+    is_move = len(leaves) == 1 and source.is_move(leaves[0])
+    if (names.is_strict and not is_move) or "$!" in text or _has_document(leaves):
         return [Step(kind="session", text=source.rewritten(tree), shown=text)]
     if len(leaves) > 1 and all(source.is_program(leaf) for leaf in leaves):
         return [_job(source.with_targets(tree), text, is_simple=False)]
@@ -241,6 +242,11 @@ class _Source:
             and is_program(self.cut(call.words[0]), self._names)
             for call in calls
         )
+
+    def is_move(self, leaf: Leaf) -> bool:
+        """Whether it is a placement alone."""
+        call = leaf.stages[0].call
+        return len(leaf.stages) == 1 and call is not None and call.words == (call.whole,)
 
     def step(self, leaf: Leaf, tree: Tree) -> Step:
         """What becomes of one pipeline."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
 from ssi.client.viewer import View, ViewerLeft, Watch, view_job
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import JobList, ListJobs
 
 SUSPEND: Final = b"\x1a"
@@ -21,17 +20,18 @@ EAGER_S: Final = 3.0
 """After ^Z it is looked often whether the job has stopped; else now and then, for a program may
 stop itself, or be stopped by another."""
 
+LossOf: TypeAlias = Callable[[str], SsiError | None]
+"""Why nothing is to be hoped of a node."""
 
-async def hold(
-    system: System, job: JobHandle, watch: Watch, *, is_dead: Callable[[str], bool]
-) -> JobRow:
+
+async def hold(system: System, job: JobHandle, watch: Watch, *, loss_of: LossOf) -> JobRow:
     """Joins the terminal to a job; its row when it ended, was stopped, or was left.
 
     Args:
         system: To ask.
         job: With a terminal.
         watch: How far it was seen; kept up to date.
-        is_dead: Whether a node is believed dead.
+        loss_of: Why nothing is to be hoped of a node; None where something is.
 
     Raises:
         SsiError: The job is out of reach.
@@ -44,7 +44,7 @@ async def hold(
 
     watch.typed = typed
     viewing = asyncio.create_task(view_job(job, View(), watch=watch))
-    stopping = asyncio.create_task(_await_stop(system, job, pressed, is_dead))
+    stopping = asyncio.create_task(_await_stop(system, job, pressed, loss_of))
     try:
         await asyncio.wait({viewing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not viewing.done() and not stopping.cancelled() and stopping.done():
@@ -67,7 +67,10 @@ async def look(system: System, job: JobHandle) -> JobRow | None:
 
 
 async def _await_stop(
-    system: System, job: JobHandle, pressed: asyncio.Event, is_dead: Callable[[str], bool]
+    system: System,
+    job: JobHandle,
+    pressed: asyncio.Event,
+    loss_of: LossOf,
 ) -> JobRow:
     """The row of the job once all of it is stopped.
 
@@ -86,18 +89,12 @@ async def _await_stop(
             continue
         except TimeoutError:
             pass
-        if is_dead(job.row.node):
-            raise await _why(system, job)
+        loss = loss_of(job.row.node)
+        if loss is not None:
+            raise loss
         try:
             row = await look(system, job)
         except SsiError:
             continue  # the viewer knows how long to wait for its node
         if row is not None and row.state is JobState.STOPPED:
             return row
-
-
-async def _why(system: System, job: JobHandle) -> SsiError:
-    for row in (await system.nodes()).rows:
-        if row.name == job.row.node:
-            return NodeDown(node=row.name, silent_s=row.age_s)
-    return NodeDown(node=job.row.node, silent_s=0.0)

@@ -9,7 +9,7 @@ To it: ``B`` how to begin (JSON), ``L`` a line (status to restore, NUL, text), `
 size (``rows columns``), ``Q`` a question (id, NUL, limit in seconds, NUL, a script), ``F`` wants a
 file (id, NUL, path).
 From it: ``O`` what is shown, ``T`` how a line ended (JSON), ``A`` an answer (id, NUL, bytes; the id
-alone where there is none), ``X`` bash ended with that status.
+alone where there is none), ``X`` bash ended with that status, below zero by that signal.
 """
 
 from __future__ import annotations
@@ -409,10 +409,9 @@ class Host:
                 send("O", bytes(self.shown))
         _, ended = os.waitpid(self.pid, 0)
         status = os.waitstatus_to_exitcode(ended)
-        status = status if status >= 0 else 128 - status
         send("X", str(status).encode())
         shutil.rmtree(self.directory, ignore_errors=True)
-        os._exit(status)
+        os._exit(status if status >= 0 else 128 - status)
 
 
 def partial(data: bytearray, marks: tuple[bytes, ...]) -> int:

@@ -48,6 +48,11 @@ class Neighbours:
         """Whether nothing is to be hoped of it."""
         return self.state_of(name) in {None, NodeState.DEAD, NodeState.LEFT}
 
+    def loss_of(self, name: str) -> SsiError | None:
+        """Why nothing is to be hoped of a node; None where something is."""
+        row = self._rows.get(name)
+        return why_dead(row) if row is not None and self.is_dead(name) else None
+
     async def close(self) -> None:
         """Looks no more."""
         self._task.cancel()

@@ -10,6 +10,9 @@ STOPPED: Final = 148
 FAILED: Final = 255
 """What ssi could not do, as from ssh."""
 
+OF_A_START: Final = frozenset({2, 125, 126, 127})
+"""Statuses of what was not begun: a mistake in the line, a program that there is not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,14 +168,20 @@ class Resident:
 
     async def close(self) -> None:
         """Hangs it up."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.drop()
         with suppress(SsiError, TimeoutError):
             async with asyncio.timeout(3.0):
                 await self._job.write(self._sent, b"", end=True)
                 await self._job.wait()
                 await self._job.release()
+
+    async def drop(self) -> None:
+        """Hears and says no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._ending.done() and not self._ending.cancelled():
+            self._ending.exception()  # was told already
 
     async def _ask(self, kind: str, body: bytes, limit_s: float) -> bytes | None:
         self._asked += 1
@@ -245,7 +252,10 @@ class Resident:
                 if question is not None and not question.done():
                     question.set_result(answer if separator else None)
             case "X":
-                if not self._ending.done():
+                if int(body) < 0:
+                    killer = signal.Signals(-int(body)).name
+                    self.lose(BashLost(node=self.node, reason=f"it was ended by {killer}"))
+                elif not self._ending.done():
                     self._ending.set_exception(ShellLeft(int(body)))
 
 

@@ -186,7 +186,7 @@ class Runner:
     ) -> Outcome:
         """Gives a job the terminal until it ends or stops."""
         session = self._session
-        row = await hold(session.system, job, watch, is_dead=session.neighbours.is_dead)
+        row = await hold(session.system, job, watch, loss_of=session.neighbours.loss_of)
         gpids = (job.row.gpid,)
         if row.state in {JobState.EXITED, JobState.LOST}:
             with suppress(SsiError):
@@ -239,7 +239,7 @@ class Runner:
     async def _hold_spread(self, pipeline: Pipeline, command: str, entry: Entry | None) -> Outcome:
         session = self._session
         gpids = tuple(stage.row.gpid for stage in pipeline.stages)
-        result = await run_spread(pipeline, is_dead=session.neighbours.is_dead)
+        result = await run_spread(pipeline, loss_of=session.neighbours.loss_of)
         if result is None:
             await pipeline.disown()
             entry = entry or session.table.add(command, pipeline.stages, Watch())

@@ -6,16 +6,20 @@ here only together with :mod:`shell.prompt`.
 
 from __future__ import annotations
 
+import asyncio
+import re
+import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from shell.language.plan import Names, Step
 from shell.session.beginning import first_beginning, place_of
 from shell.session.builtins import OwnCommands
 from shell.session.jobtable import JobTable
 from shell.session.neighbours import Neighbours
-from shell.session.outcome import Outcome
+from shell.session.outcome import FAILED, OF_A_START, Outcome
 from shell.session.reading import is_incomplete, read_plan
 from shell.session.resident import Beginning, Resident
 from shell.session.running import Runner
@@ -26,6 +30,9 @@ from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 
 __all__ = ["Finished", "JobLine", "Session", "ShellLeft", "Where"]
+
+_ENDS_COMMANDS: Final = re.compile(r"(?:ERR|DEBUG)$", re.MULTILINE)
+"""Traps that bash runs between commands."""
 
 
 class Session:
@@ -50,6 +57,7 @@ class Session:
         self._runner = Runner(self)
         self._own = OwnCommands(self, self._runner)
         self._told: list[str] = []
+        self._known_loss: SsiError | None = None
         self.where = self._where()
 
     @classmethod
@@ -94,7 +102,7 @@ class Session:
             functions=holding.functions,
             aliases=holding.aliases,
             nodes=self._neighbours.names,
-            is_strict="e" in holding.flags or bool(holding.traps),
+            is_strict="e" in holding.flags or bool(_ENDS_COMMANDS.search(holding.traps)),
         )
 
     async def run(self, line: str) -> Finished:
@@ -105,6 +113,7 @@ class Session:
             SsiError: What the person should read as one line; ``last`` says what ``$?`` then is.
         """
         began_s = time.monotonic()
+        _ignore_interrupts()
         node, cwd = self.where.node, self.where.cwd
         outcome = Outcome(status=self.status, statuses=self.statuses)
         try:
@@ -113,9 +122,11 @@ class Session:
                 steps = await read_plan(line, self.names)
                 outcome = await self._run_steps(steps, outcome)
         except SsiError as exc:
-            outcome = Outcome(status=255 if exc.exit_code == 1 else exc.exit_code)
+            outcome = Outcome(status=exc.exit_code if exc.exit_code in OF_A_START else FAILED)
+            self._known_loss = exc
             raise
         finally:
+            _ignore_interrupts()  # what had the terminal meanwhile has put back the default
             self.where = self._where()
             self.last = Finished(
                 line=line,
@@ -216,10 +227,13 @@ class Session:
         node = self._resident.node
         if self._neighbours.is_dead(node):
             node = (await self._system.place()).node
-        self._resident = await self._successor(node)
+        old, self._resident = self._resident, await self._successor(node)
+        await old.drop()
         self.where = self._where()
-        said = str(lost).partition(";")[0]
-        self._told.append(f"{said}; the session goes on on {node}, as it was after the last line")
+        if self._known_loss is None or not _are_alike(lost, self._known_loss):
+            self._told.append(str(lost).partition(";")[0])
+        if node != old.node:
+            self._told.append(f"the session goes on on {node}, as it was after the last line")
 
     async def _successor(self, node: str) -> Resident:
         old = self._resident
@@ -238,6 +252,18 @@ class Session:
         )
 
 
+def _ignore_interrupts() -> None:
+    """^C between two programs, or before one has the terminal, is no end of the shell."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+
+
 async def _show(data: bytes) -> None:
     with suppress(OSError):  # the window is gone; the line editor hears of it by itself
         await put(1, data)
+
+
+def _are_alike(one: SsiError, other: SsiError) -> bool:
+    """Whether two errors tell of the same, seen at two times."""
+    return one.word == other.word and one.wire_fields().get("node") == other.wire_fields().get(
+        "node"
+    )

@@ -1,0 +1,146 @@
+"""A person at a session of the shell: bash on one node, and on all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts.shellperson import shell_person
+from tests.hosts.system import Ssi, eventually
+from tests.hosts.typist import HOLDER
+
+HOLD = f"python3 -c '{HOLDER}'"
+"""Prints `up` once it has the terminal, and `on` when it is continued."""
+
+
+def test_what_bash_holds_carries_from_line_to_line_and_from_node_to_node(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as person:
+        defined = (
+            "cd /usr; x='a  b'; export E=e; f() { echo \"f$1 $x\"; }; alias g='f 2'; umask 027"
+        )
+        assert person.runs(f"{defined}; shopt -s extglob; declare -A m=([k]=v)").status == "0"
+        shown = 'f 1; g; echo "$E ${m[k]} $PWD $(umask)"; shopt -q extglob; echo $? $(hostname)'
+        told = "f1 a  b\nf2 a  b\ne v /usr 0027\n0 "
+        assert person.runs(shown).text == f"{told}n1"
+        assert person.runs("@n3").node == "n3"
+        assert person.runs(shown).text == f"{told}n3"
+        # Programs are jobs, which know the same; so do those of other nodes.
+        assert person.runs("bash -c 'echo $E $PWD'").text == "e /usr"
+        assert person.runs('@n2 eval f 3 "$x"; hostname').text == "f3 a  b\nn3"
+        assert person.runs("for i in 1 2; do @n2 echo $i $x $HOSTNAME; done").text == (
+            "1 a b n2\n2 a b n2"
+        )
+        assert person.runs("@").text == "n3:/usr"
+        assert person.runs("exit 7").status == "left 7"
+
+
+def test_statuses_are_those_of_bash(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as person:
+        for line, statuses in (
+            ("false", "1"),
+            ("ls /nonexistent", "2"),
+            ("nonexistent-program", "127"),
+            ("false | true | (exit 3)", "1 0 3"),
+            ("sh -c 'exit 4' | cat", "4 0"),
+            ("@n2 sh -c 'exit 5'", "5"),
+            ("sh -c 'exit 6' | @n2 cat | @n3 sh -c 'cat; exit 7'", "6 0 7"),
+            ("yes | @n2 head -c 3 | @n3 wc -c", "141 0 0"),
+        ):
+            ended = person.runs(line)
+            assert ended.statuses == statuses, (line, ended)
+            assert person.runs('echo $? "${PIPESTATUS[@]}"').text.startswith(
+                statuses.split()[-1] + " " + statuses.split()[0]
+            )
+        assert person.runs("set -o pipefail; echo").status == "0"
+        assert person.runs("@n2 sh -c 'exit 5' | @n3 cat").status == "5"
+        assert person.runs("! @n2 false && @n3 hostname || echo never").text == "n3"
+        assert person.runs("PIPESTATUS=x; if").status == "2"
+        assert "no node is called 'n9'" in person.runs("@n9 true").text
+        assert person.runs("echo $?").text == "2"
+        assert person.runs("set -e; false").status == "left 1"
+
+
+def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as person:
+        person.begins(HOLD)
+        person.sees(b"up\r\n")
+        person.presses(b"\x1a")
+        assert person.ends().status == "148"
+        assert "[1]+  Stopped" in person.runs("jobs").text
+        gpid = person.runs("jobs -p").text
+        assert ssi.job(gpid)["state"] == "stopped"
+        assert "n3" in person.runs("migrate %1 n3").text
+        person.begins("fg")
+        person.sees(b"on\r\n")
+        assert ssi.job(gpid)["node"] == "n3"
+        person.presses(b"\x03")
+        assert person.ends().status == "130"
+        for line in (f"@n2 {HOLD} | cat", f"f() {{ {HOLD}; }}; f"):
+            person.begins(line)
+            person.sees(b"up\r\n")
+            person.presses(b"\x1a")
+            assert person.ends().status == "148"
+            person.begins("fg")
+            person.sees(b"on\r\n")
+            person.presses(b"\x03")
+            assert person.ends().status == "130", line
+        # A job that is left behind is found by the next shell, and elsewhere.
+        if "up" not in person.runs(f"{HOLD} &").text:  # it shows that whenever it comes
+            person.sees(b"up\r")
+        left = person.runs("jobs -p").text.split()[-1]
+    with shell_person(ssi, "n2") as other:
+        assert left in other.runs("jobs -a").text
+        other.begins(f"fg {left}")
+        other.sees(b"on\r\n")
+        other.presses(b"\x03")
+        assert other.ends().status == "130"
+        assert other.runs("sleep 0 & wait; jobs").status == "0"
+
+
+@pytest.mark.parametrize("size", [10_000_000])
+def test_whatever_bytes_a_line_has_or_shows_arrive(ssi: Ssi, size: int) -> None:
+    with shell_person(ssi, "n1") as person:
+        assert person.runs(f"x={'a' * size}; echo ${{#x}}").text == str(size)
+        assert person.runs('echo "$x" | @n2 wc -c; unset x').text == str(size + 1)
+        name = "$'/tmp/ssi hostile \\n\\t\\e\"\\'\\\\$(x)'"
+        assert (
+            person.runs(f"echo kept >{name}; @n2 echo -; cat {name}; rm {name}").text == "-\nkept"
+        )
+        shown = person.runs("printf '\\0\\377\\200\\033[0m\\1end'; @n3 printf '\\0\\377'").text
+        assert shown == "\0\ufffd\ufffd\x1b[0m\1end\0\ufffd"
+        assert person.runs("printf 'kept\\n' >n3:/tmp/ssi-there; @n3 cat /tmp/ssi-there").text == (
+            "kept"
+        )
+        assert person.runs("kill -KILL $$").status == "255"
+        assert person.runs("echo ${x-gone} $(hostname)").text == "gone n1"
+
+
+def test_scripts_are_run_as_bash_runs_them(ssi: Ssi) -> None:
+    script = b'x=5; for i in "$@"; do @n3 echo $i $x; done; false | @n2 true; exit ${PIPESTATUS[0]}'
+    told = ssi("--node", "n2", "-s", "a", "b", stdin=script)
+    assert (told.out, told.status) == ("a 5\nb 5\n", 1), told
+    ended = ssi(
+        "--node", "n1", "-c", "trap 'echo bye' EXIT; set -eu; hostname; echo $1; $2", "0", "x"
+    )
+    assert (ended.out, ended.status) == ("n1\nx\nbye\n", 1), ended
+
+
+def test_a_node_that_dies_costs_a_stage_or_a_bash_and_never_the_prompt(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as first, shell_person(ssi, "n3") as second:
+        second.runs("cd /usr; z=kept")
+        second.begins(HOLD)
+        second.sees(b"up\r\n")
+        first.begins("@n1 yes | @n3 sh -c 'echo up >&2; cat' | @n2 wc -c")
+        first.sees(b"up")
+        ssi.host("n3").kill()
+        try:
+            piped, alone = first.ends(), second.ends()
+            assert "stage 2 (n3) is lost" in piped.text
+            assert piped.statuses.split()[1] == "255"
+            assert "n3" in alone.text
+            assert alone.status == "255"
+            assert alone.node in {"n1", "n2"}
+            assert second.runs("echo $z $PWD $(hostname)").text == f"kept /usr {alone.node}"
+        finally:
+            ssi.host("n3").boot()
+            ssi.ok("up", "n3")
+            eventually(lambda: ssi.states()["n3"] == "alive", what="n3 is back")
