@@ -111,6 +111,12 @@ class Peers:
         control = links.control if links is not None else None
         return control.problem if control is not None else ""
 
+    def speaks(self, node: str) -> int | None:
+        """Which version a node answers by, where that is another than ours."""
+        links = self._links.get(node)
+        control = links.control if links is not None else None
+        return control.speaks if control is not None else None
+
     def read_bulk_link(self, node: str) -> LinkReading | None:
         """How fast the bulk link to a node is; None where there is none."""
         links = self._links.get(node)

@@ -36,7 +36,7 @@ from ssi.mesh.member import Member
 from ssi.mesh.membership import Membership
 from ssi.mesh.settings import LAN, PROFILES
 from ssi.model.node import Roster
-from ssi.protocol.codec import BadMessage, decode_datagram, encode_datagram
+from ssi.protocol.codec import BadMessage, VersionMismatch, decode_datagram, encode_datagram
 from ssi.protocol.pulse import Ack, Rumour
 from ssi.transport.gate import Gate, make_context
 from ssi.transport.keys import KeyPair
@@ -60,10 +60,15 @@ Tell = Callable[[Told], None]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is believed at one moment: the members, and what each last said of how it fares."""
+    """What is believed at one moment: the members, and what each last said of how it fares.
+
+    Attributes:
+        speaks: Other versions of the protocol than ours, by who was heard to speak them last.
+    """
 
     members: dict[str, Member]
     fares: dict[str, bytes]
+    speaks: dict[str, int]
     at_s: float
 
 
@@ -104,6 +109,7 @@ class Heart:
         self._endpoints: dict[str, Endpoint] = {}
         self._names: dict[str, str] = {}
         self._fares: dict[str, bytes] = {}
+        self._speaks: dict[str, int] = {}
         self._sweep_at_s = 0.0
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
@@ -140,6 +146,7 @@ class Heart:
         with self._lock:
             self._endpoints, self._names = endpoints, names
             self._fares = {name: each for name, each in self._fares.items() if name in endpoints}
+            self._speaks = {name: each for name, each in self._speaks.items() if name in endpoints}
         addresses = {entry.name: entry.address for entry in roster.nodes}
         self._post(
             RosterInstalled(
@@ -155,13 +162,17 @@ class Heart:
             members = {
                 name: replace(member) for name, member in self._machine.beliefs.members.items()
             }
-            return Look(members, dict(self._fares), time.monotonic())
+            return Look(members, dict(self._fares), dict(self._speaks), time.monotonic())
 
     def member(self, name: str) -> Member | None:
         """What is believed of one member now; any thread."""
         with self._lock:
             member = self._machine.beliefs.members.get(name)
             return replace(member) if member is not None else None
+
+    def speaks(self, name: str) -> int | None:
+        """The version that a node spoke last, where that is another than ours; any thread."""
+        return self._speaks.get(name)
 
     @property
     def incarnation(self) -> int:
@@ -228,12 +239,25 @@ class Heart:
             self._routes.came_from(source, routing_id)
         try:
             datagram = decode_datagram(payload)
+        except VersionMismatch as exc:
+            self._misunderstand(source, exc.theirs)
+            return
         except BadMessage as exc:
             _log.warning("event=bad-datagram source=%s reason=%s", source, exc.reason)
             return
+        if source in self._speaks:
+            with self._lock:
+                del self._speaks[source]
         if isinstance(datagram, Ack) and datagram.fares:
             self._fares[source] = datagram.fares
         self._handle(Received(source=source, datagram=datagram), _now())
+
+    def _misunderstand(self, source: str, version: int) -> None:
+        """Keeps which version a node speaks: it is believed dead, and is not silent."""
+        if source in self._endpoints and self._speaks.get(source) != version:
+            _log.warning("event=version-mismatch source=%s theirs=%d", source, version)
+            with self._lock:
+                self._speaks[source] = version
 
     def _handle(self, event: Event, now: Now) -> None:
         with self._lock:

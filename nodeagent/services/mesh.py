@@ -20,7 +20,8 @@ from ssi.mesh.event import FetchRoster, Moved, TakeEntries
 from ssi.mesh.hybridclock import wall_ms_of
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeMetrics, NodeRow, NodeState, Roster, RosterEntry
-from ssi.protocol.codec import BadMessage, decode_fares, encode_fares
+from ssi.protocol.codec import BadMessage, VersionMismatch, decode_fares, encode_fares
+from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import Done
 from ssi.protocol.pulse import Fares, Rumour
 from ssi.protocol.refusals import NotPermitted
@@ -111,11 +112,20 @@ class MeshService:
         dispatcher.serve(ListEvents, self._list_events)
 
     def silent_s(self, node: str) -> float | None:
-        """For how long a node believed dead has been silent; None for one that is not dead."""
+        """For how long a node believed dead has been silent; None for one that is not dead.
+
+        Nor is one that speaks another version: what it is asked tells that by its answer.
+        """
         member = self.heart.member(node)
         if member is None or member.state is not NodeState.DEAD:
             return None
+        if self._speaks(node, self.heart.speaks(node)) is not None:
+            return None
         return time.monotonic() - member.heard_at_s
+
+    def _speaks(self, node: str, beats: int | None) -> int | None:
+        """Which other version a node speaks: in its heartbeats, or in answers where none come."""
+        return self._peers.speaks(node) if beats is None else beats
 
     async def run(self) -> None:
         """Lets the heart beat until cancelled.
@@ -257,6 +267,7 @@ class MeshService:
                 age_s=math.inf,
             )
         fares = _fares_of(look.fares.get(entry.name, b""))
+        speaks = self._speaks(entry.name, look.speaks.get(entry.name))
         offset_s, rtt_s, suspicion = member.clock_offset_s, member.rtt_s, member.suspicion
         return NodeRow(
             name=entry.name,
@@ -269,11 +280,19 @@ class MeshService:
             clock_offset_ms=None if offset_s is None else offset_s * 1000,
             clock_error_ms=None if rtt_s is None else rtt_s * 500,
             metrics=fares.metrics,
-            problem=self._peers.problem(entry.name),
+            problem=self._peers.problem(entry.name) or _mismatch(entry.name, speaks),
+            speaks=speaks,
             version=fares.version or entry.version,
             suspicion_s=None if suspicion is None else max(suspicion.ends_s - look.at_s, 0.0),
             accusers=0 if suspicion is None else len(suspicion.accusers),
         )
+
+
+def _mismatch(node: str, speaks: int | None) -> str:
+    """What a person is told of a node that speaks another version; empty where it does not."""
+    if speaks is None:
+        return ""
+    return VersionMismatch(ours=PROTOCOL_VERSION, theirs=speaks, node=node).what()
 
 
 def _fares_of(encoded: bytes) -> Fares:

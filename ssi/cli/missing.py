@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ssi.client.system import why_dead
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeRow, NodeState
-from ssi.protocol.refusals import NodeDown
 from ssi.view.complaints import folded
 
 
@@ -26,7 +26,7 @@ def missing_notices(failures: Mapping[str, SsiError], missing: str) -> list[str]
 def down_nodes(rows: Iterable[NodeRow]) -> dict[str, SsiError]:
     """The nodes of which nothing current is known."""
     return {
-        row.name: NodeDown(node=row.name, silent_s=row.age_s)
+        row.name: why_dead(row)
         for row in rows
         if row.state in {NodeState.DEAD, NodeState.LEFT} or row.metrics is None
     }

@@ -14,7 +14,8 @@ from ssi.model.errors import SsiError, UsageError
 from ssi.model.gpid import parts_of
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy.placement import Suggestion, suggest
-from ssi.protocol.codec import BadMessage
+from ssi.protocol.codec import BadMessage, VersionMismatch
+from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import ReplyMessage, RequestMessage
 from ssi.protocol.refusals import LinkRefused, NodeDown, NoSuchProcess
 from ssi.protocol.system import ListNodes, Locate, Located, NodeList
@@ -190,6 +191,8 @@ class System:
 
 def why_dead(row: NodeRow) -> SsiError:
     """What is wrong with a node that is believed dead."""
+    if row.speaks is not None:
+        return VersionMismatch(ours=PROTOCOL_VERSION, theirs=row.speaks, node=row.name)
     if row.problem and row.rtt_ms is None:
         return LinkRefused(node=row.name, reason=row.problem)
     return NodeDown(node=row.name, silent_s=row.age_s)

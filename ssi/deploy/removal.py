@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ssi.deploy import cluster, door
@@ -22,6 +23,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import RosterEntry
 from ssi.model.nodeset import fold
+from ssi.protocol.codec import VersionMismatch
 from ssi.protocol.jobs import SignalProcess
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess
@@ -121,10 +123,11 @@ class Removal:
             host.remote.reserve(cluster.holder_of_lock(), [])
             host.shims = sight.shims
             if sight.agent:
-                host.jobs = _running_jobs(host.remote)
-                host.shims = (
-                    0  # a shim keeps what an ended job left; the agent knows which those are
-                )
+                # A shim keeps what an ended job left; the agent knows which those are. One of
+                # another version cannot be asked: then every shim counts, and ends with the rest.
+                with suppress(VersionMismatch):
+                    host.jobs = _running_jobs(host.remote)
+                    host.shims = 0
 
     def _check_jobs(self, hosts: Sequence[_Host]) -> None:
         busy = [host for host in hosts if host.job_count]

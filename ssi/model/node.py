@@ -173,6 +173,8 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         clock_error_ms: ``clock_offset_ms`` is right to so much, on either side.
         suspicion_s: Where it is suspect, in how many seconds it is believed dead unless it refutes.
         accusers: Where it is suspect, how many have missed it.
+        speaks: The version of the protocol that it was heard to speak, where that is another than
+            the observer's; it is then believed dead, for nothing of it is understood.
     """
 
     name: str
@@ -189,6 +191,7 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     clock_error_ms: float | None = None
     suspicion_s: float | None = None
     accusers: int = 0
+    speaks: int | None = None
 
 
 class MeshEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -173,10 +173,13 @@ def decode_datagram(frame: bytes) -> AnyDatagram:
     """The datagram in a frame.
 
     Raises:
-        BadMessage: It is none that we know, or of another version.
+        BadMessage: It is none that we know.
+        VersionMismatch: It is one, of another version.
     """
-    if len(frame) > MAX_DATAGRAM_BYTES or frame[:4] != MAGIC:
-        raise BadMessage(reason="no datagram of this version")
+    if len(frame) > MAX_DATAGRAM_BYTES or len(frame) < 4 or frame[:3] != MAGIC[:3]:
+        raise BadMessage(reason="no datagram of ssi")
+    if frame[:4] != MAGIC:
+        raise VersionMismatch(ours=PROTOCOL_VERSION, theirs=frame[3])
     try:
         return _datagrams.decode(memoryview(frame)[4:])
     except UNREADABLE as exc:

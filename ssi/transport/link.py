@@ -76,6 +76,8 @@ class Link:
         self.endpoint = endpoint
         self.state: LinkState = "connecting"
         self.problem = ""
+        self.speaks: int | None = None
+        """The version of the protocol that the peer answered by, where that is another."""
         self._pending: dict[bytes, asyncio.Future[Reply]] = {}
         self._connected = asyncio.Event()
         self._turns = asyncio.Lock()
@@ -164,7 +166,7 @@ class Link:
             envelope = decode_envelope(frames[-1].buffer)
         except VersionMismatch as exc:
             exc.node = self.endpoint.node
-            self.problem = exc.what()
+            self.problem, self.speaks = exc.what(), exc.theirs
             self._fail_pending(exc)
             return
         except SsiError as exc:
@@ -185,7 +187,7 @@ class Link:
         told = parse_monitor_message([frame.bytes for frame in frames])
         event = zmq.Event(told["event"])
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self.state, self.problem = "connected", ""
+            self.state, self.problem, self.speaks = "connected", "", None
             self._broken_handshakes = 0
             self._connected.set()
         elif event == zmq.EVENT_CONNECTED:

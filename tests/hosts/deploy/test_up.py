@@ -102,3 +102,51 @@ def test_a_user_who_is_not_root_deploys_to_their_own_account(ssi: Ssi, n1: Host)
         ssi.ok("down", "n1")
     ours = "[n]odeagent|[s]si-agent"
     assert out_of(n1, f"find ~/.local -type f; pgrep -u ada -f '{ours}'", "ada") == ""
+
+
+def test_an_agent_of_an_older_protocol_is_refused_by_name_and_replaced_with_its_jobs_running(
+    ssi: Ssi, n1: Host, lab: Lab
+) -> None:
+    ssi.ok("up", "n1,n2")
+    job = ssi.detached("n1", "sh", "-c", "echo before; exec sleep 1000")
+    run_bundle_of_older_protocol(n1)
+    eventually(
+        lambda: "[version-mismatch]" in ssi("ps", "-n", "n1").err,
+        what="n1 to be understood as older",
+    )
+    told = ssi("run", "-n", "n1", "--", "true")
+    assert told.status == 255
+    assert "n1 speaks protocol version 0, this side 1" in told.err
+    assert "`ssi up` for all nodes" in told.err
+    listed = ssi("ps", "-o", "node")
+    assert listed.status == 4
+    assert set(listed.out.split()) == {"NODE", "n2"}
+    assert "version-mismatch" in listed.err
+    assert "version-mismatch" in out_of(n1, "ssi jobs 2>&1 || true")
+    assert "version-mismatch" in out_of(lab.host("n2"), "ssi ps -n n1 2>&1 || true")
+    assert "updated as node 1" in ssi("up", "n1").err
+    eventually(lambda: ssi.job(job)["state"] == "running", what="the job to be adopted")
+    assert ssi.ok("run", "-n", "n1", "--", "echo", "well") == "well\n"
+    assert ssi.ok("logs", job) == "before\n"
+
+
+def run_bundle_of_older_protocol(host: Host) -> None:
+    """Puts keeper and agent of a version in their place whose protocol has the number before."""
+    older = "1" * 24
+    lib = f"{STATE}/bundles/{older}/lib"
+    deployed = out_of(host, f"cat {STATE}/deployed")
+    agent = deployed.split('"agent": "')[1][:24]
+    out_of(host, f"cp -r {STATE}/bundles/{agent} {STATE}/bundles/{older}")
+    out_of(host, f"sed -i 's/^PROTOCOL_VERSION = 1$/PROTOCOL_VERSION = 0/' {lib}/ssi/protocol/*.py")
+    assert out_of(host, f"grep -c '^PROTOCOL_VERSION = 0' {lib}/ssi/protocol/envelope.py") == "1\n"
+    before = pid_of(host, "agent"), pid_of(host, "keeper")
+    out_of(host, f"kill {before[1]}")
+    lives = f"kill -0 {before[0]} || kill -0 {before[1]}"
+    eventually(
+        lambda: not out_of(host, f"({lives}) 2>/dev/null && echo yes"), what="both to have ended"
+    )
+    out_of(
+        host,
+        f"PYTHONPATH={lib} setsid python3 -s -P -m nodeagent.keeper "
+        f"--name {host.name} </dev/null >/dev/null 2>&1 &",
+    )

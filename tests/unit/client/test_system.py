@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
-from ssi.client.system import System
+from ssi.client.system import System, why_dead
 from ssi.model.errors import UsageError
+from ssi.model.node import NodeState
+from ssi.protocol.codec import VersionMismatch
+from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import RequestMessage
 from ssi.protocol.messages import ReplyBody
-from ssi.protocol.refusals import NodeUnknown
+from ssi.protocol.refusals import NodeDown, NodeUnknown
 from ssi.protocol.system import NodeList
 from tests.unit.cli.fake_system import FakeConnection, three_nodes
 
@@ -42,3 +46,11 @@ def test_a_node_that_there_is_not_is_told_with_those_that_there_are() -> None:
     with pytest.raises(NodeUnknown) as caught:
         asyncio.run(System(Cluster()).select_one("n9"))
     assert (caught.value.node, caught.value.known) == ("n9", "n[1-3]")
+
+
+def test_a_node_of_another_version_fails_as_one_and_is_not_called_silent() -> None:
+    row = msgspec.structs.replace(three_nodes()[0], state=NodeState.DEAD, age_s=9.0)
+    assert isinstance(why_dead(row), NodeDown)
+    older = why_dead(msgspec.structs.replace(row, speaks=0))
+    assert isinstance(older, VersionMismatch)
+    assert older.what() == f"{row.name} speaks protocol version 0, this side {PROTOCOL_VERSION}"

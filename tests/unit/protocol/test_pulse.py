@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from ssi.model.node import Roster, RosterEntry
-from ssi.protocol.codec import decode_datagram, encode_datagram
-from ssi.protocol.envelope import MAGIC
+from ssi.protocol.codec import BadMessage, VersionMismatch, decode_datagram, encode_datagram
+from ssi.protocol.envelope import MAGIC, PROTOCOL_VERSION
 from ssi.protocol.pulse import Ack, AnyDatagram, Gossip, IndirectProbe, Nack, Probe, Sync
 
 N2 = "n2"
@@ -42,6 +42,17 @@ def test_fields_of_later_versions_are_passed_over(
     known = msgspec.msgpack.decode(encode_datagram(datagram)[len(MAGIC) :])
     later = MAGIC + msgspec.msgpack.encode([*known, "a field of a later version", 1])
     assert decode_datagram(later) == datagram
+
+
+def test_datagram_of_another_version_of_the_protocol_is_told_by_its_number() -> None:
+    frame = encode_datagram(Probe(incarnation=5, sequence=7))
+    other = bytes([PROTOCOL_VERSION - 1])
+    with pytest.raises(VersionMismatch) as caught:
+        decode_datagram(frame[:3] + other + frame[4:])
+    assert (caught.value.ours, caught.value.theirs) == (PROTOCOL_VERSION, PROTOCOL_VERSION - 1)
+    for strange in (b"", b"SSI", b"XXX\x01", b"SSH-2.0-x"):
+        with pytest.raises(BadMessage):
+            decode_datagram(strange)
 
 
 def test_roster_of_the_first_version_is_read() -> None:

@@ -150,6 +150,23 @@ def test_datagram_that_cannot_be_read_is_passed_over(
     assert [to for to, _ in stage.sent(Ack)] == ["n2"]
 
 
+def test_node_of_another_version_is_known_by_what_it_speaks_until_it_speaks_ours(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = b"SSI\x00\xc1"
+    stage.routes.mail = [("n2", b"", older), ("n2", b"", older), ("z" * 40, b"way", older)]
+    stage.beat()
+    assert stage.heart.look().speaks == {"n2": 0}
+    assert (stage.heart.speaks("n2"), stage.heart.speaks("n3")) == (0, None)
+    assert caplog.text.count("event=version-mismatch source=n2 theirs=0") == 1
+    stage.beat(("n2", Probe(incarnation=BORN, sequence=3)))
+    assert stage.heart.look().speaks == {}
+    stage.routes.mail = [("n2", b"", older)]
+    stage.beat()
+    stage.install(2, "n1", "n3")
+    assert stage.heart.look().speaks == {}
+
+
 def test_own_acks_tell_how_this_node_fares_and_those_passed_on_do_not(stage: Stage) -> None:
     stage.heart.fares = b"mine"
     stage.beat(("n2", IndirectProbe(incarnation=BORN, sequence=7, target="n3")))
