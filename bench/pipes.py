@@ -80,6 +80,8 @@ def _ssi_ms(size: int, *between: tuple[str, str]) -> float:
         started = time.perf_counter()
         pipeline = await _started(system, *stages, ("n2", ("wc", "-c")))
         counted = await pipeline.stages[-1].read("stdout", 0)
+        while not (counted.data or counted.ended):  # it waits for 10 s at a time
+            counted = await pipeline.stages[-1].read("stdout", 0)
         elapsed_ms = (time.perf_counter() - started) * 1000
         ends = await pipeline.wait()
         await pipeline.release()

@@ -139,6 +139,13 @@ class Loop:
         """Lets :meth:`run` return after this batch."""
         self._running = False
 
+    def close(self) -> None:
+        """Lets go of its own descriptors; for who lives longer than its loop."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._wake.close()
+        self._waker.close()
+
     def reap(self) -> None:
         """Reaps every child that has ended, adopted orphans included."""
         while True:
