@@ -28,7 +28,11 @@ LIMIT_S = 60.0
 MARK = b"\x1b]133;B"
 """Ends every prompt of ssi (OSC 133); bash is given it in PS1."""
 
-BASH = r"exec env PS1='$ \e]133;B\a' bash --norc --noediting -i"
+END = b"\x1b]133;D"
+"""Says that the line has ended: the prompt after that is the next, and not the old one painted
+anew with the last key."""
+
+BASH = r"exec env PS1='\e]133;D;0\a$ \e]133;B\a' bash --norc --noediting -i"
 
 
 class Typist:
@@ -40,7 +44,7 @@ class Typist:
         if self._pid == 0:
             os.execvpe(words[0], list(words), {**environment, "TERM": "xterm"})
         self._held = b""
-        self._await_prompt()
+        self._await(MARK)
         self.first_ms = (time.perf_counter() - began_s) * 1000
 
     def line_ms(self, line: bytes = b"true") -> float:
@@ -49,7 +53,8 @@ class Typist:
         self._drain()
         began_s = time.perf_counter()
         os.write(self._terminal, b"\r")
-        self._await_prompt()
+        self._await(END)
+        self._await(MARK)
         return (time.perf_counter() - began_s) * 1000
 
     def close(self) -> None:
@@ -62,14 +67,14 @@ class Typist:
             os.read(self._terminal, 1 << 16)
         self._held = b""
 
-    def _await_prompt(self) -> None:
+    def _await(self, what: bytes) -> None:
         give_up_s = time.monotonic() + LIMIT_S
-        while MARK not in self._held:
+        while what not in self._held:
             if time.monotonic() > give_up_s:
                 sys.exit(f"no prompt; seen: {self._held[-500:]!r}")
             if select.select([self._terminal], [], [], 0.2)[0]:
                 self._held += os.read(self._terminal, 1 << 16)
-        self._held = b""
+        self._held = self._held.partition(what)[2]
 
 
 def first_ms(words: Sequence[str], environment: Mapping[str, str]) -> float:

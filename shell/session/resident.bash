@@ -52,7 +52,7 @@ __ssi_round='while :; do while :; do
     __ssi_code=$?
 done; done'
 __ssi_begin() {
-    PROMPT_COMMAND=("__ssi_code=\$?; $__ssi_round")
+    PROMPT_COMMAND=("__ssi_code=\$?; [[ ! \${__ssi_busy-} || \$__ssi_code != 0 ]] || __ssi_code=148; $__ssi_round")
     local n
     for n in {1..15}; do
         PROMPT_COMMAND+=("__ssi_code=\$?; [[ ! \${__ssi_busy-} ]] || __ssi_code=148; $__ssi_round")
