@@ -30,10 +30,10 @@ class NoStructure(SsiError):
     exit_code = 2
 
     def what(self) -> str:
-        return "a placement within a longer line needs shfmt, which is not installed here"
+        return "a placement within a compound command needs shfmt, which is not installed here"
 
     def advice(self) -> str:
-        return "write the command alone behind its placement, or `uv tool install shfmt-py`"
+        return "use pipes and lists of simple commands, or `uv tool install shfmt-py`"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -31,6 +32,9 @@ async def _talk(node: str) -> int:
     from ssi.client.connection import Connection
     from ssi.client.system import System
 
+    # As every interactive shell: only what it runs is stopped by keys and by the terminal.
+    for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
     # The line editor takes a third of a second to import, and most of the rest is waiting.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "shell.prompt.talk"))
     async with await Connection.open() as connection:

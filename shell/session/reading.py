@@ -8,9 +8,10 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shell.errors import NoStructure
+from shell.language.plaintree import plain_tree
 from shell.language.plan import KEYWORDS, Names, Step, plain_plan, plan
 
 LIMIT_S: Final = 5.0
@@ -32,37 +33,20 @@ async def read_plan(line: str, names: Names) -> list[Step]:
     quick = plain_plan(line, names)
     if quick is not None:
         return quick
+    tree = plain_tree(line)
+    if tree is not None:
+        return plan(line, tree, names)
     whole = [Step(kind="session", text=line, shown=line)]
     data = line.encode("utf-8", "surrogateescape")
     if len(data) > MOST_PARSED_BYTES or "\0" in line:
         return whole
     program = shfmt()
     if program is None:
-        simple = placed_alone(line, names)
-        if simple is None and re.search(r"(?:^|[|;&(]\s*)@", line):
+        if re.search(r"(?:^|[|;&(]\s*)@", line):
             raise NoStructure
-        return simple or whole
+        return whole
     status, out, _ = await _asked([program, "--to-json"], data)
     return plan(line, json.loads(out), names) if status == 0 else whole
-
-
-def placed_alone(line: str, names: Names) -> list[Step] | None:
-    """The plan of ``@where word...`` without any other grammar; None for anything else."""
-    match = re.fullmatch(r"\s*(@[^\s'\"|&;<>()$`\\]*)((?:\s+[A-Za-z0-9_./%+:,=-]+)*)\s*", line)
-    if match is None:
-        return None
-    words = [match[1], *match[2].split()]
-    ends = [match.end(1)] if len(words) == 1 else []
-    spans: list[dict[str, Any]] = []  # Any: as shfmt's JSON
-    at = match.start(1)
-    for word in words:
-        at = line.index(word, at)
-        ends.append(at + len(word))
-        spans.append({"Pos": {"Offset": at}, "End": {"Offset": at + len(word)}})
-        at += len(word)
-    place = {"Pos": {"Offset": match.start(1)}, "End": {"Offset": ends[-1]}}
-    tree = {"Stmts": [{"Cmd": {"Type": "CallExpr", "Args": spans, **place}, **place}]}
-    return plan(line, tree, names) if line.isascii() else None
 
 
 def shfmt() -> str | None:
