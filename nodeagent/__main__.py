@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from nodeagent.mechanism.daemon import hold_lock, take_title
+from nodeagent.mechanism.journal import journal_handlers
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
 
@@ -125,7 +126,7 @@ def _start_logging(places: Places) -> None:
         places.agent_log, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
     )
     logging.basicConfig(
-        handlers=[handler],
+        handlers=[handler, *journal_handlers("ssi-agent")],
         level=os.environ.get("SSI_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )

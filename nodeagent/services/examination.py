@@ -14,6 +14,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.filesystem.control import Control, Refused, ask_warden
 from nodeagent.mechanism import cgroup, livememory
 from nodeagent.mechanism.hostmetrics import CriuProbe
+from nodeagent.mechanism.journal import is_of_systemd
 from nodeagent.mechanism.limits import limits_here
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
@@ -73,6 +74,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         tracks_writes=livememory.tracks_writes(),
         has_userfaultfd=livememory.has_userfaultfd(),
         limits=limits_here(),
+        started_by="systemd" if is_of_systemd() else "ssi up",
     )
 
 

@@ -53,6 +53,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         tracks_writes: The kernel tells which pages were written to (soft-dirty).
         has_userfaultfd: The kernel lets another process bring pages.
         limits: What its processes may have.
+        started_by: ``systemd`` or ``ssi up``; empty from an agent that does not tell.
     """
 
     python: str
@@ -77,6 +78,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     tracks_writes: bool = False
     has_userfaultfd: bool = False
     limits: Limits = Limits()
+    started_by: str = ""
 
 
 class Verdict(StrEnum):

@@ -43,6 +43,8 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         "keys": _keys(name, facts.open_keys),
         "cordon": _cordon(name, cordoned=facts.cordoned),
     }
+    if facts.started_by:
+        checks["boot"] = _boot(name, facts.started_by)
     found = [_finding(name, check, outcome) for check, outcome in checks.items()]
     return [*found, *judge_limits(name, facts.limits, is_root=facts.is_root)]
 
@@ -97,6 +99,12 @@ def judge_criu_versions(facts: Mapping[str, NodeFacts]) -> list[Finding]:
         for name, criu in versions.items()
         if criu != newest
     ]  # fmt: skip
+
+
+def _boot(name: str, started_by: str) -> _Outcome:
+    if started_by == "systemd":
+        return OK, "systemd starts the agent with the machine; its journal has the log, too", ""
+    return OK, f"no unit of systemd holds the agent: after a reboot `ssi up {name}`", ""
 
 
 def _python(name: str, version: str) -> _Outcome:

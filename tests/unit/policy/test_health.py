@@ -112,3 +112,13 @@ def test_a_clock_is_late_only_where_that_is_certain() -> None:
     assert (clock.verdict, clock.remedy) == (Verdict.OK, "")
     (_, clock) = judge_row(node(clock_offset_ms=-1114.0, clock_error_ms=3.0))
     assert (clock.verdict, clock.remedy) == (Verdict.WARN, "ssh n1 timedatectl set-ntp true")
+
+
+def test_whether_an_agent_comes_back_after_a_reboot_is_told() -> None:
+    def told(started_by: str) -> list[str]:
+        facts = msgspec.structs.replace(WELL, started_by=started_by)
+        return [each.text for each in judge_node("n1", facts, ours="1") if each.check == "boot"]
+
+    assert told("") == []  # an agent of an older version
+    assert "systemd starts" in told("systemd")[0]
+    assert told("ssi up")[0].endswith("after a reboot `ssi up n1`")
