@@ -54,8 +54,8 @@ def main() -> int:
     )
     held: dict[str, set[str]] = {}
     with tempfile.TemporaryDirectory() as name:
-        wrapper = Path(name, "ssi")
-        wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} -m ssi.cli "$@"\n')
+        wrapper = Path(name, "bash")  # some print how the shell was called
+        wrapper.write_text(f"#!{sys.executable}\nimport ssi.cli.__main__\n")
         wrapper.chmod(0o755)
         for script in scripts:
             for shell in ("/bin/bash", str(wrapper)):

@@ -20,8 +20,7 @@ def start_shell(words: Sequence[str]) -> int:
         SsiError: The agent of this machine does not answer.
     """
     how = parse_invocation(words)
-    asks = how.kind == "stdin" and not how.options and not how.arguments
-    if not (asks and os.isatty(0) and os.isatty(1)):
+    if not (how.is_talk and os.isatty(0) and os.isatty(1)):
         run_script(how)
     return asyncio.run(_talk(how.node))
 

@@ -25,12 +25,7 @@ PARSE_LIMIT_S: Final = 20.0
 MOST_ARGUMENT_BYTES: Final = 100_000
 """Of one argument, which Linux bounds by 128 KiB (execve(2))."""
 
-UNKNOWN: Final = """() {
-    case $1 in
-    @[A-Za-z0-9]*) local where=${1#@}; shift; __ssi_at "nodes:$where" "${*@Q}" ;;
-    *) builtin printf 'bash: %s: command not found\\n' "$1" >&2; return 127 ;;
-    esac
-}"""
+UNKNOWN: Final = '() { __ssi_unknown "$@"; }'
 """Where the structure of a script cannot be read, bash meets a placement as a command that it does
 not find, and hands over its words, which it has expanded."""
 
@@ -75,7 +70,7 @@ def functions(unknown: str = "") -> dict[str, str]:
     from shell.session.host import OWN
 
     found = {"__ssi_own": OWN.pattern}
-    for name in ("__ssi_at", "__ssi_state"):
+    for name in ("__ssi_at", "__ssi_state", "__ssi_unknown"):
         body = text.partition(f"\n{name}() ")[2].partition("\n}\n")[0]
         found[f"BASH_FUNC_{name}%%"] = f"() {body}\n}}"
     if unknown:

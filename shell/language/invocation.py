@@ -21,7 +21,6 @@ class Invocation:
         text: The line of ``-c``, or the name of the file.
         arguments: ``$1`` and so on; of ``-c`` the first is ``$0``.
         node: Where it is to begin; empty for where it suits.
-        is_interactive: ``-i``, or a login shell.
     """
 
     kind: Literal["command", "file", "stdin"]
@@ -29,7 +28,12 @@ class Invocation:
     text: str = ""
     arguments: tuple[str, ...] = ()
     node: str = ""
-    is_interactive: bool = False
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether lines are to be asked for, where there is somebody to ask."""
+        letters = {letter for word in self.options for letter in word.lstrip("-")}
+        return self.kind == "stdin" and not self.arguments and letters <= {"i", "l"}
 
 
 def parse_invocation(words: Sequence[str]) -> Invocation:
@@ -52,13 +56,12 @@ def parse_invocation(words: Sequence[str]) -> Invocation:
             options += [word, _value(word, waiting)] if word in _WITH_VALUE else [word]
         else:
             letters |= set(word[1:]) if word[0] == "-" else set()
-            kept = "".join(letter for letter in word[1:] if letter not in "csil")
+            kept = "".join(letter for letter in word[1:] if letter not in "cs")
             values = [_value(word, waiting) for letter in kept if letter in "oO"]
             if kept:
                 options += [word[0] + kept, *values]
     if waiting[:1] == ["-"]:
         del waiting[0]
-    is_interactive = bool(letters & {"i", "l"})
     if "c" in letters:
         text = _value("-c", waiting)
         return Invocation(
@@ -67,7 +70,6 @@ def parse_invocation(words: Sequence[str]) -> Invocation:
             text=text,
             arguments=tuple(waiting),
             node=node,
-            is_interactive=is_interactive,
         )
     if waiting and "s" not in letters:
         file, *arguments = waiting
@@ -77,14 +79,12 @@ def parse_invocation(words: Sequence[str]) -> Invocation:
             text=file,
             arguments=tuple(arguments),
             node=node,
-            is_interactive=is_interactive,
         )
     return Invocation(
         kind="stdin",
         options=tuple(options),
         arguments=tuple(waiting),
         node=node,
-        is_interactive=is_interactive,
     )
 
 

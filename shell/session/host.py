@@ -300,7 +300,7 @@ class Host:
         present = {match[1] for line in lines if (match := re.match(r"declare -\S+ (\w+)", line))}
         gone = sorted(self.born_with - present)
         functions = re.sub(
-            r"^__ssi_(?!at |state )\w+ \(\) \n\{.*?^\}\n", "", functions, flags=re.M | re.S
+            r"^__ssi_(?!at |state |unknown )\w+ \(\) \n\{.*?^\}\n", "", functions, flags=re.M | re.S
         )
         settings = [line for line in options.splitlines() if not NOT_CARRIED.match(line)]
         exported = [each for each in names.splitlines() if re.match(r"declare -f\w*x", each)]

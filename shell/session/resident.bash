@@ -59,6 +59,9 @@ __ssi_begin() {
     done
     builtin set +o history
     PS1="$1" PS2=
+    builtin declare -F command_not_found_handle >/dev/null || command_not_found_handle() {
+        __ssi_unknown "$@"
+    }
     unset __ssi_begin
 }
 # What every bash of a session knows: a command with a placement, where the session's bash or one
@@ -74,6 +77,15 @@ __ssi_at() {
     command ssi "${words[@]}" -- bash -c "{ $(__ssi_state)
 } 2>/dev/null
 $2" bash
+}
+# A placement that was not seen in the text of a line, as one behind an alias or in a sourced file, is
+# a command that bash does not find. Its words are expanded by then.
+__ssi_unknown() {
+    local where=${1#@}
+    case $1 in
+    @[A-Za-z0-9]*) shift; __ssi_at "nodes:$where" "${*@Q}" ;;
+    *) builtin printf 'bash: %s: command not found\n' "$1" >&2; return 127 ;;
+    esac
 }
 __ssi_state() {
     builtin declare -p | command grep -vE "$__ssi_own"

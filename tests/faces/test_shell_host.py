@@ -221,3 +221,10 @@ def test_its_end_is_told_after_all_that_it_has_shown(bash: Bash) -> None:
     assert bash.hear("X") == b"3"
     assert bash.shown == b"exit\r\nbye\r\n" or bash.shown == b"bye\r\n"
     assert bash.process.wait(PATIENCE_S) == 3
+
+
+def test_a_command_that_is_not_there_is_told_as_bash_tells_it(bash: Bash) -> None:
+    assert bash.line("nonexistent-program x").statuses[0] == 127
+    assert bash.shown == b"bash: nonexistent-program: command not found\r\n"
+    bash.line("ssi() { :; }; command() { shift; echo \"ran: $1 $4 $5\"; }; @n2 echo 'a  b'")
+    assert b"ran: run" in bash.shown

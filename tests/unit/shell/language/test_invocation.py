@@ -29,6 +29,14 @@ def test_the_shell_is_called_as_bash_is(words: list[str], how: Invocation) -> No
     assert parse_invocation(words) == how
 
 
+def test_who_is_to_be_asked_for_lines() -> None:
+    talks = [parse_invocation(words).is_talk for words in ([], ["-i"], ["-il"], ["--node=n2"])]
+    assert talks == [True] * 4
+    others = [parse_invocation(words).is_talk for words in (["-e"], ["-s", "a"], ["-ic", "x"])]
+    assert others == [False] * 3
+    assert parse_invocation(["-ic", "x"]).options == ("-i",)
+
+
 @pytest.mark.parametrize("words", [["-c"], ["-o"], ["--node"]])
 def test_an_option_without_its_value_is_an_error(words: list[str]) -> None:
     with pytest.raises(UsageError):
