@@ -25,7 +25,11 @@ LONGEST_PAUSE_S: Final = 1.0
 """Between tries while the other side is silent."""
 
 LANE_AFTER_BYTES: Final = 4 * 1024 * 1024
-"""That came by fetches, before a lane is worth its set-up; doubled with each that carried none."""
+"""That came by fetches, before a lane is worth its set-up."""
+
+VAIN_LANE_FACTOR: Final = 8
+"""So many times as many after each lane that carried none: where a firewall drops what it does not
+know, each try holds the pipe up for two seconds."""
 
 ROUNDS_UNTIL_GONE: Final = 2
 """A job that moves may be missed by one round of questions to all nodes, not by two in a row."""
@@ -371,7 +375,8 @@ class Pull:
         """A lane is over, and the reader is at ``offset``: was it worth its while?"""
         if self._lane_began is not None:
             was_vain = offset == self._lane_began
-            self._lane_after = 2 * self._lane_after if was_vain else LANE_AFTER_BYTES
+            vain_after = VAIN_LANE_FACTOR * self._lane_after
+            self._lane_after = vain_after if was_vain else LANE_AFTER_BYTES
             self._lane_began = None
 
     def _hear_of_vain_search(self, *, certain: bool) -> Pause | None:

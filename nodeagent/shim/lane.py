@@ -24,7 +24,7 @@ from nodeagent.shim.sink import MemorySink
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 """Held at the source's end until its peer has taken it: what flies while either end sleeps."""
 
-HELLO_S: Final = 5.0
+HELLO_S: Final = 2.0
 """How long the source's end waits for its peer, and the peer for the connection."""
 
 _TO_READER: Final = 1
@@ -89,7 +89,7 @@ class SourceLane:
                 peer.send(piece, at, size)
             elif self._stream.ended:
                 self._end_sent = True
-                if self._is_whole():
+                if self._is_whole() and not self.outlet.refused:
                     peer.send(b"", 0, 0)
                 else:
                     self.close()

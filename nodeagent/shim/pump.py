@@ -211,8 +211,12 @@ class Outlet:
 
     def _pump(self) -> None:
         assert self._descriptor is not None
+        room = min(self.sink.room, _CHUNK_BYTES)
+        if not room:  # it has just become less; to read nothing would look like the end
+            self.settle()
+            return
         try:
-            data = os.read(self._descriptor, min(self.sink.room, _CHUNK_BYTES))
+            data = os.read(self._descriptor, room)
         except BlockingIOError:
             return
         except OSError:  # EIO: the last process closed the terminal

@@ -173,13 +173,14 @@ def test_many_bytes_take_a_lane_and_after_it_the_shim_is_asked_where_it_is() -> 
     ]
 
 
-def test_lane_that_carried_nothing_is_tried_again_after_twice_as_many_bytes() -> None:
+def test_lane_that_carried_nothing_is_tried_again_after_ever_more_bytes() -> None:
     made, size = flowing(), pull.LANE_AFTER_BYTES
     fetched(made, 0, size)
     made.handle(pull.LaneOver())
     made.handle(pull.Taken(offset=size))
-    assert pull.UseLane(node="n1") not in fetched(made, size, size)
-    assert fetched(made, 2 * size, size) == [pull.UseLane(node="n1")]
+    before = (pull.VAIN_LANE_FACTOR - 1) * size
+    assert pull.UseLane(node="n1") not in fetched(made, size, before)
+    assert fetched(made, size + before, size) == [pull.UseLane(node="n1")]
 
 
 def test_end_of_reader_is_told_although_a_lane_is_used() -> None:
