@@ -119,6 +119,12 @@ def test_lines_that_were_typed_ahead_are_run_one_after_another(history: Path) ->
     assert sitting.status == 0
 
 
+def test_letters_that_come_together_are_one_change(history: Path) -> None:
+    long = "echo " + "é" * 5000
+    sitting = Sitting(FakeSeat(), history).types(f"{long}\x7f\x7f!\x01x\r{LEAVE}")
+    assert sitting.seat.lines == [f"x{long[:-2]}!"]
+
+
 def test_interrupt_drops_the_line_and_the_shell_goes_on(history: Path) -> None:
     sitting = Sitting(FakeSeat(), history).types(f"rm -r{INTERRUPT}true\r{LEAVE}")
     assert sitting.seat.lines == ["true"]
