@@ -79,7 +79,7 @@ class Editor:
             include_default_pygments_style=False,
             color_depth=colour_depth(os.environ.get("NO_COLOR", "")),
             cursor=ModalCursorShapeConfig() if settings.editing != "emacs" else None,
-            reserve_space_for_menu=6,
+            reserve_space_for_menu=10,
             input=given[0] if given else None,
             output=given[1] if given else None,
         )

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from shell.language.plan import Step
+from shell.session.aside import Asides
 from shell.session.background import Background
 from shell.session.commandline import run_verb
 from shell.session.foreground import hold
@@ -38,6 +39,7 @@ class Runner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._background = Background(session.system, session.table, self._show)
+        self._asides = Asides(session)
         self._counted = 0
 
     async def run(self, step: Step, before: Outcome) -> Outcome:
@@ -127,23 +129,11 @@ class Runner:
 
     async def query_on(self, node: str, script: str, limit_s: float) -> bytes | None:
         """What a script prints on another node; None where it does not come in time."""
-        session = self._session
-        spec = await piped_spec(
-            session.system, node, script, cwd=session.where.cwd, state="", home=session.where.node
-        )
-        try:
-            async with asyncio.timeout(limit_s):
-                job = await JobHandle.start(session.system, node, spec)
-                await job.write(0, b"", end=True)
-                got = b""
-                while not (data := await job.read("stdout", len(got))).ended:
-                    got += data.data
-                return got + data.data
-        except (TimeoutError, SsiError):
-            return None
+        return await self._asides.ask(node, script, limit_s)
 
     async def close(self) -> None:
         """Lets go of all jobs: they go on."""
+        await self._asides.close()
         await self._background.close()
 
     async def _job(self, step: Step) -> Outcome:

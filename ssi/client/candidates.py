@@ -9,7 +9,7 @@ import asyncio
 import os
 import pwd
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -101,9 +101,13 @@ async def _jobs(system: System, _word: str) -> Iterable[Candidate]:
     rows = [row for reply in answers.replies.values() for row in reply.rows]
     rows.sort(key=lambda row: (row.state is JobState.EXITED, -row.start_ms))
     return [
-        (str(row.gpid), f"{' '.join(row.argv)[:60]} ({row.state.value}, {row.node})")
-        for row in rows
+        (str(row.gpid), f"{_command(row.argv)} ({row.state.value}, {row.node})") for row in rows
     ]
+
+
+def _command(argv: Sequence[str]) -> str:
+    """A command on one row."""
+    return " ".join(" ".join(argv).split())[:60]
 
 
 async def _gpids(system: System, _word: str) -> Iterable[Candidate]:
@@ -113,7 +117,7 @@ async def _gpids(system: System, _word: str) -> Iterable[Candidate]:
     rows = [(node, row) for node, reply in answers.replies.items() for row in reply.rows]
     rows.sort(key=lambda found: (found[1].user != own, -found[1].started_at_s))
     return [
-        (str(row.gpid), f"{(' '.join(row.command) or f'[{row.name}]')[:60]} ({node})")
+        (str(row.gpid), f"{_command(row.command) or f'[{row.name}]'} ({node})")
         for node, row in rows
     ]
 

@@ -46,6 +46,10 @@ class Person:
         """What is shown now."""
         return self._tmux("capture-pane", "-p", "-t", self._name)
 
+    def painted(self) -> str:
+        """What is shown now, with its colours as a terminal has them."""
+        return self._tmux("capture-pane", "-p", "-e", "-t", self._name)
+
     def sees(self, pattern: str) -> re.Match[str]:
         """Waits until the screen matches."""
         compiled = re.compile(pattern, re.MULTILINE)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from tests.hosts.person import Person, person
 from tests.hosts.system import Ssi
 
 HERE = r"^n1 ~ # "
 """The prompt of somebody at home on n1 after whom nothing went wrong."""
+
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "shell.svg"
+"""`pytest tests/hosts/test_shell_prompt.py -k picture --pictures` takes it anew."""
 
 
 @contextmanager
@@ -103,3 +110,40 @@ def test_two_shells_share_a_history_and_one_is_warned_before_one_leaves(
         bob.sees(r"^left=\d+")
     ada.press("C-d")
     ada.sees(r"^left=0")
+
+
+def test_the_picture_is_what_the_shell_shows(ada: Person, request: pytest.FixtureRequest) -> None:
+    ada.press("C-l")
+    ada.type("@{n1..n3} uname -sr")
+    ada.sees(r"^n\[1-3\] \(3\)\n-+\nLinux [^\n]*\n(ssi: [^\n]*\n)?n1 ~ .*# ")
+    ada.type("seq 1000000 | @n2 wc -l")
+    ada.sees(r"^1000000\s*\nn1 ~ .*# ")
+    ada.type("@n2 sleep 300 &")
+    ada.sees(r"^n1 ~ 1 job .*# ")
+    ada.type("migrate %1 n3")
+    ada.sees(r"n2 -> n3: [^\n]*\nn1 ~ 1 job .*# ")
+    ada.type("@n3 sh -c 'kill -9 $$'")
+    ada.sees(r"^n1 ~ 1 job ✗ 137 \(KILL\) .*# ")
+    ada.keys("migrate %1 ")
+    ada.sees(r"# migrate %1 n3")  # as a suggestion
+    ada.press("C-u")
+    ada.keys("@n")
+    ada.press("Tab")
+    ada.sees(r"^ +n2 +node\s*\n +n3 +node")
+    svg = _drawn(ada.painted())
+    ada.press("C-c")
+    ada.type("kill %1; exit")
+    ada.sees(r"^left=\d+")
+    if request.config.getoption("--pictures"):
+        PICTURE.write_text(svg, encoding="utf-8")
+    kept = PICTURE.read_text(encoding="utf-8")
+    for text in ("n[1-3]", "1000000", "migrate", "(KILL)"):
+        assert text in svg, text
+        assert text in kept, f"{text}: take the picture anew"
+
+
+def _drawn(painted: str) -> str:
+    """A screen as SVG."""
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+    console.print(Text.from_ansi(painted.rstrip()), soft_wrap=False)
+    return console.export_svg(title="ssi", unique_id="shell")
