@@ -16,6 +16,11 @@ FACE: Final = "shell"
 _OPTION: Final = re.compile(r"[-+](?!h$)[a-zA-Z]+")
 """As bash's own: ``-c``, ``-eu``, ``+x``, ``-o pipefail``; but ``-h`` is help, as everywhere."""
 
+_LONG: Final = frozenset(
+    {"--node", "--norc", "--noprofile", "--posix", "--login", "--rcfile", "--init-file"}
+)
+"""Of bash, and where the shell is to begin."""
+
 
 def is_for_shell(words: Sequence[str], commands: Container[str]) -> bool:
     """Whether the words after ``ssi`` are for the shell, and not one of the commands.
@@ -32,7 +37,7 @@ def is_surely_for_shell(words: Sequence[str]) -> bool:
     if not words:
         return True
     first = words[0]
-    if first == "--node" or first.startswith("--node="):
+    if first in _LONG or first.startswith("--node="):
         return True
     return bool(_OPTION.fullmatch(first)) or ("/" in first and first[0] != "-")
 

@@ -43,7 +43,7 @@ def test_an_option_without_its_value_is_an_error(words: list[str]) -> None:
         parse_invocation(words)
 
 
-@pytest.mark.parametrize("words", [[], ["-c", "x"], ["./ps"], ["--node=n1"]])
+@pytest.mark.parametrize("words", [[], ["-c", "x"], ["./ps"], ["--node=n1"], ["--norc"]])
 def test_these_are_for_the_shell(words: list[str]) -> None:
     assert is_for_shell(words, {"ps"})
 
