@@ -10,7 +10,7 @@ from typing import Final
 
 from nodeagent.clientfiles import ClientFiles
 from nodeagent.mechanism.mounts import Mounts
-from nodeagent.shim.messages import FileMount, Files, KnownFile
+from nodeagent.shim.filemounts import FileMount, Files, KnownFile
 from ssi.model.job import JobRow
 from ssi.model.jobfiles import FilesUnavailable, JobFiles, root_of
 from ssi.protocol.migration import FileMeta

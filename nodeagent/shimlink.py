@@ -11,10 +11,10 @@ from typing import TypeVar
 import msgspec
 
 from nodeagent.shim.frames import BadFrame, decode_reply
+from nodeagent.shim.message import Message
 from nodeagent.shim.messages import (
     MAX_FRAME_BYTES,
     Failed,
-    Message,
     ReplyMessage,
     RequestFrame,
     RequestMessage,

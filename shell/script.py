@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from shell.language.invocation import Invocation
+from shell.session.carried import OWN
 from ssi.client import paths
 
 PARSE_LIMIT_S: Final = 20.0
@@ -67,8 +68,6 @@ def functions(unknown: str = "") -> dict[str, str]:
         unknown: A function for commands that are not found; empty for none.
     """
     text = files("shell.session").joinpath("resident.bash").read_text(encoding="utf-8")
-    from shell.session.host import OWN
-
     found = {"__ssi_own": OWN.pattern}
     for name in ("__ssi_at", "__ssi_state", "__ssi_unknown"):
         body = text.partition(f"\n{name}() ")[2].partition("\n}\n")[0]

@@ -11,8 +11,37 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, assert_never
+
+from nodeagent.pipes.event import (
+    Arrived,
+    Broken,
+    Event,
+    Lane,
+    LaneOver,
+    ReaderEnded,
+    ReaderSilent,
+    SourceLost,
+    SourceMoved,
+    SourceSilent,
+    SourceSought,
+    SourceUnknown,
+    Taken,
+    Told,
+    Woke,
+)
+from nodeagent.pipes.instruction import (
+    Break,
+    Fetch,
+    Give,
+    Instruction,
+    Pause,
+    Probe,
+    Seek,
+    Settle,
+    Tell,
+    UseLane,
+)
 
 CHUNK_BYTES: Final = 512 * 1024
 """Fetched at once: half of what a shim holds of a stream, so that the job writes meanwhile."""
@@ -33,194 +62,6 @@ know, each try holds the pipe up for two seconds."""
 
 ROUNDS_UNTIL_GONE: Final = 2
 """A job that moves may be missed by one round of questions to all nodes, not by two in a row."""
-
-
-Lane: TypeAlias = Literal["source", "reader"]
-
-# What happened
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """The reader's shim has all bytes below ``offset``.
-
-    Attributes:
-        closed: The job reads no more.
-        ended: The shim also knows that nothing follows.
-    """
-
-    offset: int
-    closed: bool = False
-    ended: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """Bytes from ``offset`` on have come; ``ended``: nothing follows them."""
-
-    offset: int
-    data: bytes
-    ended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSilent:
-    """The node of the job that writes did not answer, or cannot now."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceMoved:
-    """The job that writes is, or is said to be, on another node."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceUnknown:
-    """The node that was asked has no such job."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSought:
-    """All nodes were asked for the job that writes, and none has it.
-
-    Attributes:
-        certain: Every one of them answered.
-    """
-
-    certain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SourceLost:
-    """Bytes of the job that writes are gone for ever."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderSilent:
-    """The reader's shim did not answer, or the job is being moved."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderEnded:
-    """The job that reads has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneOver:
-    """A lane has ended, or was none; the reader's shim knows what it carried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The job that writes has been told that nobody reads any more, or is no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The job that reads is hung up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Woke:
-    """A pause is over."""
-
-    lane: Lane
-
-
-Event: TypeAlias = (
-    Taken
-    | Arrived
-    | SourceSilent
-    | SourceMoved
-    | SourceUnknown
-    | SourceSought
-    | SourceLost
-    | ReaderSilent
-    | ReaderEnded
-    | LaneOver
-    | Told
-    | Broken
-    | Woke
-)
-
-# What is to be done
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Asks the reader's shim how far it is: :class:`Taken` or :class:`ReaderSilent`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
-    """Asks for bytes: :class:`Arrived`, or what went wrong.
-
-    Attributes:
-        taken: The reader's shim has all before that.
-        waits: Until there are some; else what there is now, perhaps nothing.
-    """
-
-    node: str
-    offset: int
-    taken: int
-    waits: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Give:
-    """Gives bytes to the reader's shim: :class:`Taken` or :class:`ReaderSilent`."""
-
-    offset: int
-    data: bytes
-    end: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UseLane:
-    """Lets the shims pass the bytes on by themselves: :class:`LaneOver`, or what went wrong."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seek:
-    """Asks all nodes for the job that writes: :class:`SourceMoved` or :class:`SourceSought`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Tells the job that writes that nobody reads any more: :class:`Told` or what went wrong.
-
-    It takes the place of a fetch that is under way.
-    """
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Hangs up the job that reads, as it will not get all that was written: :class:`Broken`."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Lets a lane rest: :class:`Woke`."""
-
-    lane: Lane
-    pause_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """Notes that nothing is left to be done. The last of all."""
-
-
-Instruction: TypeAlias = Probe | Fetch | Give | UseLane | Seek | Tell | Break | Pause | Settle
 
 
 class Pull:

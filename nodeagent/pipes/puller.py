@@ -14,9 +14,39 @@ from nodeagent.job import Job
 from nodeagent.mechanism.aesgcm import KEY_BYTES
 from nodeagent.peers import Peers
 from nodeagent.pipes import pull
+from nodeagent.pipes.event import (
+    Arrived,
+    Broken,
+    Event,
+    Lane,
+    LaneOver,
+    ReaderEnded,
+    ReaderSilent,
+    SourceLost,
+    SourceMoved,
+    SourceSilent,
+    SourceSought,
+    SourceUnknown,
+    Taken,
+    Told,
+    Woke,
+)
 from nodeagent.pipes.finder import Finder
-from nodeagent.pipes.pull import Event, Instruction, Lane, Pull
-from nodeagent.shim.messages import Accepted, AwaitLane, BreakInput, JoinLane, LaneState, Ok, Write
+from nodeagent.pipes.instruction import (
+    Break,
+    Fetch,
+    Give,
+    Instruction,
+    Pause,
+    Probe,
+    Seek,
+    Settle,
+    Tell,
+    UseLane,
+)
+from nodeagent.pipes.pull import Pull
+from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneState
+from nodeagent.shim.messages import Accepted, BreakInput, Ok, Write
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState, StreamSource
 from ssi.model.pipe import CannotJoin, StreamLost
@@ -90,7 +120,7 @@ class Puller:
     def _begin(self, instructions: list[Instruction]) -> bool:
         """Does them; false after the last of all."""
         for instruction in instructions:
-            if isinstance(instruction, pull.Settle):
+            if isinstance(instruction, Settle):
                 return False
             lane = _lane_of(instruction)
             before = self._lanes.pop(lane, None)
@@ -101,46 +131,44 @@ class Puller:
 
     async def _await_end(self) -> Event:
         await self._job.ended.wait()
-        return pull.ReaderEnded()
+        return ReaderEnded()
 
     async def _do(self, instruction: Instruction) -> Event:
         match instruction:
-            case pull.Probe():
+            case Probe():
                 return await self._give(Write(offset=0, data=b"", end=False, wait_ms=0))
-            case pull.Give():
+            case Give():
                 data, end = instruction.data, instruction.end
                 return await self._give(
                     Write(offset=instruction.offset, data=data, end=end, wait_ms=WAIT_MS)
                 )
-            case pull.Break():
+            case Break():
                 return await self._break(instruction.reason)
-            case pull.Pause():
+            case Pause():
                 await asyncio.sleep(instruction.pause_s)
-                return pull.Woke(instruction.lane)
-            case pull.Settle():
+                return Woke(instruction.lane)
+            case Settle():
                 raise AssertionError(instruction)
             case _:
                 return await self._do_at_source(instruction)
 
-    async def _do_at_source(
-        self, instruction: pull.Fetch | pull.UseLane | pull.Tell | pull.Seek
-    ) -> Event:
+    async def _do_at_source(self, instruction: Fetch | UseLane | Tell | Seek) -> Event:
         match instruction:
-            case pull.Fetch():
+            case Fetch():
                 return await self._ask_source(self._fetch(instruction))
-            case pull.UseLane():
+            case UseLane():
                 return await self._ask_source(self._use_lane(instruction.node))
-            case pull.Tell():
+            case Tell():
                 return await self._ask_source(self._tell(instruction.node))
-            case pull.Seek():
+            case Seek():
                 found = await self._finder.find(self._source.gpid, self._job.row.user)
                 if found.node:
-                    return pull.SourceMoved(found.node)
-                return pull.SourceSought(certain=found.certain)
+                    return SourceMoved(found.node)
+                return SourceSought(certain=found.certain)
             case _:
                 assert_never(instruction)
 
-    async def _fetch(self, fetch: pull.Fetch) -> Event:
+    async def _fetch(self, fetch: Fetch) -> Event:
         wait_ms = WAIT_MS if fetch.waits else 0
         request = ReadStream(
             gpid=self._source.gpid,
@@ -155,8 +183,8 @@ class Puller:
             self._job.row.user, fetch.node, request, timeout_s=wait_ms / 1000 + GRACE_S
         )
         if not isinstance(reply, StreamData):
-            return pull.SourceSilent()
-        return pull.Arrived(offset=reply.offset, data=reply.data, ended=reply.ended)
+            return SourceSilent()
+        return Arrived(offset=reply.offset, data=reply.data, ended=reply.ended)
 
     async def _use_lane(self, node: str) -> Event:
         key = os.urandom(KEY_BYTES)
@@ -171,7 +199,7 @@ class Puller:
                 )
         except (ShimGone, ShimSilent, ShimFailed, WrongStage, NotServed) as exc:
             _log.info("event=no-lane gpid=%d reason=%s", job.row.gpid, exc)
-        return pull.LaneOver()
+        return LaneOver()
 
     async def _carry_by_lane(self, join: JoinLane) -> None:
         link = self._job.shim()
@@ -186,36 +214,36 @@ class Puller:
             gpid=self._source.gpid, stream=self._source.stream, reader=self._job.row.gpid
         )
         await self._peers.ask_for(self._job.row.user, node, request, timeout_s=GRACE_S)
-        return pull.Told()
+        return Told()
 
     async def _ask_source(self, asking: Coroutine[Any, Any, Event]) -> Event:
         try:
             return await asking
         except JobMoved as exc:
-            return pull.SourceMoved(exc.node)
+            return SourceMoved(exc.node)
         except NoSuchProcess:
-            return pull.SourceUnknown()
+            return SourceUnknown()
         except (StreamLost, CannotJoin, NotPermitted) as exc:
-            return pull.SourceLost(exc.what())
+            return SourceLost(exc.what())
         except SsiError as exc:
             _log.info("event=pipe-source-silent gpid=%d reason=%s", self._job.row.gpid, exc)
-            return pull.SourceSilent()
+            return SourceSilent()
 
     async def _give(self, write: Write) -> Event:
         """Raises _Left where the job is on another node by now."""
         job = self._job
         if job.is_over:
-            return pull.ReaderEnded()
+            return ReaderEnded()
         if job.stage in {"lent", "moved"}:
             raise _Left
         if job.row.state is JobState.MIGRATING or job.stage != "running" or job.link is None:
-            return pull.ReaderSilent()
+            return ReaderSilent()
         write = msgspec.structs.replace(write, writer=writer_of(self._source), from_job=True)
         try:
             accepted = await job.link.ask(write, Accepted, write.wait_ms / 1000 + SHIM_S)
         except SsiError:
-            return pull.ReaderSilent()
-        return pull.Taken(offset=accepted.offset, closed=accepted.closed, ended=accepted.ended)
+            return ReaderSilent()
+        return Taken(offset=accepted.offset, closed=accepted.closed, ended=accepted.ended)
 
     async def _break(self, reason: str) -> Event:
         source = self._source
@@ -224,11 +252,11 @@ class Puller:
         try:
             async with self._job.moving:  # what a shim is told that has been dumped is lost
                 if self._job.is_over or self._job.link is None or self._job.is_unsettled:
-                    return pull.ReaderSilent()
+                    return ReaderSilent()
                 await self._job.link.ask(BreakInput(reason=told), Ok, SHIM_S)
         except SsiError:
-            return pull.ReaderSilent()
-        return pull.Broken()
+            return ReaderSilent()
+        return Broken()
 
 
 class _Left(Exception):
@@ -237,9 +265,9 @@ class _Left(Exception):
 
 def _lane_of(instruction: Instruction) -> Lane:
     match instruction:
-        case pull.Pause():
+        case Pause():
             return instruction.lane
-        case pull.Probe() | pull.Give() | pull.Break():
+        case Probe() | Give() | Break():
             return "reader"
         case _:
             return "source"

@@ -19,7 +19,7 @@ from nodeagent.pipes.finder import Finder
 from nodeagent.pipes.pull import ROUNDS_UNTIL_GONE
 from nodeagent.pipes.puller import Puller
 from nodeagent.services.permission import owned_job
-from nodeagent.shim import messages
+from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import CloseOutput, Ok, Renew
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
@@ -178,8 +178,8 @@ class PipeService:
         if reader is None or reader.gpid != body.reader:
             reason = f"job {body.reader} does not read it"
             raise CannotJoin(gpid=body.gpid, stream=body.stream, reason=reason)
-        request = messages.OpenLane(stream=body.stream, key=body.key)
-        opened = await job.shim().ask(request, messages.LaneOpened, ASK_S)
+        request = lanemessages.OpenLane(stream=body.stream, key=body.key)
+        opened = await job.shim().ask(request, lanemessages.LaneOpened, ASK_S)
         return LaneOpened(port=opened.port)
 
     async def _settle(self, job: Job, reader: StreamReader) -> None:

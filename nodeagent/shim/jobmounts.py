@@ -15,7 +15,8 @@ from typing import Final
 
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.libc import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC
-from nodeagent.shim.messages import Account, FileMount, Files
+from nodeagent.shim.filemounts import FileMount, Files
+from nodeagent.shim.messages import Account
 from nodeagent.shim.mountpoints import acting_as, make_point, make_point_in_root, path_of
 from ssi.model.jobfiles import FilesUnavailable, is_within
 

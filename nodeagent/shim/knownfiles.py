@@ -11,7 +11,7 @@ import pwd
 import stat
 from collections.abc import Iterable
 
-from nodeagent.shim.messages import KnownFile
+from nodeagent.shim.filemounts import KnownFile
 from ssi.model.shim import RestoreFailed
 
 

@@ -8,6 +8,7 @@ from nodeagent.mechanism.loop import Loop
 from nodeagent.shim import messages as m
 from nodeagent.shim.job import Job
 from nodeagent.shim.lane import ReaderLane, SourceLane
+from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneOpened, LaneState, OpenLane
 from nodeagent.shim.server import Answer
 from nodeagent.shim.sink import MemorySink
 from nodeagent.shim.stage import Stage
@@ -27,8 +28,8 @@ class Lanes:
         self._from_source: ReaderLane | None = None
         loop.after_events(self._go_on)
 
-    def open(self, request: m.OpenLane, answer: Answer) -> None:
-        """Answers with :class:`~nodeagent.shim.messages.LaneOpened`.
+    def open(self, request: OpenLane, answer: Answer) -> None:
+        """Answers with :class:`~nodeagent.shim.lanemessages.LaneOpened`.
 
         Raises:
             WrongStage: There is no such stream that is held in memory.
@@ -46,9 +47,9 @@ class Lanes:
         ALLOCATOR.keep()
         job.stdio.widen(request.stream)
         self._to_readers[request.stream] = lane
-        answer.give(m.LaneOpened(port=lane.port))
+        answer.give(LaneOpened(port=lane.port))
 
-    def join(self, request: m.JoinLane, answer: Answer) -> None:
+    def join(self, request: JoinLane, answer: Answer) -> None:
         """Answers once it tries to connect.
 
         Raises:
@@ -70,12 +71,12 @@ class Lanes:
         job.stdio.widen("stdin")
         answer.give(m.Ok())
 
-    def await_over(self, request: m.AwaitLane, answer: Answer) -> None:
-        """Answers with :class:`~nodeagent.shim.messages.LaneState`."""
+    def await_over(self, request: AwaitLane, answer: Answer) -> None:
+        """Answers with :class:`~nodeagent.shim.lanemessages.LaneState`."""
 
-        def attempt(expired: bool) -> m.LaneState | None:
+        def attempt(expired: bool) -> LaneState | None:
             over = self._from_source is None or self._from_source.is_over
-            return m.LaneState(over=over) if over or expired else None
+            return LaneState(over=over) if over or expired else None
 
         self._poll(answer, request.wait_ms, attempt)
 

@@ -11,16 +11,15 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from nodeagent.shim.filemounts import Files
+from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneOpened, LaneState, OpenLane
+from nodeagent.shim.message import Message
 from ssi.model.errors import FieldValue
 from ssi.model.job import StreamName, Terminal
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 STREAM_BUFFER_BYTES: Final = 1024 * 1024
 """How much of a stream a shim holds in memory before it lets the job wait."""
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What all of them share."""
 
 
 # To the keeper
@@ -54,53 +53,6 @@ class Account(Message, frozen=True):
     uid: int
     gid: int
     groups: tuple[int, ...]
-
-
-class FileMount(Message, frozen=True):
-    """A file or directory that a job is to see at another path than the node has it.
-
-    Attributes:
-        root: Directory that links within ``path`` cannot leave: ``/ssi/n/NODE``, or ``/``.
-        path: Within it, absolute; looked up as the job's user.
-        target: Where the job is to see it.
-        label: What a user calls it.
-    """
-
-    root: str
-    path: str
-    target: str
-    label: str
-
-
-class KnownFile(Message, frozen=True):
-    """A file or directory that a job had open, as it was where it comes from.
-
-    Attributes:
-        mode: Permission bits.
-        writable: The job writes to it.
-    """
-
-    path: str
-    user: str
-    mode: int
-    is_folder: bool
-    writable: bool
-
-
-class Files(Message, frozen=True):
-    """What a job sees that the node does not have at the same path.
-
-    Attributes:
-        mounts: In the order in which they are to be made.
-        root: Of its processes; empty: that of the node.
-        node: Name of this node, for refusals.
-        known: What must be as it was.
-    """
-
-    mounts: tuple[FileMount, ...] = ()
-    root: str = ""
-    node: str = ""
-    known: tuple[KnownFile, ...] = ()
 
 
 class Start(Message, frozen=True, tag="start"):
@@ -229,50 +181,6 @@ class CloseOutput(Message, frozen=True, tag="close-output"):
     """Nobody reads that stream any more, as the job will notice (SIGPIPE): :class:`Ok`."""
 
     stream: StreamName
-
-
-class OpenLane(Message, frozen=True, tag="open-lane"):
-    """Listens for the shim of a job that reads that stream: :class:`LaneOpened`.
-
-    Attributes:
-        key: Of this lane and no other, 32 bytes.
-    """
-
-    stream: StreamName
-    key: bytes
-
-
-class LaneOpened(Message, frozen=True, tag="lane-opened"):
-    """It listens at that TCP port, for a moment and for one peer."""
-
-    port: int
-
-
-class JoinLane(Message, frozen=True, tag="join-lane"):
-    """Connects to the shim of the job that writes the input, and takes that: :class:`Ok`.
-
-    A Write with ``from_job`` ends it, as a Read with ``taken`` does at the other end.
-
-    Attributes:
-        writer: As which the bytes are numbered.
-    """
-
-    writer: bytes
-    address: str
-    port: int
-    key: bytes
-
-
-class AwaitLane(Message, frozen=True, tag="await-lane"):
-    """Whether the lane of the input is over: :class:`LaneState`, after at most ``wait_ms``."""
-
-    wait_ms: int
-
-
-class LaneState(Message, frozen=True, tag="lane-state"):
-    """``over``: it carries nothing any more."""
-
-    over: bool
 
 
 class BreakInput(Message, frozen=True, tag="break-input"):

@@ -14,6 +14,7 @@ from nodeagent.shim import messages as m
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager
 from nodeagent.shim.job import Job
+from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenLane
 from nodeagent.shim.lanes import Lanes
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
@@ -70,7 +71,7 @@ class Shim:
         match request:
             case m.GetStatus():
                 self._await_end(request, answer)
-            case m.Read() | m.Write() | m.OpenLane() | m.JoinLane() | m.AwaitLane():
+            case m.Read() | m.Write() | OpenLane() | JoinLane() | AwaitLane():
                 self._pass_bytes(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_status(answer, failure))
@@ -89,7 +90,7 @@ class Shim:
                 assert_never(request)
 
     def _pass_bytes(
-        self, request: m.Read | m.Write | m.OpenLane | m.JoinLane | m.AwaitLane, answer: Answer
+        self, request: m.Read | m.Write | OpenLane | JoinLane | AwaitLane, answer: Answer
     ) -> None:
         match request:
             case m.Read():
@@ -100,11 +101,11 @@ class Shim:
                 if request.from_job:
                     self._lanes.close("stdin")
                 self._streams.write(request, answer)
-            case m.OpenLane():
+            case OpenLane():
                 self._lanes.open(request, answer)
-            case m.JoinLane():
+            case JoinLane():
                 self._lanes.join(request, answer)
-            case m.AwaitLane():
+            case AwaitLane():
                 self._lanes.await_over(request, answer)
 
     def _adjust(

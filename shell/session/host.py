@@ -1,9 +1,9 @@
 """What holds the resident bash of a session on its node: its terminal, its lines, its state.
 
 It is sent to the node as source and run there by the node's own Python, so it imports nothing but
-the standard library. One pipe brings frames to it and one takes frames away, so what was shown
-always comes before the word that the line has ended. Frames: a letter, four bytes of length, and
-as much.
+the standard library and what :mod:`shell.session.hosting` sends with it. One pipe brings frames to
+it and one takes frames away, so what was shown comes before the word that the line has ended.
+Frames: a letter, four bytes of length, and as much.
 
 To it: ``B`` how to begin (JSON), ``L`` a line (status to restore, NUL, text), ``K`` keys, ``W`` a
 size (``rows columns``), ``Q`` a question (id, NUL, limit in seconds, NUL, a script), ``F`` wants a
@@ -28,6 +28,9 @@ import tempfile
 import termios
 import time
 
+from shell.session.carried import OWN, compose
+from shell.session.outgoing import send, write_all
+
 LINES, TELLS, SCREEN = 198, 199, 197
 FIELDS = 11
 INLINE_BYTES = 8192
@@ -38,25 +41,6 @@ KEPT_STATES = 64
 
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
 READ_BYTES = 256 * 1024
-
-OWN = re.compile(
-    r"declare -[^ ]+ (__ssi_[a-z_]+|BASH[A-Z_]*|_|COLUMNS|COMP_WORDBREAKS|DIRSTACK|EPOCH[A-Z]+|"
-    r"EUID|FUNCNAME|GROUPS|HISTCMD|HOSTNAME|HOSTTYPE|LINENO|LINES|MACHTYPE|OLDPWD|OPTERR|OPTIND|"
-    r"OSTYPE|PIPESTATUS|PPID|PROMPT_COMMAND|PS1|PS2|PWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|"
-    r"TERM|UID|SSI_[A-Z_]*)(=|$)"
-)
-"""What belongs to one bash, or to one node, and is not carried."""
-
-TELL_STATUSES = """if [[ -n ${SSI_STATUSES-} ]]; then
-    trap "printf '%s ' \\"\\$?\\" \\"\\${PIPESTATUS[@]}\\" >'$SSI_STATUSES'" EXIT
-    unset SSI_STATUSES
-fi"""
-"""A job of several commands leaves there how each of them ended."""
-
-NOT_CARRIED = re.compile(
-    r"set [-+]o (?:monitor|history|histexpand|emacs|vi)$|"
-    r"shopt -[su] (?:login_shell|expand_aliases)$"
-)
 
 
 class Host:
@@ -282,7 +266,7 @@ class Host:
             "traps": traps,
             "unread": self.unread().decode("latin-1"),
         }
-        state = self.compose(parts)
+        state = compose(parts, self.born_with)
         if state != self.state or not self.version:
             self.state = state
             found = re.findall(r"^declare -f\w* (\S+)$", names, re.M)
@@ -291,24 +275,6 @@ class Host:
             told["state"] = state
             told["path"] = self.keep(state)
         send("T", json.dumps(told).encode())
-
-    def compose(self, parts: list[str]) -> str:
-        """A script that gives another bash what this one holds."""
-        variables, functions, names, aliases, options, umask, _, _ = parts
-        lines = variables.splitlines()
-        kept = [line for line in lines if line.startswith("declare ") and not OWN.match(line)]
-        present = {match[1] for line in lines if (match := re.match(r"declare -\S+ (\w+)", line))}
-        gone = sorted(self.born_with - present)
-        functions = re.sub(
-            r"^__ssi_(?!at |state |unknown )\w+ \(\) \n\{.*?^\}\n", "", functions, flags=re.M | re.S
-        )
-        settings = [line for line in options.splitlines() if not NOT_CARRIED.match(line)]
-        exported = [each for each in names.splitlines() if re.match(r"declare -f\w*x", each)]
-        script = ["unset BASH_ENV", f"__ssi_own='{OWN.pattern}'", TELL_STATUSES]
-        script += [f"unset -v {name}" for name in gone if re.fullmatch(r"\w+", name)]
-        script += ["{", *kept, "} 2>/dev/null", functions, *exported]
-        script += ["shopt -s expand_aliases", aliases, *settings, umask]
-        return "\n".join(script) + "\n"
 
     def keep(self, state: str) -> str:
         """Writes a state where other bashes, and those of other nodes, can read it; the path."""
@@ -421,24 +387,6 @@ def partial(data: bytearray, marks: tuple[bytes, ...]) -> int:
         if any(mark.startswith(data[len(data) - size :]) for mark in marks):
             return size
     return 0
-
-
-def send(kind: str, body: bytes) -> None:
-    """Sends a frame to the client."""
-    write_all(1, kind.encode() + struct.pack("!I", len(body)) + body)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Writes all of it; waits where there is no room."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            waiting = selectors.DefaultSelector()
-            waiting.register(descriptor, selectors.EVENT_WRITE)
-            waiting.select()
-            waiting.close()
 
 
 if __name__ == "__main__":

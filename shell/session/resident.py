@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from shell.errors import BashLost
+from shell.session.hosting import program
 from shell.session.told import Frames, Holding, Told, decode_told, frame
 from shell.session.values import ShellLeft
 from ssi.client.jobs import JobHandle
@@ -96,9 +97,9 @@ class Resident:
             SsiError: It cannot be started.
         """
         folder = files("shell.session")
-        program = folder.joinpath("host.py").read_bytes()
+        source = program().encode()
         spec = JobSpec(
-            argv=("python3", "-ISc", _BOOT, str(len(program)), NAME),
+            argv=("python3", "-ISc", _BOOT, str(len(source)), NAME),
             cwd=how.cwd,
             environment=how.environment,
         )
@@ -114,7 +115,7 @@ class Resident:
             "size": f"{size.rows} {size.columns}",
         }
         body = json.dumps(begin).encode("utf-8", "surrogateescape")
-        resident._give(program + frame("B", body))
+        resident._give(source + frame("B", body))
         try:
             async with asyncio.timeout(START_LIMIT_S):
                 resident._take(await resident._ending)

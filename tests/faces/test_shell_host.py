@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from shell.session.hosting import program
 from shell.session.told import Frames, Told, decode_told, frame
 
 PATIENCE_S = 60.0
@@ -91,7 +92,7 @@ class Bash:
 def hosted(tmp_path: Path) -> Iterator[Bash]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-IS", str(FOLDER.joinpath("host.py"))],
+        [sys.executable, "-ISc", program()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -24,9 +24,6 @@ from ssi.model.shim import NotMovable, WrongStage
 from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost, keeper_here
 from tests.hosts.system import PATIENCE_S, eventually
 
-UP_AND_ASLEEP = b"perl -e '$| = 1; print qq(up\\n); sleep 1000'\n"
-"""Any signal acts on it at once, unlike on dash, which acts on SIGINT between two commands."""
-
 NOBODY = Account(user="nobody", uid=65534, gid=65534, groups=(65534,))
 
 
@@ -377,25 +374,22 @@ def test_keys_of_a_terminal_reach_the_job(shim: ShimClient) -> None:
         seen += len(shim.read_until(until, offset=seen))
 
     def tells_of_its_end(keys: bytes) -> bool:
-        """Whether the shell does so before one of its prompts.
-
-        A child that ends while bash (5.2) is about to prompt is not reaped then, but with the next
-        child that it waits for: hence another command.
-        """
+        """Bash 5.2 may reap what ends while it prompts only with the next child it waits for."""
         nonlocal sent
         shim.write(keys, sent)
         sent += len(keys)
         return b"Killed" in shim.read(offset=seen).data
 
-    type_in(UP_AND_ASLEEP, b"up\r\n")
+    # Signals act on it at once; dash may act on SIGINT after the next command.
+    asleep = b"perl -e '$| = 1; print qq(up\\n); sleep 1000'\n"
+    type_in(asleep, b"up\r\n")
     type_in(b"\x03", b"^C")
     type_in(b"echo status-$?\n", b"status-130")
-    type_in(UP_AND_ASLEEP, b"up\r\n")
+    type_in(asleep, b"up\r\n")
     type_in(b"\x1a", b"Stopped")
     type_in(b"jobs\n", b"[1]+  Stopped")
-    eventually(
-        lambda: tells_of_its_end(b"kill -9 %1; /bin/true\n"), what="the end of the job is told"
-    )
+    kill = b"kill -9 %1; /bin/true\n"
+    eventually(lambda: tells_of_its_end(kill), what="its end is told")
     type_in(b"exit 12\n", b"exit 12")
     assert shim.status(PATIENCE_S).exit_status == 12
 

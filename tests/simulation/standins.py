@@ -25,6 +25,7 @@ from nodeagent.migration.survey import Survey
 from nodeagent.places import Places
 from nodeagent.services.migration import MigrationService
 from nodeagent.shim import messages as m
+from nodeagent.shim.message import Message
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from tests.simulation.copies import SimShim
@@ -36,7 +37,7 @@ SURVEY: Final = Survey(
     plan=Plan(), blockers=(), programs=(), files=(), listening=(), uid=0, gid=0, memory_bytes=1
 )
 
-ReplyT = TypeVar("ReplyT", bound=m.Message)
+ReplyT = TypeVar("ReplyT", bound=Message)
 
 
 @dataclass(eq=False, slots=True)

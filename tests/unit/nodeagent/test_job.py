@@ -12,7 +12,8 @@ import pytest
 
 from nodeagent.job import ExitRecord, Job
 from nodeagent.services.members import Membership
-from nodeagent.shim.messages import GetStatus, Message, RequestMessage, Status
+from nodeagent.shim.message import Message
+from nodeagent.shim.messages import GetStatus, RequestMessage, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.gpid import Gpid
 from ssi.model.job import TRANSITIONS, JobRow, JobState

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
+from nodeagent.shim.filemounts import KnownFile
 from nodeagent.shim.knownfiles import difference
-from nodeagent.shim.messages import KnownFile
 
 SECRET = KnownFile(path="/f", user="ada", mode=0o600, is_folder=False, writable=True)
 PUBLIC = KnownFile(path="/f", user="ada", mode=0o644, is_folder=False, writable=False)

@@ -20,7 +20,8 @@ from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
 from nodeagent.places import Places
 from nodeagent.services.members import Membership
-from nodeagent.shim.messages import Message, Ok, RequestMessage, Status
+from nodeagent.shim.message import Message
+from nodeagent.shim.messages import Ok, RequestMessage, Status
 from nodeagent.shimlink import ShimLink
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
