@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from cluster import SSI, cluster
 from measure import interleave, judge, need, show
@@ -97,7 +98,7 @@ def main() -> int:
         series = interleave({name: each.line_ms for name, each in typists.items()}, ROUNDS)
         programs = interleave(
             {
-                f"{name}: /bin/true": lambda each=each: each.line_ms(b"/bin/true")
+                f"{name}: /bin/true": partial(each.line_ms, b"/bin/true")
                 for name, each in typists.items()
             },
             ROUNDS,
@@ -105,7 +106,7 @@ def main() -> int:
         for each in typists.values():
             each.close()
         starts = interleave(
-            {name: lambda how=how: first_ms(*how) for name, how in shells.items()}, FIRST_ROUNDS
+            {name: partial(first_ms, *how) for name, how in shells.items()}, FIRST_ROUNDS
         )
     print("from Enter to the prompt (local: as seen from here, through ssh as bash is)")
     show({**series, **programs})
