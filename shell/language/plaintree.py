@@ -22,7 +22,8 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^]]*\])?\+?=")
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[|\+?=)")
+"""Or what may become one: a command is not called ``a[`` often enough to tell."""
 
 Part = dict[str, Any]
 """A part of a tree. Any: as shfmt's JSON has it."""

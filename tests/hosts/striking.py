@@ -122,25 +122,15 @@ def kill_criu(host: Host, verb: bytes = b"") -> int:
 
 
 def arm(ssi: Ssi, node: str) -> None:
-    """Starts keeper and agent of a node again, so that moves can be held there.
-
-    An agent whose keeper is killed starts another, which may come before ours.
-    """
-    for _attempt in range(3):
-        _start_again(ssi, node)
-        agent = str(pid_of(ssi.host(node), "agent"))
-        if b"SSI_HOLD_DIR=" in Path(ssi.host(node).root, "proc", agent, "environ").read_bytes():
-            return
-    raise AssertionError(f"{node} is not armed")
-
-
-def _start_again(ssi: Ssi, node: str) -> None:
+    """Starts keeper and agent of a node again, so that moves can be held there."""
     host = ssi.host(node)
     keeper = str(pid_of(host, "keeper"))
     words = Path(host.root, "proc", keeper, "cmdline").read_bytes().decode().split("\0")[:-1]
     environment = Path(host.root, "proc", keeper, "environ").read_bytes().decode().split("\0")[:-1]
     Path(host.root, HOLDS).mkdir(exist_ok=True)
     old = pid_of(host, "agent")
+    # Stopped first: an agent whose keeper is killed starts another, which may come before ours.
+    host.enter("kill", "-STOP", str(old))
     host.enter("kill", "-KILL", keeper, str(old))
     setting = f"SSI_HOLD_DIR=/{HOLDS}"
     started = host.enter(
@@ -148,7 +138,9 @@ def _start_again(ssi: Ssi, node: str) -> None:
         *("env", "-i", *environment, setting, *words),
     )
     assert started.returncode == 0, started
-    eventually(lambda: answers(ssi, node, old), what=f"{node} is armed")
+    eventually(lambda: answers(ssi, node, old), what=f"{node} answers again")
+    agent = str(pid_of(host, "agent"))
+    assert setting.encode() in Path(host.root, "proc", agent, "environ").read_bytes()
 
 
 def answers(ssi: Ssi, node: str, not_pid: int) -> bool:

@@ -74,6 +74,7 @@ def test_words_are_completed_on_the_node_where_they_will_be(ada: Person) -> None
     ada.press("Tab")
     ada.sees(r"n3 +node")
     ada.press("C-c")
+    ada.sees(r"^n1 /tmp ✗ 130 \(INT\) # ")
     ada.keys("ps --fores")
     ada.press("Tab")
     ada.sees(r"# ps --forest ")

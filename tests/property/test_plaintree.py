@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shell.language.plaintree import plain_tree
@@ -49,6 +49,7 @@ def steps_by_shfmt(line: str) -> tuple[object, list[Step]] | None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(lines_of(PIECES), lines_of(PLAIN)))
+@example("2> a a[[ ")
 def test_a_plain_line_is_read_as_shfmt_reads_it(line: str) -> None:
     tree = plain_tree(line)
     if tree is None:
