@@ -53,8 +53,12 @@ class Client:
         self._splitter = FrameSplitter()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(2 * PATIENCE_S)
-        with descriptor_path(path) as short:
-            self._socket.connect(short)
+        try:
+            with descriptor_path(path) as short:
+                self._socket.connect(short)
+        except OSError:
+            self._socket.close()
+            raise
 
     def close(self) -> None:
         self._socket.close()
@@ -287,11 +291,20 @@ def keeper_on(host: Host, wheels: Path) -> Iterator[ShimHost]:
     yield from _serve(host.root, work, argv)
 
 
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there: a socket has its name a moment before."""
+    try:
+        Client(path).close()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
+
+
 def _serve(root: Path, work: str, argv: list[str]) -> Iterator[ShimHost]:
     keeper = subprocess.Popen(argv, stdin=subprocess.PIPE)
     host = ShimHost(root, work, keeper)
     deadline = time.monotonic() + 60
-    while not host.outside(f"{work}/keeper.sock").exists():
+    while not _answers(host.outside(f"{work}/keeper.sock")):
         assert keeper.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
