@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from shell.session.foreground import look
 from shell.session.jobtable import Entry, JobTable, word_for
@@ -56,6 +57,7 @@ class Background:
                 continue
             mark = self._table.mark(entry)
             told.append(f"[{entry.number}]{mark}  {word_for(entry):<24}{entry.command}")
+            told += [f"ssi: {doubt}" for doubt in entry.doubts]
             entry.is_told = True
             if entry.is_over:
                 self.leave(entry)
@@ -83,19 +85,23 @@ class Background:
         if not last.row.has_terminal:
             shows += [self._copy(each, "stderr", None) for each in entry.handles]
         async with asyncio.TaskGroup() as group:
-            ends = [group.create_task(self._end_of(job)) for job in entry.handles]
+            ends = [group.create_task(self._end_of(entry, job)) for job in entry.handles]
             for show in shows:
                 group.create_task(show)
         entry.statuses = tuple(end.result() for end in ends)
-        entry.state = JobState.EXITED
+        entry.state = JobState.LOST if entry.doubts else JobState.EXITED
 
-    async def _end_of(self, job: JobHandle) -> int:
+    async def _end_of(self, entry: Entry, job: JobHandle) -> int:
         try:
             row = await job.wait()
-            if job.row.detached or row.has_terminal:
-                await job.release()
-        except SsiError:
+        except SsiError as exc:
+            entry.doubts += (f"what became of {job.row.gpid} is unknown: {exc}",)
             return FAILED
+        if job.row.detached or row.has_terminal:
+            with suppress(SsiError):  # how it ended is known; its node forgets it by itself
+                await job.release()
+        if row.state is JobState.LOST:
+            entry.doubts += (f"{row.gpid} is lost: {row.problem}",)
         return FAILED if row.exit_status is None else row.exit_status
 
     async def _copy(self, job: JobHandle, stream: StreamName, entry: Entry | None) -> None:

@@ -25,6 +25,7 @@ class Entry:
         watch: How far its output was shown.
         statuses: Of its stages, once it ended.
         is_told: The person knows its state.
+        doubts: Of stages whose end nobody could tell: which, and why.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Entry:
     watch: Watch = field(default_factory=Watch)
     statuses: tuple[int, ...] = ()
     is_told: bool = True
+    doubts: tuple[str, ...] = ()
 
     @property
     def gpid(self) -> int:
