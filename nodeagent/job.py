@@ -57,11 +57,21 @@ class Pledge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shim leaves when its job has ended; ``problem``: why it was lost, where it was."""
+    """What a shim leaves when its job has ended.
+
+    Attributes:
+        exit_status: 128 + N for signal N.
+        ended_ms: Wall-clock milliseconds.
+        problem: Why it was lost, where it was.
+        killed_by: The signal that ended its first process; 0 for none.
+        dumped_core: The kernel wrote a core file of that.
+    """
 
     exit_status: int
     ended_ms: int
     problem: str = ""
+    killed_by: int = 0
+    dumped_core: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -214,7 +224,7 @@ class Job:
                     _log.warning("event=shim-silent gpid=%d reason=%s", self.row.gpid, exc)
                     continue
                 if status.exit_status is not None:
-                    self._end(status.exit_status, int(time.time() * 1000), status.problem)
+                    self._end(_record_of(status, status.exit_status))
                     return
         except ShimGone:
             if self.stage != "moved":
@@ -236,13 +246,33 @@ class Job:
                 problem = "its shim ended without a word: killed, or its machine was restarted"
                 self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))
         else:
-            self._end(record.exit_status, record.ended_ms, record.problem)
+            self._end(record)
         self.ended.set()
 
-    def _end(self, exit_status: int, ended_ms: int, problem: str) -> None:
-        if problem and not self.is_over:
-            self.become(JobState.LOST, problem=problem, ended_ms=ended_ms, processes=0)
+    def _end(self, record: ExitRecord) -> None:
+        if record.problem and not self.is_over:
+            self.become(
+                JobState.LOST, problem=record.problem, ended_ms=record.ended_ms, processes=0
+            )
         if not self.is_over:
-            self.become(JobState.EXITED, exit_status=exit_status, ended_ms=ended_ms, processes=0)
+            self.become(
+                JobState.EXITED,
+                exit_status=record.exit_status,
+                killed_by=record.killed_by,
+                dumped_core=record.dumped_core,
+                ended_ms=record.ended_ms,
+                processes=0,
+            )
         self.root_pid = 0
         self.ended.set()
+
+
+def _record_of(status: Status, exit_status: int) -> ExitRecord:
+    """What a shim tells of the end of its job, now."""
+    return ExitRecord(
+        exit_status=exit_status,
+        ended_ms=int(time.time() * 1000),
+        problem=status.problem,
+        killed_by=status.killed_by,
+        dumped_core=status.dumped_core,
+    )

@@ -186,6 +186,8 @@ def revived(row: JobRow, **changes: object) -> JobRow:
         state=JobState.MIGRATING,
         detached=True,
         exit_status=None,
+        killed_by=0,
+        dumped_core=False,
         ended_ms=None,
         problem="",
         **changes,

@@ -47,6 +47,12 @@ class Timer:
             callback()
 
 
+def exit_status_of(wait_status: int) -> int:
+    """What wait(2) tells of an ended process, as a shell has it: 128 + N for signal N."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return code if code >= 0 else 128 - code
+
+
 class Loop:
     """See the module. All callbacks run one at a time and must not block."""
 
@@ -103,6 +109,10 @@ class Loop:
 
     def on_exit(self, pid: int, callback: Callable[[int], None]) -> None:
         """Calls ``callback`` with the exit status (128 + N for signal N) of a child."""
+        self.on_wait_status(pid, lambda status: callback(exit_status_of(status)))
+
+    def on_wait_status(self, pid: int, callback: Callable[[int], None]) -> None:
+        """Calls ``callback`` with how a child ended as wait(2) tells it."""
         self._exits[pid] = callback
 
     def when_childless(self, callback: Callback) -> None:
@@ -160,8 +170,7 @@ class Loop:
                 return
             callback = self._exits.pop(pid, None)
             if callback is not None:
-                code = os.waitstatus_to_exitcode(status)
-                callback(code if code >= 0 else 128 - code)
+                callback(status)
 
     def _on_wake(self) -> None:
         try:

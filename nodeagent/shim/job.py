@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from nodeagent.files import replace_file
 from nodeagent.mechanism import namespaces
-from nodeagent.mechanism.loop import Loop, Timer
+from nodeagent.mechanism.loop import Loop, Timer, exit_status_of
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import jobmounts, stdio
 from nodeagent.shim.child import Launch, fork_child, read_report
@@ -53,6 +53,7 @@ class Job:
         cgroup: Directory of its cgroup; empty for none.
         logs: Directory of its logs; empty for a foreground job.
         memory: What is still on its way of its memory; None where all is here.
+        wait_status: How its first process ended, as wait(2) tells it; None while it lives.
         problem: Why it was lost; empty where it was not.
     """
 
@@ -63,7 +64,7 @@ class Job:
         self.stage = Stage.EMPTY
         self.doing = ""
         self.root = 0
-        self.exit_status: int | None = None
+        self.wait_status: int | None = None
         self.problem = ""
         self.memory: LateMemory | None = None
         self.epoch = 1
@@ -77,6 +78,21 @@ class Job:
         self.logs = ""
         self.log_limit_bytes = 0
         self.lease = Lease(0, time.monotonic())
+
+    @property
+    def exit_status(self) -> int | None:
+        """As a shell has it, 128 + N for signal N; None while its first process lives."""
+        return None if self.wait_status is None else exit_status_of(self.wait_status)
+
+    @property
+    def killed_by(self) -> int:
+        """The signal that ended its first process; 0 where none did."""
+        return 0 if self.wait_status is None else os.WTERMSIG(self.wait_status)
+
+    @property
+    def dumped_core(self) -> bool:
+        """Whether the kernel wrote a core file of its first process."""
+        return self.wait_status is not None and os.WCOREDUMP(self.wait_status)
 
     def check(self, step: Step) -> None:
         """Holds when the job can take ``step`` now.
@@ -123,7 +139,7 @@ class Job:
     def adopt(self, root: int) -> None:
         """From now on the job is the tree of that child."""
         self.root = root
-        self.loop.on_exit(root, lambda status: self._root_ended(root, status))
+        self.loop.on_wait_status(root, lambda status: self._root_ended(root, status))
 
     def renew(self, lease_s: float | None = None) -> None:
         """Somebody still wants the job."""
@@ -206,7 +222,7 @@ class Job:
         self.stdio.close()
         self.stdio = Stdio()
         self.release_terminal()
-        self.root, self.exit_status, self.problem = 0, None, ""
+        self.root, self.wait_status, self.problem = 0, None, ""
 
     def release_terminal(self) -> None:
         """The job holds its terminal no more."""
@@ -259,7 +275,7 @@ class Job:
     def _root_ended(self, root: int, status: int) -> None:
         if root != self.root:
             return  # a child that could not execute its command was not the job
-        self.exit_status = status
+        self.wait_status = status
         if self.stage is Stage.RUNNING and not self.doing:
             self._end()
 
@@ -268,6 +284,8 @@ class Job:
         self.release_terminal()
         told = {
             "exit_status": self.exit_status,
+            "killed_by": self.killed_by,
+            "dumped_core": self.dumped_core,
             "ended_ms": int(time.time() * 1000),
             "problem": self.problem,
         }

@@ -98,6 +98,8 @@ class Status(Message, frozen=True, tag="status"):
             written), ``committed`` (killed after a dump, images kept), ``lent`` (frozen for its
             memory's sake, runs elsewhere), ``ready`` (restored up to the barrier), ``exited``.
         exit_status: 128 + N for signal N; of an exited job.
+        killed_by: The signal that ended its first process; 0 for none.
+        dumped_core: The kernel wrote a core file of that.
         root_pid: First process, as the host sees it; 0 where there is none.
         note: What the agent last gave with :class:`SetNote`.
         doing: What is under way between two stages, such as a dump; empty: nothing.
@@ -112,6 +114,8 @@ class Status(Message, frozen=True, tag="status"):
     epoch: int = 1
     doing: str = ""
     problem: str = ""
+    killed_by: int = 0
+    dumped_core: bool = False
 
 
 class SetNote(Message, frozen=True, tag="set-note"):

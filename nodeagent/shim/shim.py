@@ -166,6 +166,8 @@ class Shim:
             stage=job.stage,
             shim_pid=os.getpid() if self._host is None else self._host.own_pid(),
             exit_status=job.exit_status if job.stage is Stage.EXITED else None,
+            killed_by=job.killed_by,
+            dumped_core=job.dumped_core,
             root_pid=job.root_on_host(),
             note=job.note,
             epoch=job.epoch,

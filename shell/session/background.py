@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from shell.session.foreground import look
-from shell.session.jobtable import Entry, JobTable, word_for
+from shell.session.jobtable import Entry, JobTable, job_text, word_for
 from shell.session.outcome import FAILED
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
@@ -56,7 +56,7 @@ class Background:
             if not (entry.is_over or (entry.state is JobState.STOPPED and not entry.is_told)):
                 continue
             mark = self._table.mark(entry)
-            told.append(f"[{entry.number}]{mark}  {word_for(entry):<24}{entry.command}")
+            told.append(job_text(entry.number, mark, word_for(entry), entry.command))
             told += [f"ssi: {doubt}" for doubt in entry.doubts]
             entry.is_told = True
             if entry.is_over:

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from shell.language.placement import Kind
 from shell.language.plan import Step
@@ -18,6 +18,7 @@ from shell.session.placing import nodes_of
 from shell.session.resident import NAME
 from ssi.model.errors import UsageError
 from ssi.model.job import JobState
+from ssi.model.nodeset import fold
 from ssi.protocol.system import JobList, ListJobs
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 _STOPS = {f"-{name}" for name in ("STOP", "SIGSTOP", "TSTP", "SIGTSTP", "19", "20")}
+SILENT_S: Final = 5.0
+"""After which a node has no answer to ``jobs -a``."""
+
 DONE = Outcome(status=0, statuses=(0,))
 
 
@@ -122,7 +126,11 @@ class OwnCommands:
     async def _print_all(self) -> None:
         """All jobs of this person on all nodes, those of other shells, too."""
         system = self._session.system
-        answers = await system.gather(ListJobs(), JobList, await system.select(None))
+        nodes = await system.select(None)
+        answers = await system.gather(ListJobs(), JobList, nodes, timeout_s=SILENT_S)
+        if answers.failures:
+            silent = fold(sorted(answers.failures))
+            self._complain(f"ssi: no answer from {silent}: what runs there is not shown\n")
         own = {handle.row.gpid for entry in self._session.table for handle in entry.handles}
         rows = [row for reply in answers.replies.values() for row in reply.rows]
         for row in sorted(rows, key=lambda row: row.start_ms):
@@ -195,6 +203,9 @@ class OwnCommands:
             return None
         finally:
             loop.remove_signal_handler(signal.SIGINT)
+
+    def _complain(self, text: str) -> None:
+        os.write(2, text.encode())
 
     def _print(self, text: str) -> None:
         os.write(1, text.encode("utf-8", "surrogateescape"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -133,8 +134,7 @@ def word_for(entry: Entry) -> str:
         case JobState.STOPPED:
             return "Stopped"
         case JobState.EXITED:
-            status = entry.statuses[-1] if entry.statuses else 0
-            return f"Exit {status}" if status else "Done"
+            return _word_for_end(entry)
         case JobState.LOST:
             return "Lost"
         case JobState.FROZEN:
@@ -143,13 +143,32 @@ def word_for(entry: Entry) -> str:
             return "Running"
 
 
+def _word_for_end(entry: Entry) -> str:
+    row = entry.handles[-1].row
+    if row.killed_by:
+        word = signal.strsignal(row.killed_by) or f"Signal {row.killed_by}"
+        return f"{word:<23} (core dumped)" if row.dumped_core else word
+    status = entry.statuses[-1] if entry.statuses else 0
+    return f"Exit {status}" if status else "Done"
+
+
+def job_text(number: int, mark: str, state: str, command: str, *, who: str = "") -> str:
+    """A job as bash shows it, with its columns."""
+    behind = " &" if state == "Running" else ""
+    return f"[{number}]{mark}  {who}{state:<23} {command}{behind}"
+
+
 def jobs_text(lines: tuple[JobLine, ...], *, long: bool = False) -> str:
     """What ``jobs`` prints; ``long``: with gpids and nodes."""
     return "".join(
-        f"[{line.number}]{line.mark}  "
-        + (f"{line.gpid} {line.node:8} " if long else "")
-        + f"{line.state:<24}{line.command}"
-        + (" &\n" if line.state == "Running" else "\n")
+        job_text(
+            line.number,
+            line.mark,
+            line.state,
+            line.command,
+            who=f"{line.gpid} {line.node:8} " if long else "",
+        )
+        + "\n"
         for line in lines
     )
 

@@ -14,7 +14,7 @@ from shell.session.aside import Asides
 from shell.session.background import Background
 from shell.session.commandline import run_verb
 from shell.session.foreground import hold
-from shell.session.jobtable import Entry
+from shell.session.jobtable import Entry, job_text, word_for
 from shell.session.launch import piped_spec, start_job
 from shell.session.outcome import FAILED, INTERRUPTED, STOPPED, Outcome, of_statuses
 from shell.session.placing import nodes_of
@@ -194,7 +194,7 @@ class Runner:
         entry.state = row.state
         if row.state is not JobState.STOPPED:  # the person left it by ~.
             self._background.follow(entry)
-        self._tell(f"\n[{entry.number}]{session.table.mark(entry)}  {_word(row)}  {command}\n")
+        self._tell_held(entry)
         return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, is_stopped=True)
 
     async def _spread(self, step: Step, before: Outcome) -> Outcome:
@@ -235,7 +235,7 @@ class Runner:
             entry = entry or session.table.add(command, pipeline.stages, Watch())
             session.table.touch(entry)
             entry.state = JobState.STOPPED
-            self._tell(f"\n[{entry.number}]{session.table.mark(entry)}  Stopped  {command}\n")
+            self._tell_held(entry)
             return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, is_stopped=True)
         if entry is not None:
             session.table.remove(entry)
@@ -277,13 +277,13 @@ class Runner:
     async def _show(self, data: bytes) -> None:
         await self._session.show(data)
 
+    def _tell_held(self, entry: Entry) -> None:
+        mark = self._session.table.mark(entry)
+        self._tell(f"\n{job_text(entry.number, mark, word_for(entry), entry.command)}\n")
+
     def _tell(self, text: str) -> None:
         os.write(2, text.encode("utf-8", "surrogateescape"))
 
 
 def _status_of(row: JobRow) -> int:
     return FAILED if row.exit_status is None or row.state is JobState.LOST else row.exit_status
-
-
-def _word(row: JobRow) -> str:
-    return "Stopped" if row.state is JobState.STOPPED else "Running"

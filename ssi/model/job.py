@@ -124,6 +124,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         gpid: Its first gpid, which names it.
         start_ms: Wall-clock milliseconds of its birth; checked beside the gpid.
         exit_status: As a shell has it, 128 + N for signal N; None while it lives.
+        killed_by: The signal that ended its first process; 0 for none.
+        dumped_core: The kernel wrote a core file of that.
         epoch: Counts the owners of the job, from 1: each move adds one.
         nodes: Where it has run, oldest first; the last is where it is.
         problem: Why it is lost, or in doubt.
@@ -153,3 +155,5 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     files: JobFiles | None = None
     stdin_from: StreamSource | None = None
     readers: tuple[StreamReader, ...] = ()
+    killed_by: int = 0
+    dumped_core: bool = False

@@ -65,7 +65,7 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
         person.sees(b"up\r\n")
         person.presses(b"\x1a")
         assert person.ends().status == "148"
-        assert "[1]+  Stopped" in person.runs("jobs").text
+        assert "[1]+  Stopped                 python3" in person.runs("jobs").text
         gpid = person.runs("jobs -p").text
         assert ssi.job(gpid)["state"] == "stopped"
         assert "n3" in person.runs("migrate %1 n3").text
@@ -94,6 +94,10 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
         other.presses(b"\x03")
         assert other.ends().status == "130"
         assert other.runs("sleep 0 & wait; jobs").status == "0"
+        # As bash tells of ends: by a signal that came, or by a status that looks like one.
+        for kill, told in (("", "Exit 143   "), ("-HUP", "Hangup     "), ("-KILL", "Killed     ")):
+            line = f"sleep 300 & kill {kill} %1; wait" if kill else "sh -c 'exit 143' & wait"
+            assert f"[1]+  {told}" in other.runs(line).text, kill
 
 
 @pytest.mark.parametrize("size", [10_000_000])
@@ -140,6 +144,9 @@ def test_a_node_that_dies_costs_a_stage_or_a_bash_and_never_the_prompt(ssi: Ssi)
             assert alone.status == "255"
             assert alone.node in {"n1", "n2"}
             assert second.runs("echo $z $PWD $(hostname)").text == f"kept /usr {alone.node}"
+            told = second.runs("jobs -a")
+            assert "ssi: no answer from n3: what runs there is not shown" in told.text
+            assert told.status == "0"
         finally:
             ssi.host("n3").boot()
             ssi.ok("up", "n3")

@@ -115,9 +115,11 @@ def test_full_disk_stops_no_job(
 def test_end_that_the_shim_tells_is_noted(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     running = Status(stage="running", shim_pid=1)
-    job.link = FakeLink(running, Status(stage="exited", shim_pid=1, exit_status=143))
+    ended = Status(stage="exited", shim_pid=1, exit_status=139, killed_by=11, dumped_core=True)
+    job.link = FakeLink(running, ended)
     run(job.watch())
-    assert (job.row.state, job.row.exit_status) == (JobState.EXITED, 143)
+    assert (job.row.state, job.row.exit_status) == (JobState.EXITED, 139)
+    assert (job.row.killed_by, job.row.dumped_core) == (11, True)
     assert job.ended.is_set()
 
 

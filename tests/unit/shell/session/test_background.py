@@ -23,7 +23,8 @@ AWAY = LinkDown(node="n2", reason="silent for 60 s")
 def row(**changes: Any) -> SimpleNamespace:
     """What is known of a job that has ended well."""
     known = {"gpid": 20000004, "state": JobState.EXITED, "exit_status": 0, "problem": ""}
-    return SimpleNamespace(**{**known, "detached": True, "has_terminal": True, **changes})
+    known |= {"killed_by": 0, "dumped_core": False, "detached": True, "has_terminal": True}
+    return SimpleNamespace(**{**known, **changes})
 
 
 @dataclass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,11 +10,12 @@ from shell.errors import NoSuchJob
 from shell.session.jobtable import Entry, JobTable, jobs_text, with_gpids
 from ssi.client.jobs import JobHandle
 from ssi.client.viewer import Watch
-from ssi.model.job import JobState
+from ssi.model.job import JobRow, JobState
 
 
 def handle(gpid: int) -> JobHandle:
-    return cast("JobHandle", SimpleNamespace(row=SimpleNamespace(gpid=gpid, node="n1")))
+    row = SimpleNamespace(gpid=gpid, node="n1", killed_by=0, dumped_core=False)
+    return cast("JobHandle", SimpleNamespace(row=row))
 
 
 def table() -> tuple[JobTable, Entry, Entry, Entry]:
@@ -65,6 +67,27 @@ def test_the_list_reads_as_bashs() -> None:
     assert jobs_text(jobs.lines()[:1], long=True) == (
         "[1]+  15000001 n1       Stopped                 vim a\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "core", "shown"),
+    [
+        (signal.SIGTERM, False, "Terminated              vim a"),
+        (signal.SIGKILL, False, "Killed                  vim a"),
+        (signal.SIGHUP, False, "Hangup                  vim a"),
+        (signal.SIGUSR1, False, "User defined signal 1   vim a"),
+        (signal.SIGSEGV, True, "Segmentation fault      (core dumped) vim a"),
+        (signal.SIGXCPU, True, "CPU time limit exceeded (core dumped) vim a"),
+        (0, False, "Exit 143                vim a"),  # it said so itself
+    ],
+)
+def test_the_end_by_a_signal_is_named_as_by_bash(number: int, core: bool, shown: str) -> None:
+    jobs, first, _, _ = table()
+    first.state, first.statuses = JobState.EXITED, (number + 128 if number else 143,)
+    first.handles[-1].row = cast(
+        "JobRow", SimpleNamespace(gpid=1, node="n1", killed_by=number, dumped_core=core)
+    )
+    assert jobs_text(jobs.lines()[:1]) == f"[1]   {shown}\n"
 
 
 def test_gpids_take_the_place_of_words() -> None:
