@@ -57,7 +57,7 @@ GROUPS: Final[Mapping[str, tuple[Binding, ...]]] = {
         _does("u", "users", "show one user's processes only"),
         _does("n", "nodes", "show one node's processes only"),
         _does("g", "group", "group by node"),
-        _does("H", "thread-counts", "show how many threads each process has"),
+        _does("H", "threads", "show threads of processes, as {name} before the command"),
         _does("K", "kernel-threads", "show threads of the kernels"),
         _does("p", "full-paths", "programs with or without their directories"),
         _does("m", "merged", "names of processes before their commands"),

@@ -24,6 +24,7 @@ _PLAIN_TEXT: Final = {
     Tone.BADGE: "reverse",
     Tone.ALARM: "bold reverse",
     Tone.PROGRAM: "bold",
+    Tone.THREAD: "italic",
     Tone.TREE: "dim",
 }
 _DARK: Final = {
@@ -43,6 +44,7 @@ _DARK: Final = {
     Tone.BADGE: "#101010 on #ffd75f",
     Tone.ALARM: "bold #ffffff on #c03030",
     Tone.PROGRAM: "bold #5fd787",
+    Tone.THREAD: "#5faf87",
     Tone.TREE: "#5faf87",
 }
 _LIGHT: Final = {
@@ -62,6 +64,7 @@ _LIGHT: Final = {
     Tone.BADGE: "#ffffff on #905000",
     Tone.ALARM: "bold #ffffff on #c00000",
     Tone.PROGRAM: "bold #107030",
+    Tone.THREAD: "#3f8f5f",
     Tone.TREE: "#5f8f70",
 }
 

@@ -160,8 +160,8 @@ class Top(App[int]):
         """What is under the cursor of this view, whatever is tagged."""
         if self._listing() is not None:
             return next(iter(self.targets()), None)
-        current = self.browser.current
-        return target_of(current) if current is not None else None
+        meant = self.browser.meant
+        return target_of(meant) if meant is not None else None
 
     def node(self) -> str:
         """The node of what is under the cursor; empty where there is nothing."""

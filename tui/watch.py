@@ -48,6 +48,7 @@ class Watch:
         problem: Why nothing can be asked at all; empty where it can.
         meters: How busy each node is.
         with_traffic: Whether nodes are asked what processes read and write.
+        with_threads: Whether nodes are asked for threads, too.
     """
 
     def __init__(self, system: System, census: Census, every_s: float = 1.0) -> None:
@@ -58,6 +59,7 @@ class Watch:
         self._system = system
         self._census = census
         self.with_traffic = False
+        self.with_threads = False
         self._known: dict[str, tuple[bytes, int]] = {}
         self._counters: dict[str, HostCounters] = {}
         self._older: set[str] = set()
@@ -140,7 +142,9 @@ class Watch:
         table, since = self._known.get(name, (b"", 0))
         if name not in self._census.sheets:  # it was forgotten meanwhile
             table, since = b"", 0
-        request = WatchProcesses(table=table, since=since, traffic=self.with_traffic)
+        request = WatchProcesses(
+            table=table, since=since, traffic=self.with_traffic, threads=self.with_threads
+        )
         change = await self._system.ask(request, TableChange, node=name, timeout_s=PATIENCE_S)
         told: Told = {
             "taken_at_s": change.taken_at_s,

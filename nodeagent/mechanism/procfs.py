@@ -27,10 +27,10 @@ COMMAND_MAX_AGE_S: Final = 5.0
 COMMAND_LIMIT_BYTES: Final = 4096
 """What is kept of a command line; ten thousand rows must fit into one message."""
 
-_STAT_LIMIT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
+STAT_LIMIT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD in the flags of stat
 
-_GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
+GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 """What reading a process gives once it has ended, or where hidepid keeps it from us."""
 
 
@@ -149,8 +149,8 @@ class ProcessTable:
         if known is not None and known[0] == start_ticks:
             return known[1]
         try:
-            status = _read_file(f"{self._root}/{pid}/status", 4096)
-        except _GONE:
+            status = read_file(f"{self._root}/{pid}/status", 4096)
+        except GONE:
             return ()
         pids = parse_namespace_pids(status)
         self._namespace_pids[pid] = (start_ticks, pids)
@@ -160,11 +160,11 @@ class ProcessTable:
         """One process, or None when it is gone."""
         directory = f"{self._root}/{pid}"
         try:
-            line = _read_file(f"{directory}/stat", _STAT_LIMIT_BYTES)
+            line = read_file(f"{directory}/stat", STAT_LIMIT_BYTES)
             # The directory's owner is the effective user. The files within belong to root when
             # the process may not be dumped, as sshd's children.
             uid = os.stat(directory).st_uid  # noqa: PTH116 - as above
-        except _GONE:
+        except GONE:
             return None
         known = before.get(pid)
         if known is not None and now_s - known.read_at_s > COMMAND_MAX_AGE_S:
@@ -271,14 +271,14 @@ def terminal_name(number: int) -> str:
 
 def _command(directory: str) -> tuple[str, ...]:
     try:
-        data = _read_file(f"{directory}/cmdline", COMMAND_LIMIT_BYTES)
-    except _GONE:
+        data = read_file(f"{directory}/cmdline", COMMAND_LIMIT_BYTES)
+    except GONE:
         return ()
     text = data.decode("utf-8", "backslashreplace").rstrip("\0")
     return tuple(text.split("\0")) if text else ()
 
 
-def _read_file(path: str, limit_bytes: int) -> bytes:
+def read_file(path: str, limit_bytes: int) -> bytes:
     """The first bytes of a file of /proc, in one read, as the kernel makes them in one piece."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -16,8 +16,10 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import signals
 from nodeagent.mechanism.procfs import ProcessTable
+from nodeagent.mechanism.threads import read_threads
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
+from nodeagent.services.threads import rows_with_threads
 from ssi.model.process import ProcessRow
 from ssi.model.shim import ShimGone
 from ssi.protocol.jobs import SignalProcess
@@ -66,17 +68,28 @@ class TableService:
         """
         return self._rows(self._jobs.held())
 
-    def _rows(self, held: list[HeldJob]) -> list[ProcessRow]:
+    def with_threads(self, rows: Iterable[ProcessRow]) -> list[ProcessRow]:
+        """The rows, and after each its threads, which are read now.
+
+        Raises:
+            NotServed: The node has no number yet.
+        """
+        number = self._known_number()
+        return rows_with_threads(rows, read_threads, node_number=number, taken=_now())
+
+    def _known_number(self) -> int:
         number = self._number()
         if number is None:
             reason = "it has been given no roster yet"
             raise NotServed(node=self._node, request="processes", reason=reason)
-        taken = ScanTime(wall_s=time.time(), since_boot_s=time.clock_gettime(time.CLOCK_BOOTTIME))
+        return number
+
+    def _rows(self, held: list[HeldJob]) -> list[ProcessRow]:
         return process_rows(
             self._processes.scan(),
             held,
-            node_number=number,
-            taken=taken,
+            node_number=self._known_number(),
+            taken=_now(),
             namespace_pids=self._processes.namespace_pids,
             user_name=self._user_name,
         )
@@ -92,6 +105,8 @@ class TableService:
 
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
         rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)
+        if body.threads:
+            rows = self.with_threads(rows)
         for job in self._jobs.living():
             with suppress(ShimGone):  # it has just ended, and its watcher will say so
                 await job.note()
@@ -202,3 +217,7 @@ class TableService:
                 name = str(uid)
             self._names[uid] = name
         return name
+
+
+def _now() -> ScanTime:
+    return ScanTime(wall_s=time.time(), since_boot_s=time.clock_gettime(time.CLOCK_BOOTTIME))

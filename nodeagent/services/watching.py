@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.mechanism.hostcounters import read_counters
@@ -11,6 +12,7 @@ from nodeagent.services.processes import hide_commands
 from nodeagent.services.table import TableService
 from nodeagent.tablelog import TableLog
 from ssi.model.counters import ProcessTraffic
+from ssi.model.process import ProcessRow
 from ssi.protocol.table import TableChange, WatchProcesses
 
 
@@ -26,6 +28,7 @@ class WatchService:
         self._node = node
         self._table = table
         self._log = TableLog()
+        self._thread_log = TableLog()
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to viewers."""
@@ -33,24 +36,28 @@ class WatchService:
 
     async def _watch(self, caller: Caller, body: WatchProcesses) -> TableChange:
         taken_at_s = time.time()
-        self._log.observe(self._table.rows())
-        change = self._log.since(body.table, body.since)
+        rows, log = self._table.rows(), self._log
+        if body.threads:
+            rows, log = self._table.with_threads(rows), self._thread_log
+        log.observe(rows)
+        change = log.since(body.table, body.since)
         return TableChange(
             node=self._node,
             taken_at_s=taken_at_s,
-            table=self._log.name,
+            table=log.name,
             version=change.version,
             whole=change.whole,
             rows=tuple(hide_commands(change.rows, caller.user)),
             gone=tuple(change.gone),
             counters=read_counters(),
-            traffic=self._traffic(caller) if body.traffic else (),
+            traffic=self._traffic(caller, rows) if body.traffic else (),
         )
 
-    def _traffic(self, caller: Caller) -> tuple[ProcessTraffic, ...]:
+    def _traffic(self, caller: Caller, rows: Iterable[ProcessRow]) -> tuple[ProcessTraffic, ...]:
         """Of those processes whose owner asks: what others read and write may tell secrets."""
-        rows = self._log.since(b"", 0).rows
         told = (
-            traffic(row.pid, row.gpid) for row in rows if caller.is_root or row.user == caller.user
+            traffic(row.pid, row.gpid)
+            for row in rows
+            if not row.thread_of and (caller.is_root or row.user == caller.user)
         )
         return tuple(each for each in told if each and (each.read_bytes or each.written_bytes))

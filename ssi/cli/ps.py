@@ -15,8 +15,9 @@ from ssi.cli.output import Output, Seen, shows
 from ssi.client.system import Answers, System
 from ssi.model.node import NodeRow
 from ssi.protocol.system import ListProcesses, ProcessList
-from ssi.view.columns import DEFAULT_COLUMNS, JOB_COLUMNS, Moment, Placed
+from ssi.view.columns import DEFAULT_COLUMNS, JOB_COLUMNS, THREAD_COLUMNS, Moment, Placed
 from ssi.view.processes import ProcessListing, select_processes
+from ssi.view.threads import with_commands
 
 NOTHING_FOUND = 1
 """Exit code when a pattern or user was asked for and no process fits, as of ps(1) and pgrep(1)."""
@@ -30,7 +31,15 @@ class Wanted:
     users: frozenset[str]
     nodes: str | None
     jobs: bool
+    threads: bool
     tree: bool
+
+    @property
+    def columns(self) -> str:
+        """Those that are shown where none are asked for."""
+        if self.threads:
+            return THREAD_COLUMNS
+        return JOB_COLUMNS if self.jobs else DEFAULT_COLUMNS
 
     def listing(self, placed: Sequence[Placed]) -> ProcessListing:
         """Those of them that are asked for.
@@ -40,7 +49,7 @@ class Wanted:
         """
         return ProcessListing(
             placed=select_processes(placed, pattern=self.pattern, users=self.users),
-            columns=JOB_COLUMNS if self.jobs else DEFAULT_COLUMNS,
+            columns=self.columns,
             moment=Moment(now_s=time.time()),
             tree=self.tree,
         )
@@ -60,6 +69,9 @@ def ps(
     jobs: Annotated[
         bool, typer.Option("--jobs", "-j", help="Only processes of jobs, with their job.")
     ] = False,
+    threads: Annotated[
+        bool, typer.Option("--threads", "-L", help="Also the threads of each process.")
+    ] = False,
     tree: Annotated[
         bool, typer.Option("--tree", "--forest", help="Draw who started whom.")
     ] = False,
@@ -73,6 +85,7 @@ def ps(
         users=frozenset(filter(None, users.split(","))),
         nodes=nodes,
         jobs=jobs,
+        threads=threads,
         tree=tree,
     )
     if columns:
@@ -82,7 +95,8 @@ def ps(
 
 async def _look(system: System, wanted: Wanted) -> Seen:
     rows = await system.select(wanted.nodes)
-    answers = await system.gather(ListProcesses(jobs=wanted.jobs), ProcessList, rows)
+    request = ListProcesses(jobs=wanted.jobs, threads=wanted.threads)
+    answers = await system.gather(request, ProcessList, rows)
     listing = wanted.listing(_placed(rows, answers, skip_own=bool(wanted.pattern)))
     found = listing.placed or not (wanted.pattern or wanted.users)
     return Seen(
@@ -106,6 +120,8 @@ def _placed(
         is_here = node.rtt_ms == 0  # the node whose agent was asked
         skipped = own_pids() if skip_own and is_here else frozenset[int]()
         placed += [
-            Placed(node.name, row, memory_bytes) for row in reply.rows if row.pid not in skipped
+            Placed(node.name, row, memory_bytes)
+            for row in with_commands(reply.rows)
+            if row.pid not in skipped
         ]
     return placed

@@ -30,6 +30,10 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         job: First gpid of the job that it belongs to; 0 for none.
         session_gpid: Session leader; 0 where unknown.
         group_gpid: Process group leader; 0 where unknown.
+        tid: Of a thread besides a process's first one, on its node; 0 for a process as a whole. A
+            thread has the number as ``gpid`` that a process of the host with its tid would have, so
+            that rows differ; nothing can be addressed by it.
+        thread_of: Gpid of the process that a thread belongs to; 0 for a process.
     """
 
     gpid: int
@@ -51,3 +55,5 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     job: int = 0
     session_gpid: int = 0
     group_gpid: int = 0
+    tid: int = 0
+    thread_of: int = 0

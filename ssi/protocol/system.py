@@ -73,10 +73,12 @@ class ListProcesses(RequestMessage, frozen=True, tag="list-processes"):
     Attributes:
         gpids: Only these; empty for all.
         jobs: Only processes of jobs.
+        threads: Also their threads, each after its process and without its arguments.
     """
 
     gpids: tuple[int, ...] = ()
     jobs: bool = False
+    threads: bool = False
 
 
 class ProcessList(ReplyMessage, frozen=True, tag="processes"):

@@ -19,11 +19,14 @@ class WatchProcesses(RequestMessage, frozen=True, tag="watch-processes"):
         table: As the last answer named it; empty for the first question.
         since: The version that the last answer had.
         traffic: Whether to tell what processes read and wrote, which costs a file for each.
+        threads: Whether threads are rows too, which costs a file for each; without the arguments
+            of their processes. It is another table, with versions of its own.
     """
 
     table: bytes = b""
     since: int = 0
     traffic: bool = False
+    threads: bool = False
 
 
 class TableChange(ReplyMessage, frozen=True, tag="table-change"):

@@ -67,6 +67,7 @@ DEFAULT_COLUMNS: Final = (
     "gpid,node,user,s,ni,%cpu,%mem,vsz,rss,tty,start,time,command"  # as of `ps aux`, and the node
 )
 JOB_COLUMNS: Final = "gpid,job,node,user,s,ni,%cpu,%mem,vsz,rss,tty,start,time,command"
+THREAD_COLUMNS: Final = "gpid,lwp,node,user,s,ni,%cpu,nlwp,start,time,comm,command"
 
 
 def parse_columns(text: str) -> list[ProcessColumn]:
@@ -209,9 +210,10 @@ _ELAPSED: Final = ProcessColumn(
 )
 
 _NAMES: Final[dict[tuple[str, ...], ProcessColumn]] = {
-    ("gpid",): _number("GPID", attrgetter("gpid")),
+    ("gpid",): _number("GPID", lambda row: row.thread_of or row.gpid),
     ("ppid", "parent"): _number("PPID", attrgetter("parent_gpid")),
     ("pid",): _number("PID", attrgetter("pid")),
+    ("lwp", "tid", "spid"): _number("LWP", attrgetter("tid"), _optional),
     ("job",): _number("JOB", attrgetter("job"), _optional),
     ("node", "host"): _NODE,
     ("user", "uname", "euser"): _text("USER", attrgetter("user")),

@@ -83,7 +83,7 @@ def event_objects(events: Iterable[MeshEvent]) -> list[JsonObject]:
 def _process(placed: Placed) -> JsonObject:
     row = placed.row
     return {
-        "gpid": row.gpid,
+        "gpid": row.thread_of or row.gpid,
         "node": placed.node,
         "user": row.user,
         "command": command_text(row),
@@ -105,6 +105,7 @@ def _process(placed: Placed) -> JsonObject:
         "vsize_bytes": row.vsize_bytes,
         "session_gpid": row.session_gpid or None,
         "group_gpid": row.group_gpid or None,
+        "tid": row.tid or None,
     }
 
 

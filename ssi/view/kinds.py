@@ -14,7 +14,7 @@ from ssi.view.kind import PART, Kind, Name
 KINDS: Final[Mapping[str, Kind]] = {
     "ps": Kind(
         title="ssi ps",
-        about="An object for each process.",
+        about="An object for each process; with `--threads` for each of its other threads, too.",
         names=(
             Name("gpid", "int", "name of the process in the whole system"),
             Name("node", "str", "where it runs now"),
@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("vsize_bytes", "int"),
             Name("session_gpid", "int?", "leader of its session"),
             Name("group_gpid", "int?", "leader of its process group"),
+            Name("tid", "int?", "of a thread, on its node; null for a process as a whole"),
         ),
     ),
     "nodes": Kind(

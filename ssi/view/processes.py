@@ -61,7 +61,11 @@ class ProcessListing:
 
     def names(self, sort: str) -> list[str]:
         """Their gpids."""
-        return [str(each.row.gpid) for each in sort_processes(self.placed, sort)]
+        return [
+            str(each.row.gpid)
+            for each in sort_processes(self.placed, sort)
+            if not each.row.thread_of
+        ]
 
 
 def render_processes(
@@ -148,6 +152,6 @@ def select_processes(
             not pattern
             or found(p.row.name)
             or found(command_text(p.row))
-            or str(p.row.gpid) == pattern
+            or pattern == str(p.row.thread_of or p.row.gpid)
         )
     ]

@@ -57,6 +57,7 @@ class Mesh:
         processes: By node.
         busy: Processes that use ten cores from one look to the next.
         output: What the job has written to each stream.
+        threads: By gpid of their process; told where they are asked for.
         silent: Nodes that never answer.
         blockers: What stands in the way of a move to a node.
         older: Nodes whose agents know no changes of the table.
@@ -86,6 +87,7 @@ class Mesh:
                 ),
             ],
         }
+        self.threads: dict[int, list[ProcessRow]] = {}
         self.silent: set[str] = set()
         self.failures: dict[str, SsiError] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
@@ -94,7 +96,7 @@ class Mesh:
         self.busy: set[int] = set()
         self.older: set[str] = set()
         self.told_rows = 0
-        self._logs: dict[str, TableLog] = {}
+        self._logs: dict[tuple[str, bool], TableLog] = {}
         self.asked: list[tuple[str, RequestMessage]] = []
         self._clock_s = NOON_S
         self._door = Door(self._answer)
@@ -195,13 +197,15 @@ class Mesh:
         for gpid in self.busy:
             self.spend(gpid, 1.0)
         rows = [row for row in self.processes[name] if row.job or not body.jobs]
+        if body.threads:
+            rows = [each for row in rows for each in (row, *self.threads.get(row.gpid, ()))]
         return ProcessList(node=name, taken_at_s=self._clock_s, rows=tuple(rows))
 
     def _change(self, name: str, body: WatchProcesses) -> TableChange:
         if name in self.older:
             raise BadMessage(reason="unknown tag")
-        log = self._logs.setdefault(name, TableLog())
-        log.observe(self._list(name, ListProcesses()).rows)
+        log = self._logs.setdefault((name, body.threads), TableLog())
+        log.observe(self._list(name, ListProcesses(threads=body.threads)).rows)
         change = log.since(body.table, body.since)
         self.told_rows += len(change.rows)
         return TableChange(

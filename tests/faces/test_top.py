@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ssi.protocol.jobs import SignalProcess
 from ssi.view.text import width
 from tests.faces.fingers import Fingers
 from tests.faces.mesh import Mesh, connected
@@ -105,6 +106,26 @@ def test_the_tree_hangs_a_job_together(tell: Callable[..., Mesh]) -> None:
         await fingers.sees("\\_ work")
 
     tell(story, mesh)
+
+
+def test_threads_stand_under_their_process_and_mean_it(tell: Callable[..., Mesh]) -> None:
+    mesh = Mesh()
+    thread = process(gpid=10000050, tid=50, thread_of=10000042, name="block-3", command=())
+    mesh.threads[10000042] = [msgspec.structs.replace(thread, parent_gpid=10000042)]
+
+    async def story(fingers: Fingers) -> None:
+        assert "10000050" not in fingers.rows(), "nobody has asked for them"
+        await fingers.press("t", "H")
+        await fingers.sees("threads of processes: on", "\\_ {block-3} xz -9 big")
+        rows = fingers.rows()
+        assert rows.index("10000050") == rows.index("10000042") + 1
+        await fingers.go_to(10000050)
+        await fingers.press("k", "enter")
+        await fingers.sees("TERM to 10000042 (xz) on n1: done")
+        await fingers.press("H")
+        await fingers.misses("{block-3}")
+
+    assert tell(story, mesh).changes() == [SignalProcess(gpid=10000042, start_ms=5120, signal=15)]
 
 
 def test_order_is_held_after_the_cursor_moved(tell: Callable[..., Mesh]) -> None:

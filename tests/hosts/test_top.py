@@ -46,6 +46,23 @@ def act(someone: Person, key: str, title: str, choice: str) -> None:
     someone.press("Enter")
 
 
+def see_threads(someone: Person) -> None:
+    """Those of an agent: some bear names that zmq gives them, and none is seen before H."""
+    someone.press("F4")
+    someone.sees(r"^Filter:")
+    someone.press("C-u")
+    someone.keys("node=n1 ssi-agent")
+    someone.press("Enter")
+    agent = someone.sees(r"^ *(\d+) n1 .* ssi-agent n1")[1]
+    assert "{" not in someone.screen()
+    someone.keys("t")
+    someone.keys("H")
+    thread = r" *\d+ n1 .*\\_ \{"
+    someone.sees(rf"^ *{agent} n1 .*\n(?:{thread}.*\n)*{thread}ZMQbg/IO/0\}} ssi-agent n1")
+    someone.keys("H")
+    eventually(lambda: "{" not in someone.screen(), within_s=60, what="threads are hidden again")
+
+
 def test_sort_filter_kill_and_leave(ssi: Ssi, ada: Person) -> None:
     sleeper = ssi.detached("n2", "sleep", "4321")
     ada.runs("ssi top")
@@ -67,6 +84,7 @@ def test_sort_filter_kill_and_leave(ssi: Ssi, ada: Person) -> None:
     ada.sees(rf"TERM to {sleeper} \(sleep\) on n2: done")
     eventually(lambda: ssi.job(sleeper)["state"] == "exited", within_s=60, what="it has ended")
     assert ssi.job(sleeper)["exit_status"] == 128 + 15
+    see_threads(ada)
     ada.keys("q")
     assert ada.comes_back() == 0
 

@@ -43,10 +43,11 @@ def _group(desk: Desk) -> None:
     arranging.switch(desk, "node by node", changed, is_on=changed.grouped)
 
 
-def _thread_counts(desk: Desk) -> None:
+def _threads(desk: Desk) -> None:
     choice = desk.browser.choice
-    changed = replace(choice, thread_counts=not choice.thread_counts)
-    arranging.switch(desk, "numbers of threads", changed, is_on=changed.thread_counts)
+    changed = replace(choice, threads=not choice.threads)
+    desk.feed.with_threads = changed.threads
+    arranging.switch(desk, "threads of processes", changed, is_on=changed.threads)
 
 
 def _kernel_threads(desk: Desk) -> None:
@@ -107,7 +108,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "users": arranging.users,
     "nodes": arranging.nodes,
     "group": _at_once(_group),
-    "thread-counts": _at_once(_thread_counts),
+    "threads": _at_once(_threads),
     "kernel-threads": _at_once(_kernel_threads),
     "full-paths": _at_once(_full_paths),
     "merged": _at_once(_merged),

@@ -43,6 +43,15 @@ class Browser:
         """The process under the cursor."""
         return self.lines[self.cursor].entry if self.lines else None
 
+    def process_of(self, entry: Entry) -> Entry | None:
+        """The process that is meant: of a thread, the one that it belongs to, while that lives."""
+        return self.census.find(entry.row.thread_of) if entry.row.thread_of else entry
+
+    @property
+    def meant(self) -> Entry | None:
+        """The process under the cursor, or that of the thread there."""
+        return self.process_of(self.current) if self.current is not None else None
+
     def is_held(self, now_s: float) -> bool:
         """Whether rows keep their places for the cursor's sake."""
         return now_s < self._held_until_s and not self.choice.tree
@@ -100,21 +109,24 @@ class Browser:
     def find_gpid(self, digits: str, now_s: float) -> bool:
         """Puts the cursor on the process whose gpid or pid begins so, whole ones first."""
         return self._seek(
-            lambda entry: digits in {str(entry.row.gpid), str(entry.row.pid)}, now_s, 1, 0
+            lambda entry: digits in {str(entry.row.gpid), str(entry.row.tid or entry.row.pid)},
+            now_s,
+            1,
+            0,
         ) or self._seek(lambda entry: str(entry.row.gpid).startswith(digits), now_s, 1, 0)
 
     def tag(self, now_s: float) -> None:
         """Tags the process under the cursor, or no longer, and goes on to the next."""
-        if (current := self.current) is not None:
-            self.tags ^= {current.identity}
+        if (meant := self.meant) is not None:
+            self.tags ^= {meant.identity}
             self.move(1, now_s)
 
     def tag_children(self) -> None:
         """Tags the process under the cursor and all below it."""
-        if (current := self.current) is None:
+        if (meant := self.meant) is None:
             return
-        wanted, grew = {current.row.gpid}, True
-        entries = self.census.entries()
+        wanted, grew = {meant.row.gpid}, True
+        entries = [entry for entry in self.census.entries() if not entry.row.thread_of]
         while grew:
             below = {entry.row.gpid for entry in entries if entry.row.parent_gpid in wanted}
             grew = not below <= wanted
@@ -126,7 +138,7 @@ class Browser:
         tagged = [entry for entry in self.census.entries() if entry.identity in self.tags]
         if tagged:
             return tuple(target_of(entry) for entry in sorted(tagged, key=lambda e: e.row.gpid))
-        return (target_of(self.current),) if self.current is not None else ()
+        return (target_of(self.meant),) if self.meant is not None else ()
 
     def toggle_closed(self, *, everything: bool = False) -> None:
         """Hides or shows the children of the process under the cursor, or all children."""

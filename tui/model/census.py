@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ssi.model.counters import ProcessTraffic
 from ssi.model.process import ProcessRow
+from ssi.view.threads import with_commands
 from tui.model.entry import Entry
 
 STALE_S: Final = 3.5
@@ -35,6 +36,11 @@ class Sheet:
     problem: str = ""
     traffic: dict[int, tuple[float, int, int]] = field(default_factory=dict)
 
+    def command(self, gpid: int) -> tuple[str, ...]:
+        """The arguments of a process; none where it is not known."""
+        entry = self.entries.get(gpid)
+        return entry.row.command if entry is not None else ()
+
 
 class Census:
     """The rows of every node. The clock is an argument."""
@@ -45,7 +51,7 @@ class Census:
     def hear(
         self,
         node: str,
-        rows: Iterable[ProcessRow],
+        rows: Sequence[ProcessRow],
         *,
         taken_at_s: float,
         memory_bytes: int,
@@ -56,7 +62,7 @@ class Census:
         lapse_s = taken_at_s - old.taken_at_s
         entries = {
             row.gpid: _entry(node, row, old.entries.get(row.gpid), lapse_s, memory_bytes)
-            for row in rows
+            for row in with_commands(rows)
         }
         self.sheets[node] = replace(
             old, entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s, problem=""
@@ -65,7 +71,7 @@ class Census:
     def hear_change(
         self,
         node: str,
-        changed: Iterable[ProcessRow],
+        changed: Sequence[ProcessRow],
         gone: Iterable[int],
         *,
         taken_at_s: float,
@@ -79,7 +85,7 @@ class Census:
             sheet.entries.pop(gpid, None)
         fresh = {
             row.gpid: _entry(node, row, sheet.entries.get(row.gpid), lapse_s, memory_bytes)
-            for row in changed
+            for row in with_commands(changed, sheet.command)
         }
         if lapse_s > SHORTEST_S:
             for gpid, entry in sheet.entries.items():

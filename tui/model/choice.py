@@ -31,7 +31,7 @@ class Choice:
     tree: bool = False
     grouped: bool = False
     kernel_threads: bool = False
-    thread_counts: bool = False
+    threads: bool = False
     full_paths: bool = True
     merged: bool = False
     wrapped: bool = False
@@ -43,6 +43,7 @@ class Choice:
             (not self.users or entry.row.user in self.users)
             and (not self.nodes or entry.node in self.nodes)
             and (self.kernel_threads or not is_kernel_thread(entry.row))
+            and (self.threads or not entry.row.thread_of)
             and self.query.takes(entry)
         )
 

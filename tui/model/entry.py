@@ -75,7 +75,7 @@ def is_kernel_thread(row: ProcessRow) -> bool:
 
 
 def command_shown(row: ProcessRow, *, full_path: bool, merged: bool) -> str:
-    """The command line, made plain.
+    """The command line, made plain; that of a thread begins with its name in braces.
 
     Args:
         row: Of the process.
@@ -83,10 +83,14 @@ def command_shown(row: ProcessRow, *, full_path: bool, merged: bool) -> str:
         merged: With the name that the kernel has for it, where that is another.
     """
     text = command_text(row)
+    if row.thread_of and not row.command:
+        return plain(f"{{{row.name}}}")
     if row.command and not full_path:
         program = row.command[0]
         if program.startswith("/") and not program.endswith("/"):
             text = text[program.rindex("/") + 1 :]
-    if merged and row.command and row.name not in row.command[0]:
+    if row.thread_of:
+        text = f"{{{row.name}}} {text}"  # as pstree(1) marks threads
+    elif merged and row.command and row.name not in row.command[0]:
         text = f"{row.name}: {text}"
     return plain(text)

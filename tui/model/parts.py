@@ -28,6 +28,7 @@ class Tone(StrEnum):
     BADGE = "badge"
     ALARM = "alarm"
     PROGRAM = "program"
+    THREAD = "thread"
     TREE = "tree"
 
 

@@ -31,8 +31,6 @@ class Layout:
 def layout_of(browser: Browser, screen_width: int, *, has_stale: bool) -> Layout:
     """The layout for a screen; node names and their ages find room."""
     names = browser.columns
-    if browser.choice.thread_counts and "threads" not in names:
-        names = (*names[:-1], "threads", names[-1])
     columns = fitting(names, screen_width)
     longest = max((width(plain(node)) for node in browser.census.sheets), default=2)
     node_width = max(COLUMNS["node"].width, min(longest, 16)) + (5 if has_stale else 0)
@@ -110,6 +108,8 @@ def _tone(column: ProcessColumn, entry: Entry) -> Tone:
 def _command(entry: Entry, browser: Browser, tone: Tone) -> list[Part]:
     """The program stands out of its path and arguments, as in htop."""
     text = browser.command(entry)
+    if entry.row.thread_of:
+        return [Part(text, tone if tone is Tone.DIM else Tone.THREAD)]
     if tone is Tone.DIM or not entry.row.command:
         return [Part(text, Tone.DIM if not entry.row.command else tone)]
     program = plain(entry.row.command[0])

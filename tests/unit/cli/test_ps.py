@@ -153,3 +153,18 @@ def test_watched_json_is_a_line_for_each_look_and_one_notice(
     assert waits == [7.0, 7.0, 7.0]
     assert [len(json.loads(line)) for line in out.splitlines()] == [2, 2, 2]
     assert len(err.splitlines()) == 1
+
+
+def test_threads_follow_their_process_and_are_named_by_it(ps: CommandLine) -> None:
+    thread = process(gpid=10000050, tid=50, thread_of=10000042, name="io", command=())
+    ps.system.processes["n1"].append(thread)
+    status, out, _ = ps.run("-n", "n1", "-L")
+    assert status == 0
+    assert ps.system.asked[1][1] == ListProcesses(threads=True)
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0][:2] == ["GPID", "LWP"]
+    assert [line[:2] for line in lines[1:]] == [["10000042", "-"], ["10000042", "50"]]
+    assert lines[2][-3:] == ["io", "xz", "-9"]
+    found = json.loads(ps.run("-n", "n1", "-L", "--json")[1])
+    assert [(each["gpid"], each["tid"]) for each in found] == [(10000042, None), (10000042, 50)]
+    assert ps.run("-n", "n1", "-L", "-o", "name")[1] == "10000042\n"

@@ -175,3 +175,23 @@ def test_window_keeps_the_cursor_in_sight_and_the_screen_full() -> None:
     assert window(50, 40, 10, 100) == 40
     assert window(95, 99, 10, 100) == 90
     assert window(5, 0, 10, 3) == 0
+
+
+def test_a_thread_stands_for_its_process_in_all_that_is_done() -> None:
+    browser = three()
+    thread = process(
+        gpid=10000050, pid=42, tid=50, thread_of=10000042, start_ms=9, name="io", command=()
+    )
+    told(browser.census, "n1", [process(), thread], 101.0)
+    browser.choose(replace(browser.choice, threads=True, sort="gpid"), 101.0)
+    assert [line.entry.row.gpid for line in browser.lines] == [10000042, 10000050]
+    assert browser.find_gpid("50", 101.0), "by its tid"
+    assert browser.current is not None
+    assert browser.command(browser.current) == "{io} xz -9 big file"
+    (target,) = browser.targets()
+    assert (target.gpid, target.start_ms, target.name) == (10000042, 5120, "xz")
+    browser.tag(101.0)
+    assert browser.tags == {Identity(10000042, 5120)}
+    told(browser.census, "n1", [thread], 102.0)
+    browser.tags.clear()
+    assert browser.targets() == (), "its process has ended"

@@ -42,6 +42,7 @@ def test_process_has_the_promised_names() -> None:
             "vsize_bytes": 104857600,
             "session_gpid": 10000042,
             "group_gpid": 10000042,
+            "tid": None,
         }
     ]
 
