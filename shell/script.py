@@ -158,12 +158,12 @@ def _file_with(text: str) -> int:
 
 def _elsewhere(how: Invocation, words: list[str], *, is_changed: bool) -> list[str]:
     """The words of ``ssi run`` that run a script on a node."""
-    from shell.session.commandline import command
+    from ssi.client.ownwords import own_words
 
     if how.kind == "file" and "-c" not in words:
         text = Path(how.text).read_text(encoding="utf-8", errors="surrogateescape")
         words = ["bash", *how.options, "-c", text, how.text, *how.arguments]
-    run = [*command(), "run", *(["-n", how.node] if how.node else [])]
+    run = [*own_words(), "run", *(["-n", how.node] if how.node else [])]
     if is_changed:
         for name, value in functions().items():
             run += ["--env", f"{name}={value}"]

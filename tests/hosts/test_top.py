@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -123,6 +124,41 @@ def test_a_running_vim_moves_and_is_joined_on_its_new_node(ssi: Ssi, ada: Person
         ada.sees(AT_TABLE)
         ada.press("F10")
         assert ada.comes_back() == 0
+
+
+def test_on_a_node_commands_start_and_terminals_and_shells_are_lent(ssi: Ssi, ada: Person) -> None:
+    there = ssi.host("n1").ssh_command("env", "SSI_COLD=1", "TERM=xterm-256color", "ssi", "top")
+    ada.runs(shlex.join([there[0], "-t", "-e", "none", *there[1:]]))
+    ada.sees(AT_TABLE)
+    ada.keys("r")
+    ada.sees(r"^Run ")
+    ada.keys("@n2 exec sleep 4322")
+    ada.press("Enter")
+    gpid = ada.sees(r"run exec sleep 4322: done: job (\d+)")[1]
+    assert (ssi.job(gpid)["node"], ssi.job(gpid)["state"]) == ("n2", "running")
+    shell = ssi.ok("run", "-d", "-t", "-n", "n3", "--", "sh").strip()
+    single_out(ada, shell)
+    ada.keys("A")
+    ada.sees(r"^#")
+    ada.type("echo $((6 * 7)) in $(hostname)")
+    ada.sees(r"^42 in n3")
+    ada.keys("~.")
+    ada.sees(rf"back from job {shell}")
+    have_a_shell(ada)
+    ada.keys("q")
+    assert ada.comes_back() == 0
+
+
+def have_a_shell(someone: Person) -> None:
+    """Goes to the view of nodes and has a shell on the last of them."""
+    for title in (r"IO/s", r"MEMORY|no node has a GPU", r"JOB NODE|no job", r"RTT VERSION"):
+        someone.press("Tab")
+        someone.sees(title)
+    someone.press("End")
+    someone.keys("s")
+    someone.sees(r"n3.*[#$]$")
+    someone.type("echo $((6 * 9)) in $(hostname); exit 7")
+    someone.sees(r"back from n3, status 7")
 
 
 def test_a_node_that_dies_under_the_cursor_greys_out_and_comes_back(ssi: Ssi, ada: Person) -> None:

@@ -6,12 +6,12 @@ import asyncio
 import codecs
 import re
 import shlex
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ssi.client.jobs import JobHandle
+from ssi.client.ownwords import own_words
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
@@ -22,9 +22,6 @@ from tui.model.outcome import Fate, Outcome, failed
 from tui.model.parts import Tone
 from tui.modes.pager import Pager
 from tui.modes.prompt import Prompt
-
-SSI: Final = (sys.executable, "-m", "ssi.cli")
-"""The command line, for what needs a terminal or a directory of its own."""
 
 START_TIMEOUT_S: Final = 30.0
 
@@ -42,7 +39,7 @@ async def attach(desk: Desk) -> None:
     if not job.row.has_terminal:
         desk.say(f"job {job.row.gpid} has no terminal; o shows what it writes", Tone.WARN)
         return
-    status = await desk.lend_terminal([*SSI, "attach", str(job.row.gpid)])
+    status = await desk.lend_terminal([*own_words(), "attach", str(job.row.gpid)])
     desk.say(f"back from job {job.row.gpid}" + (f", status {status}" if status else ""))
 
 
@@ -75,7 +72,7 @@ async def run(desk: Desk) -> None:
     what = f"run {plain(text)}"
     number = desk.begin(what)
     try:
-        desk.tell(await _started(what, [*SSI, "run", "-d", *where, "--", "sh", "-c", text]))
+        desk.tell(await _started(what, [*own_words(), "run", "-d", *where, "--", "sh", "-c", text]))
     finally:
         desk.end(number)
 

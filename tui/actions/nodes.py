@@ -6,11 +6,11 @@ from typing import Final
 
 from ssi.client.draining import Draining
 from ssi.client.moves import Moved
+from ssi.client.ownwords import own_words
 from ssi.model.errors import SsiError
 from ssi.protocol.message import Done
 from ssi.protocol.system import CordonNode
 from ssi.view.text import plain
-from tui.actions.jobs import SSI
 from tui.actions.moving import PARALLEL
 from tui.actions.signalling import TIMEOUT_S
 from tui.desk import Desk
@@ -61,7 +61,7 @@ async def shell(desk: Desk) -> None:
     """A shell on a node, in the whole terminal."""
     node = desk.node()
     if node:
-        status = await desk.lend_terminal([*SSI, "run", "-t", "-n", node, "--", *_LOGIN])
+        status = await desk.lend_terminal([*own_words(), "run", "-t", "-n", node, "--", *_LOGIN])
         desk.say(f"back from {plain(node)}" + (f", status {status}" if status else ""))
 
 

@@ -83,7 +83,7 @@ def badges(
         ("following", browser.following is not None),
         ("order held", browser.is_held(now_s) and browser.following is None),
         (f"{len(browser.tags)} tagged", bool(browser.tags)),
-        *((text, True) for text in browser.choice.told()),
+        *((text, listing is None) for text in browser.choice.told()),
     ]
     for text, holds in told:
         if holds:
