@@ -17,6 +17,7 @@ from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
+from nodeagent.shim.messages import KEEPER_NAME
 from nodeagent.shim.server import Server, listen
 
 DOWN_CHECK_S: Final = 0.5
@@ -32,16 +33,18 @@ def main(options: Sequence[str]) -> int:
     if hold_lock(places.runtime / "keeper.lock") is None:
         return 0
     open_log(places.keeper_log)
-    libc.set_process_name("ssi-keeper")
+    libc.set_process_name(KEEPER_NAME)
     libc.become_subreaper()  # an init that does not reap, as in many containers, has no shims to
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     write_pidfile(places.keeper_pid, os.getpid())
     loop = Loop()
-    server = Server(loop, listen(places.keeper_socket), Forge(loop).handle)
+    forge = Forge(loop)
+    server = Server(loop, listen(places.keeper_socket), forge.handle)
     supervisor = Supervisor(loop, places, options)
 
     def end() -> None:
         server.close()
+        forge.close()
         supervisor.stop(loop.stop)
 
     def check_down() -> None:

@@ -1,6 +1,6 @@
 """Calls of the C library that Python 3.11 does not have.
 
-Source: unshare(2), mount(2), prctl(2), clone(2).
+Source: unshare(2), setns(2), mount(2), prctl(2), clone(2).
 """
 
 from __future__ import annotations
@@ -60,6 +60,15 @@ def unshare(flags: int) -> None:
         OSError: Not permitted, or not known to this kernel.
     """
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def setns(namespace: int, kind: int) -> None:
+    """This process is in the namespace of that descriptor; for pids, its next child.
+
+    Raises:
+        OSError: Not permitted, or the descriptor is of another kind.
+    """
+    _check(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)), "setns")
 
 
 def descriptor_of(pid: int, number: int) -> int:

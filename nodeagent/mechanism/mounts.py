@@ -1,9 +1,13 @@
-"""Of which kind the file system is that a path lies on. Source: proc_pid_mountinfo(5)."""
+"""Of which kind the file system is that a path lies on, and whether mounts have changed.
+
+Source: proc_pid_mountinfo(5).
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import select
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +65,19 @@ class Mounts:
         """Whether the same files are likely to be at the same path on other nodes."""
         kind = self.kind_of(path)
         return kind in _SHARED or kind.startswith("fuse.")
+
+
+class MountWatch:
+    """Notices changes of the mounts that this process sees."""
+
+    def __init__(self) -> None:
+        self._file = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLPRI)
+
+    def has_changed(self) -> bool:
+        """Whether there was a change since this was last asked; at first, since it was made."""
+        return bool(self._poll.poll(0))
 
 
 def _unescape(text: str) -> str:

@@ -14,13 +14,35 @@ _TTY_GROUP = 5
 """Group ``tty`` of every distribution; terminals are 0620 of it, as write(1) and wall(1) expect."""
 
 
-def leave_host() -> None:
-    """The next child is pid 1 of its own namespace, and mounts of this process are its own.
+def fork_as_first() -> int:
+    """As ``os.fork``, with the child pid 1 of a namespace of its own.
+
+    The process must have one thread only: a child that another one made meanwhile would be that.
+
+    Raises:
+        OSError: Not root, the kernel has no such namespaces, or no more processes.
+    """
+    ours = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        libc.unshare(libc.CLONE_NEWPID)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid:  # further children are born where this process lives
+                libc.setns(ours, libc.CLONE_NEWPID)
+    finally:
+        os.close(ours)
+    return pid
+
+
+def leave_mounts() -> None:
+    """Mounts of this process are its own from now on.
 
     Raises:
         OSError: Not root, or the kernel has no such namespaces.
     """
-    libc.unshare(libc.CLONE_NEWPID | libc.CLONE_NEWNS)
+    libc.unshare(libc.CLONE_NEWNS)
 
 
 def furnish() -> None:

@@ -3,7 +3,8 @@
 Every process that descends from a job's shim belongs to the job, the shim itself apart: that one is
 an ordinary process of the host. A job is a tree of its own, so what its processes have outside of
 it (the parent of the first, the session that the shim leads) is 0: it would change with each move.
-A process of a job that could not be named yet is shown as one of the host, under its pid.
+A process of a job that could not be named yet is shown as one of the host, under its pid. The shim
+that a keeper has in reserve is nobody's yet and comes and goes with every job, so it is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from nodeagent.mechanism.procfs import TICKS_PER_SECOND, HostProcess
 from nodeagent.services.members import Member, Membership, Sighting
+from nodeagent.shim.messages import KEEPER_NAME, SPARE_NAME
 from ssi.model.gpid import gpid_of_host_process
 from ssi.model.process import ProcessRow
 
@@ -62,6 +64,7 @@ def process_rows(
     user_name: Callable[[int], str],
 ) -> list[ProcessRow]:
     """One row for each process of a scan, by ascending gpid. Newcomers of jobs get their gpids."""
+    scan = _without_spares(scan)
     boot_s = taken.wall_s - taken.since_boot_s
     of_pid: dict[int, tuple[int, Member]] = {}
     for job, members in _members(scan, jobs, boot_s, namespace_pids):
@@ -105,6 +108,13 @@ def hide_commands(rows: Iterable[ProcessRow], caller: str) -> list[ProcessRow]:
     if caller == "root":
         return list(rows)
     return [row if row.user == caller else msgspec.structs.replace(row, command=()) for row in rows]
+
+
+def _without_spares(scan: Sequence[HostProcess]) -> list[HostProcess]:
+    keepers = {process.pid for process in scan if process.name == KEEPER_NAME}
+    return [
+        process for process in scan if process.name != SPARE_NAME or process.ppid not in keepers
+    ]
 
 
 @dataclass(frozen=True, slots=True)

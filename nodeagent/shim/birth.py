@@ -1,8 +1,9 @@
-"""How a shim comes into being: two forks from the keeper's warm image.
+"""How a shim comes into being: a fork from the keeper's warm image that waits for its directory.
 
-The first child leaves the host's namespaces and tells the pid of the second, which is pid 1 of the
-new ones, lives on by itself, and tells when it listens. So a shim costs a few milliseconds and
-shares most of its memory with the keeper, and nobody of the keeper's is its parent.
+The child leaves the host's namespaces, as pid 1 of new ones, makes them habitable, and waits to be
+told where to listen. So it can be forked long before anybody wants it: then a job has its shim in
+a millisecond, and otherwise in a few. Most of its memory is shared with the keeper. While it
+waits, it ends with the keeper; once it was told its directory, it lives on by itself.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import select
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from nodeagent.mechanism import libc, namespaces
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.namespaces import HostProc
+from nodeagent.shim.messages import SPARE_NAME
 from nodeagent.shim.server import Server, listen
 from nodeagent.shim.shim import SOCKET_NAME, Shim
 
@@ -34,79 +38,96 @@ _IGNORED: Final = (
 )
 """What a terminal or a shutdown sends to everybody; a shim ends after its job."""
 
+_PATH_BYTES: Final = 4096
+"""What a pipe takes at once (PIPE_BUF). No socket has so long a path: of one that is cut off the
+shim says so."""
+
 _log: Final = logging.getLogger(__name__)
 
 
-def fork_shim(directory: str, *, namespaces_wanted: bool) -> tuple[int, int]:
-    """Forks; returns the first child's pid and a descriptor that tells of the second.
+@dataclass(frozen=True, slots=True)
+class UnbornShim:
+    """A shim that was forked and was not told yet where to listen.
 
-    It tells ``pid N``, then ``ready`` or ``failed WHY``, each on a line, and then ends.
+    Attributes:
+        pid: As the keeper sees it.
+        has_namespaces: Whether it has namespaces of its own.
+        orders: Descriptor in which it reads its directory; it ends where that ends first.
+        report: Descriptor in which it tells ``ready`` once it listens, or ``failed WHY``.
+    """
+
+    pid: int
+    has_namespaces: bool
+    orders: int
+    report: int
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has neither failed nor ended."""
+        told = select.poll()
+        told.register(self.report, select.POLLIN)
+        return not told.poll(0)
+
+    def send(self, directory: str) -> None:
+        """Tells it where to listen. The caller has to read and close :attr:`report`.
+
+        Raises:
+            OSError: It has ended.
+        """
+        try:
+            os.write(self.orders, os.fsencode(directory)[:_PATH_BYTES])
+        finally:
+            os.close(self.orders)
+
+    def drop(self) -> None:
+        """Lets it end: nobody wants it any more. By now its pid may be another process's."""
+        os.close(self.orders)
+        os.close(self.report)
+
+
+def fork_shim(*, namespaces_wanted: bool) -> UnbornShim:
+    """Forks a shim that waits for :meth:`UnbornShim.send`.
 
     Raises:
-        OSError: No more processes or descriptors.
+        OSError: No more processes or descriptors, or not permitted.
     """
-    report, teller = os.pipe()
+    opened: list[int] = []
     try:
-        pid = os.fork()
+        orders, sender = os.pipe()
+        opened += orders, sender
+        report, teller = os.pipe()
+        opened += report, teller
+        pid = namespaces.fork_as_first() if namespaces_wanted else os.fork()
     except OSError:
-        os.close(report)
-        os.close(teller)
+        for descriptor in opened:
+            os.close(descriptor)
         raise
     if pid == 0:
-        _leave(directory, teller, namespaces_wanted=namespaces_wanted)
+        _live(orders, teller, namespaces_wanted=namespaces_wanted)
+    os.close(orders)
     os.close(teller)
-    return pid, report
+    return UnbornShim(pid, namespaces_wanted, sender, report)
 
 
-def _leave(directory: str, teller: int, *, namespaces_wanted: bool) -> NoReturn:
-    """In the first child."""
+def _live(orders: int, teller: int, *, namespaces_wanted: bool) -> NoReturn:
+    """In the child: waits for its directory, and is the shim to its end."""
     try:
-        signal.set_wakeup_fd(-1)
-        _close_all_but(teller)
-        if namespaces_wanted:
-            namespaces.leave_host()
-        pid = os.fork()
-        if pid == 0:
-            _live(directory, teller, namespaces_wanted=namespaces_wanted)
-        os.write(teller, f"pid {pid}\n".encode())
-    except OSError as exc:
-        os.write(teller, f"failed {exc}\n".encode())
-    finally:
-        # This copy of the keeper must never run on as one.
-        os._exit(0)
-
-
-def _live(directory: str, teller: int, *, namespaces_wanted: bool) -> NoReturn:
-    """In the second child: is the shim, to its end."""
-    try:
-        host: HostProc | None = None
         try:
-            os.setsid()
-            os.chdir("/")
-            for number in _IGNORED:
-                signal.signal(number, signal.SIG_IGN)
+            loop, host = _settle(orders, teller, namespaces_wanted=namespaces_wanted)
+            directory = _await_directory(orders)
             libc.set_process_name("ssi-shim")
-            if namespaces_wanted:
-                host = HostProc()
-                namespaces.furnish()
-            else:
-                libc.become_subreaper()
-            _open_log(Path(directory) / LOG_NAME)
-            listener = listen(Path(directory) / SOCKET_NAME)
+            _open_log(directory / LOG_NAME)
+            listener = listen(directory / SOCKET_NAME)
         except OSError as exc:
             os.write(teller, f"failed {exc}\n".encode())
-            return_code = 1
-        else:
-            loop = Loop()
-            shim = Shim(loop, Path(directory), host)
-            shim.serve(Server(loop, listener, shim.handle))
-            os.write(teller, b"ready\n")
-            os.close(teller)
-            gc.freeze()
-            loop.run()
-            (Path(directory) / SOCKET_NAME).unlink(missing_ok=True)
-            return_code = 0
-        os._exit(return_code)
+            os._exit(1)
+        shim = Shim(loop, directory, host)
+        shim.serve(Server(loop, listener, shim.handle))
+        os.write(teller, b"ready\n")
+        os.close(teller)
+        loop.run()
+        (directory / SOCKET_NAME).unlink(missing_ok=True)
+        os._exit(0)
     except BaseException:
         # The rim of the process: whatever it is belongs into the log, and never into the frames
         # of the keeper that this process is a copy of.
@@ -115,10 +136,42 @@ def _live(directory: str, teller: int, *, namespaces_wanted: bool) -> NoReturn:
         os._exit(1)
 
 
-def _close_all_but(kept: int) -> None:
+def _settle(orders: int, teller: int, *, namespaces_wanted: bool) -> tuple[Loop, HostProc | None]:
+    """All that can be done before it is known for which job."""
+    signal.set_wakeup_fd(-1)
+    _close_all_but(orders, teller)
+    os.setsid()
+    os.chdir("/")
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    libc.set_process_name(SPARE_NAME)
+    host: HostProc | None = None
+    if namespaces_wanted:
+        namespaces.leave_mounts()
+        host = HostProc()
+        namespaces.furnish()
+    else:
+        libc.become_subreaper()
+    loop = Loop()
+    gc.freeze()
+    return loop, host
+
+
+def _await_directory(orders: int) -> Path:
+    path = os.read(orders, _PATH_BYTES)
+    if not path:
+        os._exit(0)  # the keeper has ended, or wants another one
+    os.close(orders)
+    return Path(os.fsdecode(path))
+
+
+def _close_all_but(*kept: int) -> None:
     """Closes every descriptor of the keeper; its objects stay untouched behind our frames."""
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
 def _open_log(path: Path) -> None:

@@ -24,6 +24,12 @@ STREAM_BUFFER_BYTES: Final = 1024 * 1024
 
 # To the keeper
 
+KEEPER_NAME: Final = "ssi-keeper"
+"""What the host calls a keeper (its ``comm``)."""
+
+SPARE_NAME: Final = "ssi-spare"
+"""What it calls a shim that the keeper has forked ahead, and that waits for its job."""
+
 
 class ForkShim(Message, frozen=True, tag="fork-shim"):
     """Forks a shim that will hold one job: :class:`ShimForked` once its socket listens.

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from nodeagent.places import Places
 from nodeagent.shim.messages import ForkShim, Read, ShimForked
 from ssi.model.shim import ShimFailed, WrongStage
 from tests.hosts.shim_client import Client, ShimClient
+from tests.hosts.system import PATIENCE_S
 
 PROJECT = Path(__file__).parents[2]
 
@@ -47,7 +48,7 @@ class Keeper:
         (package / "__main__.py").write_text(AGENT)
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *options: str) -> subprocess.Popen[bytes]:
+    def start(self, *options: str, within: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         boot = (
             "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
             "runpy.run_module('nodeagent.keeper', run_name='__main__', alter_sys=True)"
@@ -58,10 +59,18 @@ class Keeper:
             "SSI_STATE_DIR": str(self.places.state),
         }
         process = subprocess.Popen(
-            [sys.executable, "-I", "-c", boot, str(self.lib), *options], env=environment
+            [*within, sys.executable, "-I", "-c", boot, str(self.lib), *options], env=environment
         )
         self.processes.append(process)
         return process
+
+    def answers(self) -> bool:
+        """Whether it listens: its socket has its name a moment before."""
+        try:
+            Client(self.places.keeper_socket).close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
     def starts(self) -> list[str]:
         """A line per agent that was started: its pid and its options."""
@@ -211,6 +220,80 @@ def test_shim_that_cannot_be_made_is_told(keeper: Keeper) -> None:
     assert "/no/such/folder" in caught.value.reason
     with pytest.raises(WrongStage):
         client.ask(Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=0), ShimForked)
+    client.close()
+
+
+def spares_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """The shims that a keeper has in reserve, and that wait for their directory."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    names = {int(pid): Path(f"/proc/{pid}/comm").read_text().strip() for pid in children}
+    return [pid for pid, name in names.items() if name == "ssi-spare"]
+
+
+def the_spare_of(process: subprocess.Popen[bytes], *, but: int = 0) -> int:
+    """The one in reserve, once it is another one."""
+    wait_for(lambda: [pid for pid in spares_of(process) if pid != but], PATIENCE_S)
+    (spare,) = spares_of(process)
+    return spare
+
+
+def test_one_shim_is_in_reserve_and_is_the_next_and_ends_with_its_keeper(keeper: Keeper) -> None:
+    process = keeper.start()
+    wait_for(keeper.answers, PATIENCE_S)
+    client = Client(keeper.places.keeper_socket)
+    pids: list[int] = []
+    spares: list[int] = []
+    shims: list[ShimClient] = []
+    for number, namespaces in enumerate((True, True, False, False)):
+        directory = keeper.places.runtime / f"job{number}"
+        directory.mkdir()
+        order = ForkShim(directory=str(directory), namespaces=namespaces)
+        pids.append(client.ask(order, ShimForked).pid)
+        shims.append(ShimClient(directory))
+        assert shims[-1].start("true").shim_pid == pids[-1]
+        assert shims[-1].status(PATIENCE_S).exit_status == 0
+        spares.append(the_spare_of(process, but=spares[-1] if spares else 0))
+    # The third order is for a shim without namespaces, and what was in reserve had some.
+    assert [pids[1], pids[3]] == [spares[0], spares[2]]
+    assert pids[2] != spares[1] and not alive(spares[1])
+    for shim in shims:
+        shim.release()
+        shim.close()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE_S)
+    wait_for(lambda: not alive(spares[3]), PATIENCE_S)
+    client.close()
+
+
+def test_reserve_that_was_killed_or_misses_a_mount_is_replaced(keeper: Keeper) -> None:
+    process = keeper.start(within=["unshare", "--mount", "--propagation", "private"])
+    wait_for(keeper.answers, PATIENCE_S)
+    client = Client(keeper.places.keeper_socket)
+    folder = keeper.places.runtime / "folder"
+    folder.mkdir()
+
+    def job(name: str) -> ShimClient:
+        directory = keeper.places.runtime / name
+        directory.mkdir()
+        client.ask(ForkShim(directory=str(directory), namespaces=True), ShimForked)
+        return ShimClient(directory)
+
+    shims = [job("first")]
+    killed = the_spare_of(process)
+    os.kill(killed, signal.SIGKILL)
+    shims.append(job("second"))
+    blind = the_spare_of(process, but=killed)
+    mount = f"mount -t tmpfs none {folder} && touch {folder}/seen"
+    there = ["nsenter", "--mount", "--target", str(process.pid), "sh", "-c", mount]
+    subprocess.run(there, check=True, timeout=PATIENCE_S)
+    shims.append(job("third"))
+    status = shims[-1].start("test", "-e", f"{folder}/seen")
+    assert status.shim_pid != blind
+    assert shims[-1].status(PATIENCE_S).exit_status == 0
+    wait_for(lambda: not alive(blind), PATIENCE_S)
+    for shim in shims:
+        shim.release()
+        shim.close()
     client.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -51,6 +52,12 @@ def held_by(host: Host, name: str) -> Held:
         find /sys/fs/cgroup -type d | wc -l
     """
     return Held(*map(int, host.run("sh", "-c", counted).stdout.split()))
+
+
+def has_reserve(host: Host) -> bool:
+    """Whether the keeper there has the one shim in reserve that it shall have, and no other."""
+    children = f"pgrep -x -c -P {pid_of(host, 'keeper')} ssi-spare; true"
+    return int(host.run("sh", "-c", children).stdout) == 1
 
 
 def threads(host: Host, name: str) -> int:
@@ -117,6 +124,8 @@ def test_a_thousand_short_jobs_and_two_hundred_at_once_leave_nothing_behind(
     places = [(host, name) for host in hosts for name in ("agent", "keeper")]
     do(at_once, range(WARM_UP))  # caches fill, threads start
     do(in_a_row, range(WARM_UP))
+    for host in hosts:
+        eventually(partial(has_reserve, host), what="a shim is in reserve again")
     before = [held_by(*place) for place in places]
     memory_before_kib = [memory_kib(*place) for place in places]
 
@@ -130,6 +139,7 @@ def test_a_thousand_short_jobs_and_two_hundred_at_once_leave_nothing_behind(
         every_s=1,
         what=f"no more is held than was: {before}",
     )
+    assert all(map(has_reserve, hosts))
     assert max(threads(*place) for place in places) <= THREADS
     grown_kib = [
         memory_kib(*place) - kib for place, kib in zip(places, memory_before_kib, strict=True)

@@ -79,6 +79,12 @@ def test_host_process_is_named_by_its_pid_and_identified_by_ms_since_boot() -> N
     assert (row.session_gpid, row.group_gpid) == (30_000_042, 30_000_042)
 
 
+def test_shim_in_reserve_is_left_out_and_nothing_that_only_bears_its_name() -> None:
+    keeper = process(30, 1, name="ssi-keeper")
+    spare, false = process(31, 30, name="ssi-spare"), process(32, 1, name="ssi-spare")
+    assert set(Node().rows(INIT, keeper, spare, false, SHIM)) == {1, 30, 32, 50}
+
+
 def test_session_of_a_leader_that_has_ended_keeps_its_name() -> None:
     row = Node().rows(INIT, process(42, session=41, pgrp=40))[42]
     assert (row.session_gpid, row.group_gpid) == (30_000_041, 30_000_040)
