@@ -22,7 +22,7 @@ from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, proce
 from nodeagent.services.threads import rows_with_threads
 from ssi.model.process import ProcessRow
 from ssi.model.shim import ShimGone
-from ssi.protocol.jobs import SignalProcess
+from ssi.protocol.jobs import ANY_START, SignalProcess
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
 from ssi.protocol.system import ListProcesses, Locate, Located, ProcessList
@@ -115,10 +115,12 @@ class TableService:
         )
 
     async def _locate(self, _caller: Caller, body: Locate) -> Located:
+        job = self._jobs.jobs.get(body.gpid)
+        if job is not None and not job.is_over and not job.is_unsettled:  # no need to look around
+            return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
         row = next((row for row in self.rows() if row.gpid == body.gpid), None)
         if row is not None:
             return Located(here=True, start_ms=row.start_ms, job=row.job)
-        job = self._jobs.jobs.get(body.gpid)
         if job is not None and not job.released:
             return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
         departure = self._jobs.departed.of(body.gpid)
@@ -146,7 +148,7 @@ class TableService:
         while the others are signalled must not escape. One that is stopped is waited for.
         """
         job = owned_job(self._jobs, body.gpid, caller, self._node)
-        if job.is_over or job.row.start_ms != body.start_ms:
+        if job.is_over or body.start_ms not in {ANY_START, job.row.start_ms}:
             raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
         try:
             signalled: dict[int, int] = {}
@@ -187,7 +189,7 @@ class TableService:
             await asyncio.sleep(_STOP_POLL_S)
 
     def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
-        if row.start_ms != body.start_ms:
+        if body.start_ms not in {ANY_START, row.start_ms}:
             raise NoSuchProcess(gpid=body.gpid, detail="another process has its pid now")
         caller_uid = 0 if caller.is_root else self._uid_of(caller.user)
         try:

@@ -32,6 +32,8 @@ async def each_located(
     gpids: Sequence[int],
     deed: Callable[[Location], Awaitable[None]],
     output: Output | None = None,
+    *,
+    at_once: Callable[[int, str], Awaitable[bool]] | None = None,
 ) -> int:
     """Looks up each process and does something to it; one that fails does not stop the others.
 
@@ -40,6 +42,8 @@ async def each_located(
         gpids: Of the processes.
         deed: What is done to each.
         output: Where programs hear what became of each; None where the deed tells.
+        at_once: Does it by the number alone, on the node where that was given; False where the
+            process is not there, and so has to be looked up.
 
     Returns:
         0, or the highest exit code of those that failed; each kind of failure is told once.
@@ -48,6 +52,10 @@ async def each_located(
     async def one(gpid: int) -> tuple[str, SsiError | None]:
         node = ""
         try:
+            if at_once is not None:
+                node = await system.birthplace(gpid)
+                if node and await at_once(gpid, node):
+                    return node, None
             location = await system.locate(gpid)
             node = location.node
             await deed(location)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,8 +14,9 @@ from ssi.cli.outcome import run_async
 from ssi.cli.output import Output, tells
 from ssi.client.system import Location, System
 from ssi.model.errors import UsageError
-from ssi.protocol.jobs import SignalProcess
+from ssi.protocol.jobs import ANY_START, SignalProcess
 from ssi.protocol.message import Done
+from ssi.protocol.refusals import JobMoved, LinkDown, NodeDown, NoSuchProcess
 
 GpidArguments = Annotated[list[str], typer.Argument(metavar="GPID...", help="As `ssi ps` shows.")]
 
@@ -63,14 +66,32 @@ def parse_signal(text: str) -> int:
     return int(known) + int(offset or 0)
 
 
+async def signal_each(
+    system: System, gpids: Sequence[int], number: int, output: Output | None = None
+) -> int:
+    """Sends a signal to each process; as :func:`ssi.cli.gpids.each_located`."""
+    unsure: dict[tuple[int, str], bytes] = {}
+
+    async def at_once(gpid: int, node: str) -> bool:
+        request = SignalProcess(gpid=gpid, start_ms=ANY_START, signal=number)
+        request_id = secrets.token_bytes(16)
+        try:
+            await system.ask(request, Done, node=node, request_id=request_id)
+        except (NoSuchProcess, JobMoved):
+            return False
+        except (LinkDown, NodeDown):  # it may have got it: there, it is not to get it twice
+            unsure[gpid, node] = request_id
+            return False
+        return True
+
+    async def deed(location: Location) -> None:
+        request = SignalProcess(gpid=location.gpid, start_ms=location.start_ms, signal=number)
+        request_id = unsure.get((location.gpid, location.node))
+        await system.ask(request, Done, node=location.node, request_id=request_id)
+
+    return await each_located(system, gpids, deed, output, at_once=at_once)
+
+
 def _send(output: Output, texts: list[str], number: int) -> None:
     gpids = parse_gpids(texts)
-
-    async def body(system: System) -> int:
-        async def deed(location: Location) -> None:
-            request = SignalProcess(gpid=location.gpid, start_ms=location.start_ms, signal=number)
-            await system.ask(request, Done, node=location.node)
-
-        return await each_located(system, gpids, deed, output)
-
-    run_async(body)
+    run_async(lambda system: signal_each(system, gpids, number, output))

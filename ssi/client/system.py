@@ -176,6 +176,16 @@ class System:
             raise error
         raise NoSuchProcess(gpid=gpid)
 
+    async def birthplace(self, gpid: int) -> str:
+        """The node where a gpid was given, and most likely is; empty where it does not live.
+
+        Raises:
+            GpidInvalid: No process can have that number.
+        """
+        number = parts_of(gpid).node_number
+        living = (row for row in (await self.nodes()).rows if row.state is NodeState.ALIVE)
+        return next((row.name for row in living if row.number == number), "")
+
     async def place(self, candidates: Sequence[NodeRow] | None = None) -> Suggestion:
         """The node that suits a new job best.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
 from ssi.protocol.message import ReplyMessage, RequestMessage
@@ -121,11 +121,15 @@ class ReleaseJob(RequestMessage, frozen=True, tag="release-job"):
     gpid: int
 
 
+ANY_START: Final = 0
+"""As ``start_ms`` of a signal: whichever process bears the gpid when it arrives."""
+
+
 class SignalProcess(RequestMessage, frozen=True, tag="signal-process"):
     """Sends a signal to one process, or to all of a job for the job's own gpid: :class:`Done`.
 
     ``start_ms`` is the identity that the user saw beside the gpid; a process of another start is
-    another process, and gets nothing.
+    another process, and gets nothing. 0: the user saw none, and means whoever bears it now.
     """
 
     mutating: ClassVar[bool] = True

@@ -8,16 +8,14 @@ from typing import Annotated
 
 import typer
 
-from ssi.cli.gpids import each_located, parse_gpids
+from ssi.cli.gpids import parse_gpids
 from ssi.cli.outcome import run_async
 from ssi.cli.output import Output, Seen, shows_where_w_is_taken
-from ssi.cli.signals import parse_signal
+from ssi.cli.signals import parse_signal, signal_each
 from ssi.cli.slurm.options import NodeList
-from ssi.client.system import Answers, Location, System
+from ssi.client.system import Answers, System
 from ssi.model.errors import UsageError
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.jobs import SignalProcess
-from ssi.protocol.message import Done
 from ssi.protocol.system import JobList, ListJobs
 from ssi.view.slurm import partition_listing, queue_listing
 
@@ -84,11 +82,7 @@ def scancel(
                 else parse_gpids([str(gpid) for gpid in listed])
             )
 
-        async def deed(location: Location) -> None:
-            request = SignalProcess(gpid=location.gpid, start_ms=location.start_ms, signal=number)
-            await system.ask(request, Done, node=location.node)
-
-        return await each_located(system, chosen, deed)
+        return await signal_each(system, chosen, number)
 
     run_async(body)
 
