@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -17,7 +18,7 @@ from ssi.model.shim import ShimFailed, WrongStage
 
 BIRTH_LIMIT_S: Final = 10.0
 
-RESTOCK_S: Final = 0.02
+RESTOCK_S: Final = 0.025
 """After an order: by then the job runs from which a fork would take the processor."""
 
 LOOK_S: Final = 1.0
@@ -96,7 +97,10 @@ class Forge:
         _Birth(self._loop, shim, answer, again)
 
     def _look_after(self, delay_s: float) -> None:
-        if self._restock is not None:
+        """Stocks after that delay, or when it was to be anyway, whichever is earlier."""
+        if self._restock is not None and self._restock.pending:
+            if self._restock.due_s <= time.monotonic() + delay_s:
+                return
             self._restock.cancel()
         self._restock = self._loop.call_after(delay_s, self._stock)
 
