@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from nodeagent.filesystem.heldlocks import inodes_with_locks
 from nodeagent.mechanism.connections import Connection, read_connections
@@ -92,6 +93,11 @@ def survey_job(
     )
 
 
+TWO_INPUTS: Final = (
+    "its stdin comes from another job and its keys from a terminal, which stays where it is"
+)
+
+
 def plan_of(
     row: JobRow,
     things: Sequence[OpenThing],
@@ -108,7 +114,7 @@ def plan_of(
     written = frozenset(
         (thing.device, thing.inode) for thing in things if thing.kind == "file" and thing.writable
     )
-    return make_plan(
+    plan = make_plan(
         _with_far_locks(row, things),
         Mounts.of_process(root_pid),
         root_pid=root_pid,
@@ -119,6 +125,9 @@ def plan_of(
         unix_sockets=read_unix_sockets(),
         seen=row.files,
     )
+    if row.piped_stdin:
+        return replace(plan, blockers=(TWO_INPUTS, *plan.blockers))
+    return plan
 
 
 def _with_far_locks(row: JobRow, things: Sequence[OpenThing]) -> Sequence[OpenThing]:

@@ -247,7 +247,7 @@ def _is_of(source: StreamSource | None, body: JoinStreams) -> bool:
 def _check_ends(row: JobRow, stream: StreamName) -> None:
     """Holds where a job has a pipe there."""
     reason = ""
-    if row.has_terminal:
+    if row.has_terminal and not (stream == "stdin" and row.piped_stdin):
         reason = "it is a terminal"
     elif row.detached:
         reason = "it is a log" if stream != "stdin" else "it is empty"

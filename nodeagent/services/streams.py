@@ -81,7 +81,13 @@ class StreamService:
             # has not.
             await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
             return StreamData(offset=body.offset, data=b"", ended=False)
-        return StreamData(offset=data.offset, data=data.data, ended=data.ended)
+        return StreamData(
+            offset=data.offset,
+            data=data.data,
+            ended=data.ended,
+            is_raw=data.is_raw,
+            signal_keys=data.signal_keys,
+        )
 
     async def _read_for_job(self, caller: Caller, job: Job, body: ReadStream) -> StreamData:
         """Bytes for the stdin of another job; ``ended`` is said only where it is the whole truth.

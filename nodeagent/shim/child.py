@@ -38,8 +38,8 @@ class Launch:
         account: As whom; None: as this process.
         real_account: Run with the real ids of this account and the effective ids of root.
         cgroup: Directory of the cgroup to join; empty: stay in ours.
-        terminal: ``stdio`` is the terminal of this session: be its foreground group. Otherwise
-            the command gets a session of its own.
+        terminal: stdin or stdout is the terminal of this session: be its foreground group.
+            Otherwise the command gets a session of its own.
         root: Its root directory; empty: ours.
         job: Make it fit to move: adopt orphans, have SysV IPC objects apart from everybody's, see
             no Landlock. Needs root.
@@ -192,7 +192,7 @@ def _enter_session(*, terminal: bool) -> None:
     os.setpgid(0, 0)
     # A background group that changes the terminal gets SIGTTOU, and would stop here.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    os.tcsetpgrp(0, os.getpgrp())
+    os.tcsetpgrp(0 if os.isatty(0) else 1, os.getpgrp())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 
 

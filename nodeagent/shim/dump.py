@@ -283,6 +283,8 @@ def check_movable(job: Job) -> None:
     """
     if job.host is None:
         raise NotMovable(reason="the agent that started it has no root")
+    if job.stdio.keys is not None:
+        raise NotMovable(reason="its stdin is a pipe, and its keys come from a terminal")
     if job.memory is not None:
         raise NotMovable(reason="its memory is still on its way from where it was before")
     if job.cgroup and cgroup.is_frozen(job.cgroup) and not cgroup.is_unified(job.cgroup):

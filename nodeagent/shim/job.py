@@ -251,7 +251,8 @@ class Job:
         elif request.terminal is not None:
             self.terminal_size = request.terminal
             self.terminal = ControllingTerminal(request.terminal, request.account)
-            self.stdio = stdio.of_terminal(self.loop, self.terminal, Stream(), Stream())
+            make = stdio.of_piped_terminal if request.piped_stdin else stdio.of_terminal
+            self.stdio = make(self.loop, self.terminal, Stream(), Stream())
         else:
             self.stdio = stdio.pipes(self.loop)
 

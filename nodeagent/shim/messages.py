@@ -75,6 +75,7 @@ class Start(Message, frozen=True, tag="start"):
         lease_s: A job without logs gets SIGHUP, and SIGKILL 5 s later, when no Read, Write or
             Renew came for so long; 0: never.
         files: What else it sees.
+        piped_stdin: With a terminal: its stdin is a pipe, and only keys come by the terminal.
     """
 
     account: Account
@@ -88,6 +89,7 @@ class Start(Message, frozen=True, tag="start"):
     cgroup: str
     lease_s: float
     files: Files = Files()
+    piped_stdin: bool = False
 
 
 class GetStatus(Message, frozen=True, tag="get-status"):
@@ -149,11 +151,18 @@ class Read(Message, frozen=True, tag="read"):
 
 
 class Data(Message, frozen=True, tag="data"):
-    """Bytes of a stream from ``offset`` on; ``ended``: none follows."""
+    """Bytes of a stream from ``offset`` on; ``ended``: none follows.
+
+    Attributes:
+        is_raw: The job's terminal gives each key at once, and not lines.
+        signal_keys: ``^C`` and the like are signals there.
+    """
 
     offset: int
     data: bytes
     ended: bool
+    is_raw: bool = False
+    signal_keys: bool = True
 
 
 class Write(Message, frozen=True, tag="write"):

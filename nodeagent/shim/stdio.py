@@ -34,12 +34,14 @@ class Stdio:
     """What the shim holds of a job's streams; all of it starts paused.
 
     Attributes:
-        inlet: None where the job reads /dev/null.
+        inlet: Its stdin; None where the job reads /dev/null.
+        keys: What is typed at its terminal, where its stdin is a pipe beside that.
         job_ends: The job's ends by stream, until :meth:`close_job_ends`.
         inodes: Of the pipes, as /proc and CRIU call them; a terminal has none.
     """
 
     inlet: Inlet | None = None
+    keys: Inlet | None = None
     outlets: dict[StreamName, Outlet] = field(default_factory=dict)
     job_ends: dict[StreamName, int] = field(default_factory=dict)
     inodes: dict[StreamName, int] = field(default_factory=dict)
@@ -114,7 +116,8 @@ class Stdio:
         return tuple(saved)
 
     def _pumps(self) -> Iterable[Inlet | Outlet]:
-        return (*((self.inlet,) if self.inlet is not None else ()), *self.outlets.values())
+        inlets = (each for each in (self.inlet, self.keys) if each is not None)
+        return (*inlets, *self.outlets.values())
 
     def _saved(
         self, name: StreamName, start: int, *, ended: bool, gone: bool, note: bytes = b""
@@ -154,6 +157,16 @@ def of_terminal(loop: Loop, terminal: ControllingTerminal, typed: Stream, shown:
     stdio.job_ends = {"stdin": slave, "stdout": slave, "stderr": slave}
     stdio.inlet = Inlet(loop, os.dup(terminal.master), typed, terminal=True)
     stdio.outlets["stdout"] = Outlet(loop, terminal.master, TerminalSink(shown))
+    return stdio
+
+
+def of_piped_terminal(
+    loop: Loop, terminal: ControllingTerminal, typed: Stream, shown: Stream
+) -> Stdio:
+    """A terminal, of which the job gets keys by /dev/tty: its stdin is a pipe."""
+    stdio = of_terminal(loop, terminal, typed, shown)
+    stdio.keys = stdio.inlet
+    stdio.inlet = Inlet(loop, _new_pipe(stdio, "stdin"), Stream(), terminal=False)
     return stdio
 
 

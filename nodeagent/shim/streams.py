@@ -75,7 +75,11 @@ class Streams:
             ended = sink.ended and offset + len(data) >= sink.end
             if not (data or ended or expired):
                 return None
-            return m.Data(offset=offset, data=data, ended=ended)
+            modes = job.terminal.modes() if job.terminal is not None else None
+            if modes is None:
+                return m.Data(offset=offset, data=data, ended=ended)
+            raw, signals = modes
+            return m.Data(offset=offset, data=data, ended=ended, is_raw=raw, signal_keys=signals)
 
         self._poll(answer, request.wait_ms, attempt)
 
@@ -93,7 +97,9 @@ class Streams:
             job.resize(request.terminal)
 
         def attempt(expired: bool) -> m.Accepted | None:
-            inlet = job.stdio.inlet
+            # What people type is for the terminal; a pipe beside it is another job's.
+            keys = None if request.from_job else job.stdio.keys
+            inlet = keys or job.stdio.inlet
             if job.stage is Stage.EMPTY:
                 raise WrongStage(request="write", stage=job.stage)
             if inlet is None or inlet.closed or job.stage is Stage.EXITED:

@@ -56,6 +56,11 @@ class ControllingTerminal:
         except OSError:
             return 0
 
+    def modes(self) -> tuple[bool, bool]:
+        """Whether it gives each key at once, and whether ``^C`` and the like are signals there."""
+        flags = termios.tcgetattr(self.slave)[3]
+        return not flags & termios.ICANON, bool(flags & termios.ISIG)
+
     def release(self) -> None:
         """The job has ended: once no other process holds it, its output ends."""
         os.close(self.slave)

@@ -82,8 +82,9 @@ class Background:
     async def _follow(self, entry: Entry) -> None:
         last = entry.handles[-1]
         shows = [self._copy(last, "stdout", entry)]
-        if not last.row.has_terminal:
-            shows += [self._copy(each, "stderr", None) for each in entry.handles]
+        shows += [
+            self._copy(each, "stderr", None) for each in entry.handles if not each.row.has_terminal
+        ]
         async with asyncio.TaskGroup() as group:
             ends = [group.create_task(self._end_of(entry, job)) for job in entry.handles]
             for show in shows:

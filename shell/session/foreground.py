@@ -44,7 +44,7 @@ async def hold(system: System, job: JobHandle, watch: Watch, *, loss_of: LossOf)
 
     watch.typed = typed
     viewing = asyncio.create_task(view_job(job, View(), watch=watch))
-    stopping = asyncio.create_task(_await_stop(system, job, pressed, loss_of))
+    stopping = asyncio.create_task(await_stop(system, job, pressed, loss_of))
     try:
         await asyncio.wait({viewing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not viewing.done() and not stopping.cancelled() and stopping.done():
@@ -66,13 +66,19 @@ async def look(system: System, job: JobHandle) -> JobRow | None:
     return next((row for row in reply.rows if row.gpid == job.row.gpid), None)
 
 
-async def _await_stop(
+async def await_stop(
     system: System,
     job: JobHandle,
     pressed: asyncio.Event,
     loss_of: LossOf,
 ) -> JobRow:
     """The row of the job once all of it is stopped.
+
+    Args:
+        system: To ask.
+        job: That is looked at.
+        pressed: Set when ^Z was pressed; cleared here.
+        loss_of: Why nothing is to be hoped of a node.
 
     Raises:
         SsiError: Its node is lost.

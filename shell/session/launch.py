@@ -60,12 +60,18 @@ async def piped_spec(
     state: str,
     home: str,
     background: bool = False,
+    shows: bool = False,
 ) -> JobSpec:
-    """A stage of a pipeline over several nodes: as :func:`start_job`, with pipes."""
+    """A stage of a pipeline over several nodes: as :func:`start_job`, with pipes.
+
+    One that ``shows`` is the last and has the terminal: for its output, and for keys by /dev/tty.
+    """
     spec = JobSpec(
         argv=("bash", "-c", text),
         cwd=cwd,
         environment=_environment(node, home, state, ""),
+        terminal=terminal_of() if shows else None,
+        piped_stdin=shows,
         lease_s=0.0 if background else LEASE_S,
     )
     return await with_files(system, node, spec, sight(), lambda _: None)

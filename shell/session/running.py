@@ -22,7 +22,7 @@ from shell.session.spread import run_spread
 from ssi.client.attachment import read_some
 from ssi.client.jobs import JobHandle
 from ssi.client.pipes import Pipeline, StageSpec
-from ssi.client.terminal import on_resize, raw_terminal, terminal_of
+from ssi.client.terminal import has_terminal, on_resize, raw_terminal, terminal_of
 from ssi.client.viewer import Watch
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
@@ -86,6 +86,9 @@ class Runner:
         await self._each(entry, lambda job: job.signal(signal.SIGCONT))
         entry.state = JobState.RUNNING
         if len(entry.handles) > 1 or not entry.handles[-1].row.has_terminal:
+            # As new writers: what is typed now is numbered from 0 again, and no repetition.
+            system = self._session.system
+            entry.handles = tuple(JobHandle(system, job.row) for job in entry.handles)
             return await self._hold_spread(Pipeline(entry.handles), entry.command, entry)
         job = await JobHandle.find(self._session.system, entry.gpid)
         entry.handles = (job,)
@@ -200,6 +203,7 @@ class Runner:
     async def _spread(self, step: Step, before: Outcome) -> Outcome:
         session = self._session
         stages = []
+        is_shown = not step.background and has_terminal()
         for number, part in enumerate(step.parts):
             nodes = await nodes_of(session.system, part.placement, session.where.node)
             if len(nodes) != 1 or (part.placement is not None and part.placement.may_be_many):
@@ -216,6 +220,7 @@ class Runner:
                 state=session.resident.holding.path,
                 home=session.where.node,
                 background=step.background,
+                shows=is_shown and follower is None,
             )
             stages.append(StageSpec(node=nodes[0], spec=spec))
         pipeline = await Pipeline.start(session.system, stages)
@@ -229,10 +234,13 @@ class Runner:
     async def _hold_spread(self, pipeline: Pipeline, command: str, entry: Entry | None) -> Outcome:
         session = self._session
         gpids = tuple(stage.row.gpid for stage in pipeline.stages)
-        result = await run_spread(pipeline, loss_of=session.neighbours.loss_of)
+        watch = entry.watch if entry is not None else Watch()
+        result = await run_spread(
+            session.system, pipeline, watch, loss_of=session.neighbours.loss_of
+        )
         if result is None:
             await pipeline.disown()
-            entry = entry or session.table.add(command, pipeline.stages, Watch())
+            entry = entry or session.table.add(command, pipeline.stages, watch)
             session.table.touch(entry)
             entry.state = JobState.STOPPED
             self._tell_held(entry)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
-from shell.session.foreground import LossOf
+from shell.session.foreground import LossOf, await_stop
+from shell.session.stagescreen import StageScreen
 from ssi.client.attachment import put, read_some
 from ssi.client.jobs import JobHandle
 from ssi.client.pipes import Pipeline, StageEnd
+from ssi.client.system import System
+from ssi.client.viewer import Watch
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
@@ -21,13 +24,47 @@ SIGNAL_S: Final = 1.0
 """After which the next stage is told, whatever has become of the word to the one behind it."""
 
 
-async def run_spread(pipeline: Pipeline, *, loss_of: LossOf) -> tuple[StageEnd, ...] | None:
-    """How each stage ended; None where ^Z stopped them.
+async def run_spread(
+    system: System, pipeline: Pipeline, watch: Watch, *, loss_of: LossOf
+) -> tuple[StageEnd, ...] | None:
+    """How each stage ended; None where they were stopped.
 
-    The terminal stays as it is: its keys are lines for the first stage, ^C is a signal for all.
+    Keys are lines for the first stage and ^C is a signal for all, as long as no program of the
+    last stage takes keys from its terminal (:class:`shell.session.stagescreen.StageScreen`).
+
+    Args:
+        system: To ask.
+        pipeline: Started, or continued.
+        watch: How far the terminal of the last stage was shown; kept up to date.
+        loss_of: Why nothing is to be hoped of a node.
     """
-    loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
+    last = pipeline.stages[-1]
+    screen = StageScreen(last, watch) if last.row.has_terminal else None
+    with _signals_for(pipeline, stopped) as under_way, screen or nullcontext():
+        working = asyncio.create_task(_work(pipeline, screen, loss_of))
+        stopping = asyncio.create_task(stopped.wait())
+        doing: list[asyncio.Task[object]] = [working, stopping]
+        if screen is not None:
+            doing.append(asyncio.create_task(_stop_itself(system, pipeline, screen, loss_of)))
+        try:
+            await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            await asyncio.gather(*under_way, return_exceptions=True)
+            if screen is not None:
+                await screen.settle(system)
+            return None
+        finally:
+            for task in doing:
+                task.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
+
+
+@contextmanager
+def _signals_for(pipeline: Pipeline, stopped: asyncio.Event) -> Iterator[set[asyncio.Task[None]]]:
+    """What ^C, ^Z and the like are: signals for all stages; what is under way of it."""
+    loop = asyncio.get_running_loop()
     under_way: set[asyncio.Task[None]] = set()
 
     def pass_on(number: int) -> None:
@@ -41,56 +78,70 @@ async def run_spread(pipeline: Pipeline, *, loss_of: LossOf) -> tuple[StageEnd, 
     ignored = signal.getsignal(signal.SIGTSTP)
     for number in numbers:
         loop.add_signal_handler(number, pass_on, number)
-    working = asyncio.create_task(_work(pipeline, loss_of))
-    stopping = asyncio.create_task(stopped.wait())
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            await asyncio.gather(*under_way, return_exceptions=True)
-            return None
-        return working.result()
+        yield under_way
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
         signal.signal(signal.SIGTSTP, ignored)
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _stop_itself(
+    system: System, pipeline: Pipeline, screen: StageScreen, loss_of: LossOf
+) -> None:
+    """Until the last stage has stopped itself, as editors do at ^Z; the others are stopped then."""
+    try:
+        await await_stop(system, pipeline.stages[-1], screen.suspended, loss_of)
+    except SsiError:
+        await asyncio.Event().wait()  # its node is lost, which the end of the stage says
+    await _signal(Pipeline(pipeline.stages[:-1]), signal.SIGTSTP)
 
 
 async def _signal(pipeline: Pipeline, number: int) -> None:
     """From the last stage to the first, lest one ends well because its input was ended before."""
     sending = []
     for stage in reversed(pipeline.stages):
-        sending.append(asyncio.create_task(Pipeline([stage]).signal(number)))
+        # A group that no shell watches over is not stopped by SIGTSTP (setpgid(2), orphaned).
+        is_stop = number == signal.SIGTSTP and not stage.row.has_terminal
+        deed = Pipeline([stage]).signal(signal.SIGSTOP if is_stop else number)
+        sending.append(asyncio.create_task(deed))
         await asyncio.wait({sending[-1]}, timeout=SIGNAL_S)
     await asyncio.gather(*sending)
 
 
-async def _work(pipeline: Pipeline, loss_of: LossOf) -> tuple[StageEnd, ...]:
-    feeding = asyncio.create_task(_feed(pipeline.stages[0]))
-    shows = [_copy(stage, "stderr", 2) for stage in pipeline.stages]
-    shows.append(_copy(pipeline.stages[-1], "stdout", 1))
+async def _work(
+    pipeline: Pipeline, screen: StageScreen | None, loss_of: LossOf
+) -> tuple[StageEnd, ...]:
+    feeding = [asyncio.create_task(_feed(pipeline.stages[0], screen))]
+    shown = [stage for stage in pipeline.stages if not stage.row.has_terminal]
+    shows = [_copy(stage, "stderr", 2, screen) for stage in shown]
+    if screen is None:
+        shows.append(_copy(pipeline.stages[-1], "stdout", 1, None))
+    else:
+        shows.append(screen.show())
+        feeding.append(asyncio.create_task(screen.follow_size()))
     showing = [asyncio.create_task(show) for show in shows]
     ends = [asyncio.create_task(_end_of(stage, loss_of)) for stage in pipeline.stages]
     try:
         waiting = set(ends)
         while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if screen is not None and ends[0].done():
+                screen.take_keys()
             if any(task.result().error is not None for task in done):
                 # What reads from it, or writes to it, would wait for ever.
                 await _others(pipeline, ends).signal(signal.SIGHUP)
         result = tuple(task.result() for task in ends)
         lost = {end.row.node for end in result if end.error is not None}
-        for copying, stage in zip(showing, (*pipeline.stages, pipeline.stages[-1]), strict=True):
+        for copying, stage in zip(showing, (*shown, pipeline.stages[-1]), strict=True):
             if stage.row.node not in lost:
                 await asyncio.gather(copying, return_exceptions=True)
         await _others(pipeline, ends).release()
         return result
     finally:
-        for task in (feeding, *showing, *ends):
+        for task in (*feeding, *showing, *ends):
             task.cancel()
-        await asyncio.gather(feeding, *showing, *ends, return_exceptions=True)
+        await asyncio.gather(*feeding, *showing, *ends, return_exceptions=True)
 
 
 def _others(pipeline: Pipeline, ends: Sequence[asyncio.Task[StageEnd]]) -> Pipeline:
@@ -118,35 +169,50 @@ async def _end_of(stage: JobHandle, loss_of: LossOf) -> StageEnd:
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _feed(stage: JobHandle) -> None:
-    """Gives the first stage what is typed, or what comes from a pipe or a file."""
+async def _feed(stage: JobHandle, screen: StageScreen | None) -> None:
+    """Gives the first stage what is typed, or what comes from a pipe or a file.
+
+    What it does not want, or what the screen of the last stage takes, is for that.
+    """
     offset = 0
+    is_closed = False
     with suppress(SsiError):
         while True:
             data = await read_some(0)
+            if screen is not None and (is_closed or screen.takes_keys):
+                if not data:
+                    return
+                await screen.type(data)
+                continue
             end = not data
-            while True:
+            while not is_closed:
                 try:
                     accepted = await stage.write(offset, data, end=end)
                 except NotAJob:
-                    return
+                    is_closed = True
+                    break
                 data, offset = data[accepted.offset - offset :], accepted.offset
-                if accepted.closed:
-                    return
+                is_closed = accepted.closed
                 if not data:
                     break
-            if end:
+            is_closed = is_closed or end
+            if is_closed and screen is None:
                 return
+            if is_closed and screen is not None:
+                screen.take_keys()
+                await screen.type(data)
 
 
-async def _copy(stage: JobHandle, stream: StreamName, descriptor: int) -> None:
+async def _copy(
+    stage: JobHandle, stream: StreamName, descriptor: int, screen: StageScreen | None
+) -> None:
     offset = 0
     with suppress(NotAJob):
         while True:
             data = await stage.read(stream, offset)
             offset = data.offset + len(data.data)
             try:
-                await put(descriptor, data.data)
+                await put(descriptor, data.data if screen is None else screen.beside(data.data))
             except OSError:
                 await stage.signal(signal.SIGPIPE)
                 return

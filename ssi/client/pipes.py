@@ -37,7 +37,10 @@ UNKNOWN_STATUS: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSpec:
-    """One stage: a job with pipes, neither detached nor with a terminal, and its node."""
+    """One stage: a job with pipes, not detached, and its node.
+
+    The last may have a terminal for its output and its keys, with ``piped_stdin``.
+    """
 
     node: str
     spec: JobSpec

@@ -68,6 +68,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         cwd_fallback: Whether the user's home directory serves where ``cwd`` does not exist.
         environment: Added to the login environment of the user there, or put in its place.
         terminal: Of an interactive job; None gives pipes.
+        piped_stdin: With a terminal: stdin is a pipe nevertheless, which another job fills.
         detached: Runs without a client: stdin is empty and its output is kept as logs.
         log_limit_bytes: Of each output stream of a detached job.
         home: Name of the node whose user typed it.
@@ -85,6 +86,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     home: str = ""
     lease_s: float = LEASE_S
     files: JobFiles | None = None
+    piped_stdin: bool = False
 
 
 class StreamSource(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -126,6 +128,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         exit_status: As a shell has it, 128 + N for signal N; None while it lives.
         killed_by: The signal that ended its first process; 0 for none.
         dumped_core: The kernel wrote a core file of that.
+        piped_stdin: It has a terminal, and yet its stdin is a pipe.
         epoch: Counts the owners of the job, from 1: each move adds one.
         nodes: Where it has run, oldest first; the last is where it is.
         problem: Why it is lost, or in doubt.
@@ -157,3 +160,4 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     readers: tuple[StreamReader, ...] = ()
     killed_by: int = 0
     dumped_core: bool = False
+    piped_stdin: bool = False

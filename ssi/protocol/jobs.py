@@ -62,11 +62,15 @@ class StreamData(ReplyMessage, frozen=True, tag="stream-data"):
     Attributes:
         offset: Of the first byte of ``data``; beyond what was asked where older bytes are gone.
         ended: Nothing follows ``data``, ever.
+        is_raw: The terminal gives its program each key at once, and not lines.
+        signal_keys: ``^C`` and the like are signals at that terminal.
     """
 
     offset: int
     data: bytes
     ended: bool
+    is_raw: bool = False
+    signal_keys: bool = True
 
 
 class WriteStream(RequestMessage, frozen=True, tag="write-stream"):

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,10 @@ class ShellPerson:
     def presses(self, keys: bytes) -> None:
         """Keys for whatever has the terminal."""
         os.write(self._terminal, keys)
+
+    def resizes(self, rows: int, columns: int) -> None:
+        """The window has another size."""
+        termios.tcsetwinsize(self._terminal, (rows, columns))
 
     def sees(self, what: bytes) -> None:
         """Waits until that is shown."""
@@ -107,6 +112,5 @@ def shell_person(ssi: Ssi, node: str) -> Iterator[ShellPerson]:
 
 def _take_terminal() -> None:
     import fcntl
-    import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -12,6 +12,25 @@ HOLD = f"python3 -c '{HOLDER}'"
 """Prints `up` once it has the terminal, and `on` when it is continued."""
 
 
+PAGER = """
+import os, signal, sys, termios, tty
+text = sys.stdin.read()
+keys = os.open("/dev/tty", os.O_RDWR)
+before = termios.tcgetattr(keys)
+def shows(what):
+    tty.setcbreak(keys)
+    os.write(1, what + b" %d\\n" % os.get_terminal_size(keys).columns)
+for number, what in ((signal.SIGINT, b"int"), (signal.SIGCONT, b"on"), (signal.SIGWINCH, b"size")):
+    signal.signal(number, lambda _number, _frame, what=what: shows(what))
+shows(b"up " + text.upper().encode())
+while (key := os.read(keys, 1)) != b"q":
+    os.write(1, b"<" + key + b">")
+termios.tcsetattr(keys, termios.TCSADRAIN, before)
+sys.exit(7)
+"""
+"""Reads a pipe, and then keys, as less does."""
+
+
 def test_what_bash_holds_carries_from_line_to_line_and_from_node_to_node(ssi: Ssi) -> None:
     with shell_person(ssi, "n1") as person:
         defined = (
@@ -68,7 +87,8 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
         assert "[1]+  Stopped                 python3" in person.runs("jobs").text
         gpid = person.runs("jobs -p").text
         assert ssi.job(gpid)["state"] == "stopped"
-        assert "n3" in person.runs("migrate %1 n3").text
+        moved = person.runs("migrate %1 n3")
+        assert "n1 -> n3" in moved.text, moved
         person.begins("fg")
         person.sees(b"on\r\n")
         assert ssi.job(gpid)["node"] == "n3"
@@ -98,6 +118,49 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
         for kill, told in (("", "Exit 143   "), ("-HUP", "Hangup     "), ("-KILL", "Killed     ")):
             line = f"sleep 300 & kill {kill} %1; wait" if kill else "sh -c 'exit 143' & wait"
             assert f"[1]+  {told}" in other.runs(line).text, kill
+
+
+def test_the_last_stage_of_a_pipeline_over_nodes_has_the_terminal(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as person:
+        person.begins(f"@n1 printf abc | @n2 python3 -c '{PAGER}'")
+        person.sees(b"up ABC ")
+        person.presses(b"x")
+        person.sees(b"<x>")
+        person.presses(b"\x03")
+        person.sees(b"int ")
+        person.presses(b"\x1a")
+        assert person.ends().status == "148"
+        assert "[1]+  Stopped                 @n1 printf abc" in person.runs("jobs").text
+        assert ssi.job(person.runs("jobs -p").text)["state"] == "stopped"
+        refused = person.runs("migrate %1 n3")
+        assert "its stdin comes from another job" in refused.text
+        assert refused.status != "0"
+        person.resizes(40, 91)
+        person.begins("fg")
+        person.sees(b"size 91\r\n")
+        person.presses(b"yq")
+        ended = person.ends()
+        assert "<y>" in ended.text
+        assert ended.statuses == "0 7"
+        # Where nothing takes keys one by one, they are lines for the first stage, as ever.
+        person.begins("@n2 cat | @n3 sh -c 'echo up; tr a-z A-Z; test -t 1; exec ls /dev/tty'")
+        person.sees(b"up\r\n")
+        person.presses(b"typed\n\x04")
+        ended = person.ends()
+        assert "TYPED\n/dev/tty" in ended.text
+        assert ended.statuses == "0 0"
+        person.begins("@n2 cat | @n3 sh -c 'echo up; tr a-z A-Z'")
+        person.sees(b"up\r\n")
+        person.presses(b"before\n")
+        person.sees(b"BEFORE\r\n")
+        person.presses(b"\x1a")
+        assert person.ends().status == "148"
+        person.begins("fg")
+        person.sees(b"tr a-z A-Z'")
+        person.presses(b"after\n\x04")
+        ended = person.ends()
+        assert "AFTER" in ended.text
+        assert ended.statuses == "0 0"
 
 
 @pytest.mark.parametrize("size", [10_000_000])
