@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ from ssi.protocol.jobs import DisownJob, JobReply, ReleaseJob, StartJob, WaitJob
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NotServed, UserUnknown
 from ssi.protocol.system import JobList, ListJobs
+
+_log: Final = logging.getLogger(__name__)
 
 START_TIMEOUT_S: Final = 15.0
 MAX_WAIT_MS: Final = 30_000
@@ -116,8 +119,9 @@ class JobService:
         job.membership.adopt([(login.innermost_pid(status.root_pid), gpid, started_ms)])
         job.become(JobState.RUNNING)
         self._table.add(job)
-        with suppress(ShimGone, ShimSilent):  # `true` may have ended by now
-            await job.note()
+        # The note is in the shim's socket before the reply is in anybody's, and is read there even
+        # if this agent dies now; that the shim has read it, nobody has to wait for.
+        self._tasks.create_task(_note(job))
         return JobReply(row=job.row, notice=notice)
 
     async def _with_files(self, spec: JobSpec, user: str) -> tuple[JobSpec, str]:
@@ -250,6 +254,15 @@ class JobService:
                 await job.link.ask(Release(), ShimOk, 5.0)
         if not job.row.detached:
             self._table.let_go(job)
+
+
+async def _note(job: Job) -> None:
+    try:
+        await job.note()
+    except (ShimGone, ShimSilent):  # `true` may have ended by now
+        return
+    except SsiError as exc:
+        _log.warning("event=not-noted gpid=%d reason=%s", job.row.gpid, exc)
 
 
 async def _renew_lease(job: Job) -> None:

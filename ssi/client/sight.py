@@ -65,8 +65,7 @@ async def with_files(
     """
     if sight.root is Root.LOCAL:
         return spec
-    seen = await system.nodes()
-    home = seen.observer or seen.client
+    home = await system.home()
     if not home:
         raise FilesUnavailable(
             node=place,

@@ -58,6 +58,7 @@ class System:
         """
         self.connection = connection
         self.timeout_s = timeout_s
+        self._home = ""
 
     async def ask(
         self,
@@ -91,7 +92,15 @@ class System:
 
     async def nodes(self) -> NodeList:
         """All nodes as the agent at the door sees them."""
-        return await self.ask(ListNodes(), NodeList)
+        seen = await self.ask(ListNodes(), NodeList)
+        self._home = seen.observer or seen.client
+        return seen
+
+    async def home(self) -> str:
+        """Name of this machine, as jobs know its files; empty from an older version's agent."""
+        if not self._home:
+            await self.nodes()
+        return self._home
 
     async def select(self, nodeset: str | None) -> list[NodeRow]:
         """The nodes that a node set names, in the roster's order; all for None.

@@ -39,11 +39,17 @@ ROWS: Final = 256
 FRAME_BYTES: Final = 1024 * 1024
 
 
+LINES: Final = (["run", "-n", "node", "--", "true"], ["kill", "-TERM", "1"])
+"""Command lines of other shapes, which are read and not carried out."""
+
+
 def rehearse() -> None:
-    """Reads a command line, asks over a connection, and renders the answer; nobody sees it."""
+    """Reads command lines, asks over a connection, and renders the answer; nobody sees it."""
     with redirect_stdout(StringIO()) as unseen:
         with suppress(typer.Exit):
             carry_out(tree(), ["ps", "--help"])
+        for name, *words in LINES:
+            tree().get_command(None, name).make_context(name, words)
         unseen.write(asyncio.run(_ask_and_render()))
 
 
