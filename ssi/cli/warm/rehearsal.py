@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Final
 
 import typer
+
+# Private, but typer is held below the next version, and has no public name for it.
+from typer._click.exceptions import ClickException
 
 from ssi.cli.main import carry_out, tree
 from ssi.cli.output import Output
@@ -43,17 +47,37 @@ LINES: Final = (["run", "-n", "node", "--", "true"], ["kill", "-TERM", "1"])
 """Command lines of other shapes, which are read and not carried out."""
 
 
-def rehearse() -> None:
-    """Reads command lines, asks over a connection, and renders the answer; nobody sees it."""
-    with redirect_stdout(StringIO()) as unseen:
-        with suppress(typer.Exit):
-            carry_out(tree(), ["ps", "--help"])
-        for name, *words in LINES:
+def rehearse(is_enough: Callable[[], bool] = lambda: False) -> None:
+    """Reads command lines, asks over a connection, and renders the answer; nobody sees it.
+
+    Args:
+        is_enough: Asked every few milliseconds, whether to leave off.
+    """
+    rows: list[ProcessRow] = []
+    parts: tuple[Callable[[], object], ...] = (
+        _read_lines,
+        lambda: rows.extend(asyncio.run(_ask()).rows),
+        _read_for_help,
+        lambda: _render(rows),
+    )
+    for part in parts:
+        if is_enough():
+            return
+        part()
+
+
+def _read_lines() -> None:
+    for name, *words in LINES:
+        with suppress(ClickException):  # an installation may have another command of that name
             tree().get_command(None, name).make_context(name, words)
-        unseen.write(asyncio.run(_ask_and_render()))
 
 
-async def _ask_and_render() -> str:
+def _read_for_help() -> None:
+    with redirect_stdout(StringIO()), suppress(typer.Exit):
+        carry_out(tree(), ["ps", "--help"])
+
+
+async def _ask() -> ProcessList:
     here, there = socket.socketpair()
     reader, writer = await asyncio.open_unix_connection(sock=there)
     try:
@@ -62,16 +86,20 @@ async def _ask_and_render() -> str:
             Connection(*await asyncio.open_unix_connection(sock=here)) as connection,
         ):
             answering.create_task(_answer(reader, writer))
-            reply = await System(connection).ask(ListProcesses(), ProcessList)
+            return await System(connection).ask(ListProcesses(), ProcessList)
     finally:
         writer.close()
+
+
+def _render(rows: Iterable[ProcessRow]) -> None:
     listing = ProcessListing(
-        placed=[Placed("node", row, 1) for row in reply.rows],
+        placed=[Placed("node", row, 1) for row in rows],
         columns=DEFAULT_COLUMNS,
         moment=Moment(now_s=time.time()),
     )
     output = Output()
-    return output.text(listing) + output.text(node_listing([]))
+    output.text(listing)
+    output.text(node_listing([]))
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -262,11 +262,11 @@ def fork_spare(mine: Standing) -> Spare:
     from ssi.cli.warm.child import prepare
     from ssi.cli.warm.rehearsal import rehearse
 
-    def make_ready() -> None:
-        prepare(mine.ignored)
-        rehearse()
-
-    return Spare.fork(make_ready, lambda *command: become(mine, *command, is_prepared=True))
+    return Spare.fork(
+        lambda: prepare(mine.ignored),
+        rehearse,
+        lambda *command: become(mine, *command, is_prepared=True),
+    )
 
 
 def become(

@@ -1,11 +1,13 @@
-"""A child that was forked ahead of its command, and has rehearsed it."""
+"""A child that was forked ahead of its command, and rehearses until that comes."""
 
 from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -38,6 +40,9 @@ class Caller:
 Become = Callable[[wire.Request, Sequence[int], Caller], NoReturn]
 """Turns the child into a command: that, its descriptors, and for whom."""
 
+Rehearse = Callable[[Callable[[], bool]], None]
+"""Does what can be done ahead of any command, and leaves off soon once its argument says so."""
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[Caller, bytes]).decode
 
@@ -54,12 +59,12 @@ class Spare:
         return f"Spare(pid={self.pid})"
 
     @classmethod
-    def fork(cls, rehearse: Callable[[], None], become: Become) -> Spare:
-        """Forks one. It rehearses by itself, and then waits for its command."""
+    def fork(cls, prepare: Callable[[], None], rehearse: Rehearse, become: Become) -> Spare:
+        """Forks one. It prepares and rehearses by itself, and then waits for its command."""
         ours, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
-            _await_command(its, rehearse, become)
+            _await_command(its, prepare, rehearse, become)
         its.close()
         return cls(pid, ours)
 
@@ -88,17 +93,24 @@ class Spare:
 
 
 def _await_command(
-    channel: socket.socket, rehearse: Callable[[], None], become: Become
+    channel: socket.socket, prepare: Callable[[], None], rehearse: Rehearse, become: Become
 ) -> NoReturn:
-    """What the child does. It holds nothing of its parent's but the channel."""
+    """What the child does. It holds nothing of its parent's but the channel.
+
+    Commands of a script follow each other within milliseconds, so one may come while it rehearses.
+    """
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         own = os.dup2(channel.detach(), 3)
         os.closerange(own + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        rehearse()
+        prepare()
         with socket.socket(fileno=own) as waiting:
             waiting.send(READY)
+            try:
+                rehearse(lambda: _has_come(waiting))
+            except Exception:  # the rim of what nobody asked for: the command is not to suffer
+                sys.excepthook(*sys.exc_info())
             message, descriptors, _, _ = socket.recv_fds(
                 waiting, MAX_MESSAGE_BYTES, wire.DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
@@ -107,3 +119,10 @@ def _await_command(
                 become(wire.parse_body(body), descriptors, caller)
     finally:
         os._exit(0)  # nothing of the parent's may be cleaned up by the child
+
+
+def _has_come(waiting: socket.socket) -> bool:
+    """Whether there is something to receive, or will never be."""
+    come = select.poll()
+    come.register(waiting, select.POLLIN)
+    return bool(come.poll(0))
