@@ -132,6 +132,9 @@ MOVES: Final[Mapping[str, str]] = {
 }
 """Keys that move a cursor, in every list."""
 
+TAKEN: Final = ("tab", "shift+tab", "ctrl+c", "ctrl+q", "ctrl+p")
+"""Keys that Textual would keep for itself."""
+
 _SHOWN: Final = {
     "space": "Space",
     "tab": "Tab",
@@ -144,6 +147,21 @@ _SHOWN: Final = {
 def shown_key(key: str) -> str:
     """A key as it is printed on keyboards."""
     return _SHOWN.get(key, key.upper() if len(key) > 1 and key.startswith("f") else key)
+
+
+def keys_meant(key: str, character: str | None) -> tuple[str, ...]:
+    """What was pressed: a key that is seen as itself, any other by its name.
+
+    A key right after Escape reaches us as one key with Alt, which is bound to nothing here: it is
+    Escape and that key, as for any program that is left by Escape.
+
+    Args:
+        key: As Textual names it.
+        character: That it types, if any.
+    """
+    is_seen = character is not None and character.isprintable() and character != " "
+    plain = character if is_seen and character is not None else key.removeprefix("alt+")
+    return ("escape", plain) if key.startswith("alt+") else (plain,)
 
 
 def keymap(view: str = "") -> dict[str, Binding]:

@@ -49,8 +49,9 @@ class News:
         """It is not any more."""
         self._under_way.pop(number, None)
 
-    def lines(self, columns: int) -> list[list[Part]]:
-        """All of it, in a few lines."""
+    def lines(self, columns: int, most: int) -> list[list[Part]]:
+        """All of it, in so many lines at most for what happened, and for what is under way."""
         now_s = time.monotonic()
         under_way = [(what, now_s - began_s) for what, began_s in self._under_way.values()]
-        return news_lines(self._last if now_s < self._until_s else None, under_way, columns)
+        last = self._last if now_s < self._until_s else None
+        return news_lines(last, under_way, columns, most)

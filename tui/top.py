@@ -22,10 +22,10 @@ from ssi.client.system import System
 from ssi.model.errors import SsiError
 from tui.actions.arranging import go_to_gpid, sort_by
 from tui.actions.every import ACTIONS
-from tui.bindings import MOVES, keymap
+from tui.bindings import MOVES, TAKEN, keymap, keys_meant
 from tui.lines import LAYOUT, Lines, styles_of
 from tui.lister import fetch_rows
-from tui.model.bottom import badges, browsing_labels, key_at, key_bar
+from tui.model.bottom import LOW_LINES, MOST_LINES, badges, browsing_labels, key_at, key_bar
 from tui.model.browser import Browser
 from tui.model.cards import node_lines
 from tui.model.census import Census
@@ -49,8 +49,6 @@ GARBAGE_AFTER: Final = 50_000
 """Objects that are made before young ones are looked through for cycles."""
 
 _WHEEL: Final = 3
-_TAKEN: Final = ("tab", "shift+tab", "ctrl+c", "ctrl+q", "ctrl+p")
-"""Keys that Textual would keep for itself."""
 
 
 class Top(App[int]):
@@ -64,7 +62,7 @@ class Top(App[int]):
     CSS = LAYOUT
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        TextualBinding(key, f"typed('{key}')", priority=True, show=False) for key in _TAKEN
+        TextualBinding(key, f"typed('{key}')", priority=True, show=False) for key in TAKEN
     ]
 
     def __init__(self, system: System, settings: Settings) -> None:
@@ -160,8 +158,7 @@ class Top(App[int]):
         """What is under the cursor of this view, whatever is tagged."""
         if self._listing() is not None:
             return next(iter(self.targets()), None)
-        meant = self.browser.meant
-        return target_of(meant) if meant is not None else None
+        return target_of(meant) if (meant := self.browser.meant) is not None else None
 
     def node(self) -> str:
         """The node of what is under the cursor; empty where there is nothing."""
@@ -182,11 +179,10 @@ class Top(App[int]):
 
     async def ask(self, mode: Mode) -> object:
         """Gives the keys to a mode until it has its answer."""
-        asking = asyncio.ensure_future(self._stack.answer_of(mode))
-        await asyncio.sleep(0)
+        answer = self._stack.give(mode)
         self.redraw()
         try:
-            return await asking
+            return await answer
         finally:
             self.redraw()
 
@@ -244,13 +240,13 @@ class Top(App[int]):
         """A key that Textual would have kept."""
         self._press(key)
 
-    def on_key(self, event: events.Key) -> None:
-        """Every key of the person."""
+    async def on_key(self, event: events.Key) -> None:
+        """Every key of the person. What it begins has the keys before the next one is looked at."""
         event.stop()
         event.prevent_default()
-        character = event.character
-        is_seen = character is not None and character.isprintable() and character != " "
-        self._press(character if is_seen and character is not None else event.key)
+        for key in keys_meant(event.key, event.character):
+            self._press(key)
+            await asyncio.sleep(0)
 
     def on_paste(self, event: events.Paste) -> None:
         """A text that was pasted."""
@@ -352,7 +348,8 @@ class Top(App[int]):
     def _fit(self) -> None:
         """Gives the parts of the screen the room that they need now."""
         cards, side = self.query_one("#cards"), self.query_one("#side")
-        cards.display = self.settings.cards and bool(self.feed.nodes)
+        room = self.size.height >= LOW_LINES
+        cards.display = self.settings.cards and bool(self.feed.nodes) and room
         cards.styles.height = max(len(self._card_lines(self.size.width, 1)), 1)
         self.query_one("#bottom").styles.height = len(self._bottom_lines(self.size.width, 1))
         panel = self._stack.panel
@@ -391,7 +388,8 @@ class Top(App[int]):
     def _bottom_lines(self, columns: int, _height: int) -> list[list[Part]]:
         top = self._stack.top
         last = top.bottom_line() if isinstance(top, Prompt) else key_bar(self._labels(), columns)
-        return [fitted(line, columns) for line in (*self._news.lines(columns), last)]
+        most = MOST_LINES if self.size.height >= LOW_LINES else 1
+        return [fitted(line, columns) for line in (*self._news.lines(columns, most), last)]
 
     def _labels(self) -> Labels:
         return self._stack.top.labels if self._stack.top is not None else browsing_labels()

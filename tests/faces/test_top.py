@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual import events
 
 from ssi.protocol.jobs import SignalProcess
 from ssi.view.text import width
@@ -74,6 +75,35 @@ def test_a_filter_narrows_while_it_is_typed_and_escape_takes_it_back(
         await fingers.until(lambda: fingers.rows() == ["20000007"], "the filter before")
 
     tell(story)
+
+
+def test_escape_and_the_next_key_may_come_at_once(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        await fingers.press("f9")
+        await fingers.sees("Send signal")
+        await fingers.press("alt+n")
+        await fingers.sees("Show processes on")
+        await fingers.misses("Send signal")
+
+    assert tell(story).changes() == []
+
+
+def test_what_is_typed_at_once_goes_where_it_is_meant(tell: Callable[..., Mesh]) -> None:
+    """Keys that are in the queue already when the one before opens a line to type on."""
+
+    async def story(fingers: Fingers) -> None:
+        for key in ("f4", "k", "n", "enter", "d"):
+            fingers.top.post_message(events.Key(key, key if len(key) == 1 else None))
+        await fingers.sees("filter: kn", "0/0 of 6")
+        await fingers.press("f4", "ctrl+u", "enter")
+        for key in "20000007":
+            fingers.top.post_message(events.Key(key, key))
+        await fingers.sees("Gpid: 20000007")
+        current = fingers.top.browser.current
+        assert current is not None
+        assert current.row.gpid == 20000007
+
+    assert tell(story).changes() == []
 
 
 def test_search_goes_to_the_next_and_the_table_stays_whole(tell: Callable[..., Mesh]) -> None:

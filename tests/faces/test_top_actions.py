@@ -182,7 +182,9 @@ def test_priorities_and_processors_are_set_on_what_is_chosen(tell: Callable[...,
     async def story(fingers: Fingers) -> None:
         await fingers.go_to(20000007)
         await fingers.press("f8")
-        await fingers.sees("nice 1 for 20000007 (sleep) on n2: done")
+        await fingers.sees("nice 1 for 20000007 (sleep) on n2: done", "order held")
+        await fingers.press("f8")
+        await fingers.sees("nice 2 for 20000007 (sleep) on n2: done")
         await fingers.press("i")
         await fingers.sees("I/O priority", "best effort 4")
         await fingers.type("idle")
@@ -192,14 +194,28 @@ def test_priorities_and_processors_are_set_on_what_is_chosen(tell: Callable[...,
         await fingers.sees("there are 0,1,2,3")
         await fingers.press("ctrl+u", "x")
         await fingers.sees("'x' is no processor")
-        await fingers.press("backspace", *"2-3", "enter")
+        await fingers.press("backspace", *"2-9")
+        await fingers.sees("there is no processor 4, 5, 6, 7, 8;")
+        await fingers.press("enter", "backspace", "3", "enter")
         await fingers.sees("processors of 20000007 (sleep) on n2: done")
 
-    nice, idle, cpus = tell(story).changes()
+    nice, nicer, idle, cpus = tell(story).changes()
     start_ms = 5120
     assert nice == TuneProcess(gpid=20000007, start_ms=start_ms, nice=1)
+    assert nicer == TuneProcess(gpid=20000007, start_ms=start_ms, nice=2)
     assert idle == TuneProcess(gpid=20000007, start_ms=start_ms, io_class=3, io_level=0)
     assert cpus == TuneProcess(gpid=20000007, start_ms=start_ms, cpus=(2, 3))
+
+
+def test_no_shell_is_tried_on_a_node_that_is_dead(tell: Callable[..., Mesh]) -> None:
+    async def story(fingers: Fingers) -> None:
+        fingers.mesh.kill_node("n3")
+        await fingers.press("tab", "tab", "tab", "tab")
+        await fingers.sees("n3   dead")
+        await fingers.press("end", "s")
+        await fingers.sees("shell on n3: not done: n3 does not answer (silent for 12 s)")
+
+    tell(story)
 
 
 def test_an_environment_is_shown_as_text(tell: Callable[..., Mesh]) -> None:

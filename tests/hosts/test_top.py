@@ -151,7 +151,7 @@ def test_on_a_node_commands_start_and_terminals_and_shells_are_lent(ssi: Ssi, ad
 
 def have_a_shell(someone: Person) -> None:
     """Goes to the view of nodes and has a shell on the last of them."""
-    for title in (r"IO/s", r"MEMORY|no node has a GPU", r"JOB NODE|no job", r"RTT VERSION"):
+    for title in (r"IO/s", r"MEMORY|no node has a GPU", r"JOB NODE|no job", r"^n3 +alive "):
         someone.press("Tab")
         someone.sees(title)
     someone.press("End")

@@ -8,7 +8,9 @@ from ssi.client.draining import Draining
 from ssi.client.moves import Moved
 from ssi.client.ownwords import own_words
 from ssi.model.errors import SsiError
+from ssi.model.node import NodeState
 from ssi.protocol.message import Done
+from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import CordonNode
 from ssi.view.text import plain
 from tui.actions.moving import PARALLEL
@@ -60,7 +62,11 @@ async def drain(desk: Desk) -> None:
 async def shell(desk: Desk) -> None:
     """A shell on a node, in the whole terminal."""
     node = desk.node()
-    if node:
+    row = next((row for row in desk.feed.nodes if row.name == node), None)
+    if row is not None and row.state in {NodeState.DEAD, NodeState.LEFT}:
+        why = NodeDown(node=node, silent_s=row.age_s).what()
+        desk.tell(Outcome(what=f"shell on {plain(node)}", fate=Fate.NOT_DONE, detail=why))
+    elif node:
         status = await desk.lend_terminal([*own_words(), "run", "-t", "-n", node, "--", *_LOGIN])
         desk.say(f"back from {plain(node)}" + (f", status {status}" if status else ""))
 

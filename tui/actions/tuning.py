@@ -29,6 +29,9 @@ CALLS_TIMEOUT_S: Final = 20.0
 LOWEST_NICE: Final = -20
 HIGHEST_NICE: Final = 19
 
+_NAMED: Final = 5
+"""More processors that do not exist are not named one by one."""
+
 _IO_CLASSES: Final = (
     ("none: as its CPU priority says", 0, 0),
     *((f"best effort {level}", 2, level) for level in range(8)),
@@ -85,7 +88,14 @@ async def affinity(desk: Desk) -> None:
     if lines is None:
         return
     there, allowed = lines
-    prompt = Prompt(f"Processors of {target.gpid} (there are {there}):", text=allowed, check=_check)
+    known = frozenset(parse_numbers(there))
+
+    def check(text: str) -> None:
+        if unknown := [str(number) for number in parse_numbers(text) if number not in known]:
+            missing = f"there is no processor {', '.join(unknown[:_NAMED])}"
+            raise UsageError(text=missing, hint=f"there are {there}")
+
+    prompt = Prompt(f"Processors of {target.gpid} (there are {there}):", text=allowed, check=check)
     typed = await desk.ask(prompt)
     if isinstance(typed, str):
         request = TuneProcess(
@@ -130,13 +140,10 @@ def parse_numbers(text: str) -> list[int]:
     return sorted(found)
 
 
-def _check(text: str) -> None:
-    parse_numbers(text)
-
-
 async def _renice(desk: Desk, step: int) -> None:
-    targets = desk.targets()
-    known = {target.gpid: desk.browser.census.find(target.gpid) for target in targets}
+    targets, census = desk.targets(), desk.browser.census
+    known = {target.gpid: census.find(target.gpid) for target in targets}
+    desk.browser.hold(desk.now_s())
     if not await confirmed(desk, "renice", targets):
         return
 
@@ -145,7 +152,10 @@ async def _renice(desk: Desk, step: int) -> None:
         now = entry.row.nice if entry is not None else 0
         nice = max(LOWEST_NICE, min(now + step, HIGHEST_NICE))
         request = TuneProcess(gpid=target.gpid, start_ms=target.start_ms, nice=nice)
-        return await _tune(desk, f"nice {nice} for", target, request)
+        outcome = await _tune(desk, f"nice {nice} for", target, request)
+        if outcome.fate is Fate.DONE:
+            census.hear_nice(target.gpid, nice)
+        return outcome
 
     await each(desk, "renice", targets, one, untag=False)
 

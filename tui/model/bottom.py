@@ -17,6 +17,9 @@ LABEL_CELLS: Final = 6
 MOST_LINES: Final = 3
 """Of news, and of what is under way."""
 
+LOW_LINES: Final = 8
+"""On a screen of fewer lines there are no cards, and one line of news."""
+
 
 def browsing_labels() -> list[tuple[str, str]]:
     """The keys of the key bar while nothing else is going on."""
@@ -44,7 +47,10 @@ def key_at(labels: Sequence[tuple[str, str]], x: int) -> str:
 
 
 def news_lines(
-    news: Part | None, under_way: Sequence[tuple[str, float]], columns: int
+    news: Part | None,
+    under_way: Sequence[tuple[str, float]],
+    columns: int,
+    most: int = MOST_LINES,
 ) -> list[list[Part]]:
     """What is going on and what was the last to happen, in a few lines above the keys.
 
@@ -52,12 +58,11 @@ def news_lines(
         news: A line for the person; None where there is none.
         under_way: What has begun, and for how many seconds it has gone on.
         columns: Of the screen.
+        most: Lines of either.
     """
-    lines = [
-        [Part(f" {what} {seconds:.0f} s ", Tone.BADGE)] for what, seconds in under_way[:MOST_LINES]
-    ]
+    lines = [[Part(f" {what} {seconds:.0f} s ", Tone.BADGE)] for what, seconds in under_way[:most]]
     if news is not None:
-        texts = wrap(news.text, max(columns - 1, 10))[:MOST_LINES]
+        texts = wrap(news.text, max(columns - 1, 10))[:most]
         lines += [[Part(text, news.tone)] for text in texts]
     return lines
 

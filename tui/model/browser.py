@@ -84,11 +84,15 @@ class Browser:
             index = self._index_of(chosen.identity)
             self.cursor = self.cursor if index is None else index
 
+    def hold(self, now_s: float) -> None:
+        """Keeps the order for a while, for a key that may be pressed again."""
+        self._held_until_s = now_s + HOLD_S
+
     def move(self, steps: int, now_s: float) -> None:
         """Moves the cursor; the order is held from now on for a while."""
         self.cursor = self._within(self.cursor + steps)
         self.following = None
-        self._held_until_s = now_s + HOLD_S
+        self.hold(now_s)
 
     def move_to(self, index: int, now_s: float) -> None:
         """Puts the cursor on a line; -1 is the last one."""

@@ -41,7 +41,7 @@ def node_lines(
         shown = rows if len(rows) <= most else rows[: most - 1]
         folded = [fitted(_folded(row, meters.get(row.name)), columns) for row in shown]
         if len(shown) < len(rows):
-            folded.append(fitted([_more(rows[len(shown) :])], columns))
+            folded.append(fitted([_more(rows[len(shown) :], is_first=not shown)], columns))
         return folded
     drawn: list[list[Part]] = []
     card_width = columns // beside
@@ -189,6 +189,8 @@ def _gpus(metrics: NodeMetrics) -> list[Part]:
     ]
 
 
-def _more(rows: Sequence[NodeRow]) -> Part:
+def _more(rows: Sequence[NodeRow], *, is_first: bool) -> Part:
     bad = sum(row.state is not NodeState.ALIVE for row in rows)
-    return Part(f"and {len(rows)} more nodes, {bad} of them not alive; Nodes shows all", Tone.DIM)
+    nodes = f"{len(rows)} nodes" if is_first else f"and {len(rows)} more nodes"
+    told = f"{bad} not alive" if bad else "all alive"
+    return Part(f"{nodes}, {told}; Nodes shows them", Tone.BAD if bad else Tone.DIM)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from ssi.model.counters import ProcessTraffic
 from ssi.model.process import ProcessRow
 from ssi.view.threads import with_commands
@@ -107,6 +109,12 @@ class Census:
                     read_bytes_s=max(each.read_bytes - read, 0) / lapse_s,
                     written_bytes_s=max(each.written_bytes - written, 0) / lapse_s,
                 )
+
+    def hear_nice(self, gpid: int, nice: int) -> None:
+        """A process was given another priority, which its node will tell in its next answer."""
+        if (entry := self.find(gpid)) is not None:
+            row = msgspec.structs.replace(entry.row, nice=nice)
+            self.sheets[entry.node].entries[gpid] = entry._replace(row=row)
 
     def miss(self, node: str, problem: str) -> None:
         """A node did not answer: its rows stay as they are, and age."""

@@ -15,6 +15,9 @@ from tui.modes.mode import Answer, Labels
 
 _LARGEST_WIDTH: Final = 64
 
+LEAST_OPTIONS: Final = 2
+"""Lines of the list that are seen however low the screen is; what is chosen is among them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -105,8 +108,11 @@ class Panel:
             if index == self.cursor:
                 at_cursor = len(body)
             body += self._drawn(option, columns, chosen=index == self.cursor)
+        if len(head) > (most := max(height - LEAST_OPTIONS, 1)):
+            head = head[1:][:most]  # whom it is about matters more than the title
         room = max(height - len(head), 1)
-        top = window(0, min(at_cursor + 2, len(body) - 1) if body else 0, room, len(body))
+        last = min(at_cursor + min(2, room - 1), len(body) - 1)
+        top = window(0, max(last, 0), room, len(body))
         return [*head, *body[top : top + room]]
 
     def _drawn(self, option: Option, columns: int, *, chosen: bool) -> list[list[Part]]:

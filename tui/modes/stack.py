@@ -30,15 +30,12 @@ class ModeStack:
         """The text in the place of the table, where there is one."""
         return next((mode for mode, _ in reversed(self._held) if isinstance(mode, Pager)), None)
 
-    async def answer_of(self, mode: Mode) -> object:
-        """Gives the keys to a mode until it has its answer."""
+    def give(self, mode: Mode) -> asyncio.Future[object]:
+        """Gives the keys to a mode from this very moment until it has answered or is given up."""
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        held = (mode, answer)
-        self._held.append(held)
-        try:
-            return await answer
-        finally:
-            self._held.remove(held)
+        self._held.append((mode, answer))
+        answer.add_done_callback(self._drop)
+        return answer
 
     def press(self, key: str) -> bool:
         """Gives a key to the one on top; False where there is none."""
@@ -46,6 +43,10 @@ class ModeStack:
             return False
         mode, answer = self._held[-1]
         ended = mode.press(key)
-        if ended is not None and not answer.done():
+        if ended is not None:
+            self._drop(answer)  # whatever comes next is for whoever had the keys before
             answer.set_result(ended.value)
         return True
+
+    def _drop(self, answer: asyncio.Future[object]) -> None:
+        self._held = [held for held in self._held if held[1] is not answer]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui.actions.every import ACTIONS
-from tui.bindings import BINDINGS, MOVES, help_lines, keymap, markdown_table
+from tui.bindings import BINDINGS, MOVES, help_lines, keymap, keys_meant, markdown_table
 from tui.model.views import VIEWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tui.md"
@@ -59,3 +59,11 @@ def test_the_document_has_the_table() -> None:
 
 def test_key_bar_has_function_keys_only() -> None:
     assert all(binding.keys[0].startswith("f") for binding in BINDINGS if binding.label)
+
+
+def test_a_letter_right_after_escape_is_both() -> None:
+    assert keys_meant("alt+k", "k") == ("escape", "k")
+    assert keys_meant("alt+f9", None) == ("escape", "f9")
+    assert keys_meant("slash", "/") == ("/",)
+    assert keys_meant("space", " ") == ("space",)
+    assert keys_meant("ctrl+l", "\x0c") == ("ctrl+l",)

@@ -31,7 +31,10 @@ def test_more_than_six_nodes_are_folded_and_hundreds_are_counted() -> None:
     assert len(node_lines(rows[:7], {}, columns=200, lines=100)) == 7
     lines = node_lines(rows, {}, columns=80, lines=30)
     assert len(lines) == 10
-    assert "and 91 more nodes, 0 of them not alive" in text_of(lines[-1])
+    assert "and 91 more nodes, all alive" in text_of(lines[-1])
+    dead = [node(name="n1"), node(name="n2", state=NodeState.DEAD)]
+    (line,) = node_lines(dead, {}, columns=40, lines=5)
+    assert text_of(line).startswith("2 nodes, 1 not alive")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 132])

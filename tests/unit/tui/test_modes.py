@@ -40,6 +40,16 @@ def test_a_long_list_scrolls_with_its_cursor() -> None:
     assert len(lines) == 10
 
 
+def test_on_the_lowest_screen_whom_it_is_about_and_what_is_chosen_are_seen() -> None:
+    options = [Option(value=number, label=f"entry {number}") for number in range(9)]
+    low = Panel("Send signal", options, about=["42 xz of ada"], cursor=5)
+    for height in (1, 2, 3, 4, 8):
+        lines = [text_of(line).strip() for line in low.side_lines(20, height)]
+        assert "42 xz of ada" in lines
+        assert "entry 5" in lines
+    assert lines[0] == "Send signal"
+
+
 def test_an_empty_list_answers_nothing() -> None:
     nothing = panel()
     assert nothing.press("down") is None
