@@ -93,7 +93,7 @@ GROUPS: Final[Mapping[str, tuple[Binding, ...]]] = {
         _does("V", "migrate-auto", "move jobs to where they suit best", changes=True),
         _does("E", "explain", "which nodes would take this job, and why not the others"),
         _does("A", "attach", "join the terminal of a job; ~. comes back", changes=True),
-        _does("o", "output", "show what a detached job writes"),
+        _does("o", "output", "show what a detached job writes, or several tagged ones in one text"),
         _does("d", "details", "all that is known of this process"),
         _does("y", "copy", "copy the gpid to the clipboard"),
         _does("r", "run", "start a command as a job", changes=True),

@@ -189,7 +189,7 @@ class Mesh:
                 return self._move(name, body)
             case WaitJob() | FreezeJob():
                 self.frozen = body.frozen if isinstance(body, FreezeJob) else self.frozen
-                return JobReply(row=self._job())
+                return JobReply(row=self._job(body.gpid))
         raise NotServed(node=name, request=type(body).__name__)
 
     def _list(self, name: str, body: ListProcesses) -> ProcessList:
@@ -252,8 +252,8 @@ class Mesh:
             row=self._job(), total_ms=90.0, freeze_ms=41.0, image_bytes=1 << 20, carried_bytes=0
         )
 
-    def _job(self) -> JobRow:
-        name, row = self.find(15000001)
+    def _job(self, gpid: int = 15000001) -> JobRow:
+        name, row = self.find(gpid)
         return JobRow(
             gpid=row.gpid,
             node=name,

@@ -286,6 +286,22 @@ def test_output_of_a_job_is_read_as_text_and_kept(
     assert set((tmp_path / "ssi-output-0.txt").read_text().split("\n")) >= {"one", "two red"}
 
 
+def test_outputs_of_tagged_jobs_are_one_text_whose_lines_name_their_job(
+    tell: Callable[..., Mesh],
+) -> None:
+    mesh = Mesh()
+    mesh.processes["n2"].append(process(gpid=25000001, job=25000001, name="b", command=("b",)))
+
+    async def story(fingers: Fingers) -> None:
+        for gpid in (15000001, 15000002, 25000001):
+            await fingers.go_to(gpid)
+            await fingers.press("space")
+        await fingers.press("o")
+        await fingers.sees("2 jobs: 15000001, 25000001", "15000001 one", "25000001 two red")
+
+    tell(story, mesh)
+
+
 def test_jobs_go_to_where_they_suit_best(tell: Callable[..., Mesh]) -> None:
     mesh = Mesh()
     mesh.nodes = [

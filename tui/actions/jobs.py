@@ -16,14 +16,18 @@ from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
 from ssi.view.text import plain
-from tui.actions.signalling import described
+from tui.actions.signalling import described, whole_jobs
 from tui.desk import Desk
+from tui.model.entry import Target
 from tui.model.outcome import Fate, Outcome, failed
 from tui.model.parts import Tone
 from tui.modes.pager import Pager
 from tui.modes.prompt import Prompt
 
 START_TIMEOUT_S: Final = 30.0
+
+MOST_READ: Final = 16
+"""Jobs whose outputs are shown as one text: each is asked again and again."""
 
 _CONTROL: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78]|\r"
@@ -44,14 +48,24 @@ async def attach(desk: Desk) -> None:
 
 
 async def output(desk: Desk) -> None:
-    """What a job has written and writes on."""
-    job = await _chosen_job(desk)
-    if job is None:
+    """What a job has written and writes on; of several that are tagged, each line with its job."""
+    targets = whole_jobs(desk.targets())
+    if len(targets) > MOST_READ:
+        desk.say(f"at most {MOST_READ} jobs are read at once", Tone.WARN)
         return
-    command = shlex.join(job.row.argv)
-    pager = Pager(f"job {job.row.gpid} on {job.row.node}: {command}", [], grows=True, save=_kept)
-    streams: tuple[StreamName, ...] = ("stdout",) if job.row.has_terminal else ("stdout", "stderr")
-    tasks = [asyncio.create_task(_copy(desk, job, stream, pager)) for stream in streams]
+    jobs = [job for target in targets if (job := await _found(desk, target)) is not None]
+    if not jobs:
+        return
+    first = jobs[0].row
+    title = f"job {first.gpid} on {first.node}: {shlex.join(first.argv)}"
+    if len(jobs) > 1:
+        title = f"{len(jobs)} jobs: {', '.join(str(job.row.gpid) for job in jobs)}"
+    pager = Pager(title, [], grows=True, save=_kept)
+    tasks = [
+        asyncio.create_task(_copy(desk, job, stream, pager, named=len(jobs) > 1))
+        for job in jobs
+        for stream in _streams(job)
+    ]
     try:
         await desk.ask(pager)
     finally:
@@ -100,8 +114,11 @@ async def _started(what: str, words: list[str]) -> Outcome:
 async def _chosen_job(desk: Desk) -> JobHandle | None:
     """The job of the process under the cursor; None where there is none, which is told."""
     target = desk.chosen()
-    if target is None:
-        return None
+    return await _found(desk, target) if target is not None else None
+
+
+async def _found(desk: Desk, target: Target) -> JobHandle | None:
+    """The job of a process; None where it has none, which is told."""
     try:
         if not target.job:
             raise NotAJob(gpid=target.gpid, node=target.node)
@@ -111,10 +128,29 @@ async def _chosen_job(desk: Desk) -> JobHandle | None:
         return None
 
 
-async def _copy(desk: Desk, job: JobHandle, stream: StreamName, pager: Pager) -> None:
-    """Adds whole lines of a stream to a text until the job has ended."""
+def _streams(job: JobHandle) -> tuple[StreamName, ...]:
+    return ("stdout",) if job.row.has_terminal else ("stdout", "stderr")
+
+
+async def _copy(
+    desk: Desk, job: JobHandle, stream: StreamName, pager: Pager, *, named: bool
+) -> None:
+    """Adds whole lines of a stream to a text until the job has ended.
+
+    Args:
+        desk: That is drawn anew.
+        job: Whose stream it is.
+        stream: That is read.
+        pager: That shows the text.
+        named: Whether each line begins with the number of its job.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     offset, rest = 0, ""
+
+    def add(text: str) -> None:
+        lines = _CONTROL.sub("", text).split("\n")
+        pager.add("\n".join(f"{job.row.gpid} {line}" if named else line for line in lines))
+
     try:
         while True:
             data = await job.read(stream, offset, peek=True)
@@ -122,15 +158,15 @@ async def _copy(desk: Desk, job: JobHandle, stream: StreamName, pager: Pager) ->
             rest += decoder.decode(data.data, final=data.ended)
             whole, newline, rest = rest.rpartition("\n")
             if newline:
-                pager.add(_CONTROL.sub("", whole))
+                add(whole)
             if rest and (data.ended or not data.data):
-                pager.add(_CONTROL.sub("", rest))
+                add(rest)
                 rest = ""
             desk.redraw()
             if data.ended:
                 return
     except SsiError as exc:
-        pager.add(f"({stream} cannot be read on: {exc.what()})")
+        add(f"({stream} cannot be read on: {exc.what()})")
         desk.redraw()
 
 
