@@ -37,7 +37,7 @@ from ssi.view.columns import DEFAULT_COLUMNS, Moment, Placed
 from ssi.view.nodes import node_listing
 from ssi.view.processes import ProcessListing
 
-ROWS: Final = 256
+ROWS: Final = 64
 """Enough that memory for the rows of a small system is there."""
 
 FRAME_BYTES: Final = 1024 * 1024
@@ -55,8 +55,8 @@ def rehearse(is_enough: Callable[[], bool] = lambda: False) -> None:
     """
     rows: list[ProcessRow] = []
     parts: tuple[Callable[[], object], ...] = (
-        _read_lines,
         lambda: rows.extend(asyncio.run(_ask()).rows),
+        _read_lines,
         _read_for_help,
         lambda: _render(rows),
     )
