@@ -1,13 +1,19 @@
-"""Little scripts on other nodes than the session's, each a job that nobody sees."""
+"""Little scripts on other nodes than the session's.
+
+A bash that stays there answers them. While it is busy, or on its way, a script is a job of its
+own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from shell.session.launch import piped_spec
+from shell.session.sidebash import SideBash
 from ssi.client.jobs import JobHandle
 from ssi.model.errors import SsiError
 
@@ -21,6 +27,10 @@ MOMENT_S: Final = 1.0
 """How long the end of a session waits for them; then their leases end them."""
 
 
+MOST_STAYING: Final = 8
+"""Nodes with a bash that stays; the one that was asked longest ago goes first."""
+
+
 class Asides:
     """Scripts that run now, those that nobody waits for any more included.
 
@@ -31,13 +41,13 @@ class Asides:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._running: set[asyncio.Task[None]] = set()
+        self._staying: dict[str, SideBash] = {}
+        self._busy: set[str] = set()
 
     async def ask(self, node: str, script: str, limit_s: float) -> bytes | None:
         """What a script prints there; None where it does not come in time."""
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(self._run(node, script, answer))
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        self._begin(self._answer(node, script, answer))
         await asyncio.wait({answer}, timeout=limit_s)
         return answer.result() if answer.done() else None
 
@@ -47,6 +57,57 @@ class Asides:
             _, late = await asyncio.wait(self._running, timeout=MOMENT_S)
             for task in late:
                 task.cancel()
+        staying, self._staying = list(self._staying.values()), {}
+        await asyncio.gather(*(bash.close() for bash in staying))
+
+    def _begin(self, deed: Coroutine[None, None, None]) -> None:
+        running = asyncio.create_task(deed)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _answer(self, node: str, script: str, answer: asyncio.Future[bytes | None]) -> None:
+        if node in self._busy:
+            await self._run(node, script, answer)
+            return
+        bash = self._staying.pop(node, None)
+        if bash is not None and bash.is_fit(self._session.where.node):
+            self._staying[node] = bash  # the last that was asked
+            await self._ask_staying(bash, script, answer)
+            return
+        if bash is not None:
+            await bash.close()
+        self._busy.add(node)
+        self._begin(self._settle_on(node))
+        await self._run(node, script, answer)
+
+    async def _settle_on(self, node: str) -> None:
+        """A bash stays there from now on."""
+        try:
+            with suppress(SsiError):
+                session = self._session
+                bash = await SideBash.start(session.system, node, session.where.node)
+                self._staying[node] = bash
+                await self._ask_staying(bash, "", asyncio.get_running_loop().create_future())
+        finally:
+            self._busy.discard(node)
+        while len(self._staying) > MOST_STAYING:
+            await self._staying.pop(next(iter(self._staying))).close()
+
+    async def _ask_staying(
+        self, bash: SideBash, script: str, answer: asyncio.Future[bytes | None]
+    ) -> None:
+        self._busy.add(bash.node)
+        got: bytes | None = None
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                got = await bash.ask(script, self._session.where.cwd)
+        except (TimeoutError, SsiError):
+            self._staying.pop(bash.node, None)
+        finally:
+            self._busy.discard(bash.node)
+            answer.set_result(got)
+        if got is None:
+            await bash.close()
 
     async def _run(self, node: str, script: str, answer: asyncio.Future[bytes | None]) -> None:
         session = self._session

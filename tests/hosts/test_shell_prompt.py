@@ -12,9 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.hosts.person import Person, person
-from tests.hosts.system import Ssi
+from tests.hosts.system import Ssi, eventually
 
-HERE = r"^n1 ~ # "
+TOOK = r"(?:\d\S* )*"
+"""How long the line took, which a prompt tells from two seconds on."""
+
+HERE = rf"^n1 ~ {TOOK}# "
 """The prompt of somebody at home on n1 after whom nothing went wrong."""
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "shell.svg"
@@ -41,7 +44,7 @@ def test_a_prompt_tells_how_lines_ended_and_takes_rows_and_pastes(ada: Person) -
     ada.type("printf abc")
     ada.sees(r"^abc\u23ce\s*\n" + HERE)
     ada.type("sh -c 'kill -9 $$'")
-    ada.sees(r"^n1 ~ ✗ 137 \(KILL\) # ")
+    ada.sees(rf"^n1 ~ ✗ 137 \(KILL\) {TOOK}# ")
     ada.type("if true")
     ada.sees(r"^ +>$")
     ada.type("then echo done$((40+2)); fi")
@@ -53,14 +56,14 @@ def test_a_prompt_tells_how_lines_ended_and_takes_rows_and_pastes(ada: Person) -
     ada.sees(r"^one2\s*\ntwo2\s*\n" + HERE)
     ada.keys("rm -rf")
     ada.press("C-c")
-    ada.sees(r"^n1 ~ ✗ 130 \(INT\) # ")
+    ada.sees(rf"^n1 ~ ✗ 130 \(INT\) {TOOK}# ")
     ada.type("exit 3")
     ada.sees(r"^left=3")
 
 
-def test_words_are_completed_on_the_node_where_they_will_be(ada: Person) -> None:
+def test_words_are_completed_on_the_node_where_they_will_be(ssi: Ssi, ada: Person) -> None:
     ada.type("mkdir -p '/tmp/prompt here' && cd /tmp")
-    ada.sees(r"^n1 /tmp # ")
+    ada.sees(rf"^n1 /tmp {TOOK}# ")
     ada.keys("cat 'prompt h")
     ada.press("Tab")
     ada.sees(r"# cat 'prompt here/")
@@ -70,17 +73,26 @@ def test_words_are_completed_on_the_node_where_they_will_be(ada: Person) -> None
     ada.sees(r"# @n2 cat /etc/hostname ")
     ada.press("Enter")
     ada.sees(r"^n2\s*\n")
+    eventually(lambda: len(_resident_on(ssi, "n2")) == 1, what="a bash stays on n2")
+    for _ in range(2):
+        ada.keys("@n2 cat /etc/hostna")
+        ada.press("Tab")
+        ada.sees(r"# @n2 cat /etc/hostname ")
+        ada.press("C-u")
+    assert len(_resident_on(ssi, "n2")) == 1
     ada.keys("@n")
     ada.press("Tab")
     ada.sees(r"n3 +node")
     ada.press("C-c")
-    ada.sees(r"^n1 /tmp ✗ 130 \(INT\) # ")
+    ada.sees(rf"^n1 /tmp ✗ 130 \(INT\) {TOOK}# ")
     ada.keys("ps --fores")
     ada.press("Tab")
     ada.sees(r"# ps --forest ")
     ada.press("C-u")
     ada.type("rmdir '/tmp/prompt here'; exit")
     ada.sees(r"^left=0")
+    # The bash that answered on n2 has ended with the session.
+    eventually(lambda: not _resident_on(ssi, "n2"), what="nothing of the shell is left on n2")
 
 
 def test_two_shells_share_a_history_and_one_is_warned_before_one_leaves(
@@ -103,7 +115,7 @@ def test_two_shells_share_a_history_and_one_is_warned_before_one_leaves(
         bob.type("read")
         bob.sees(r"^read\s*\nread\s*$")
         bob.press("C-z")
-        bob.sees(r"^n1 ~ 1 job ✗ 148 \(TSTP\) # ")
+        bob.sees(rf"^n1 ~ 1 job ✗ 148 \(TSTP\) {TOOK}# ")
         bob.press("C-d")
         bob.sees(
             r"^jobs are stopped: %1 sh -c 'echo up; exec cat'; \^D again leaves, and they stay"
@@ -144,6 +156,12 @@ def test_the_picture_is_what_the_shell_shows(ada: Person, request: pytest.Fixtur
     for text in ("n[1-3]", "1000000", "migrate", "(KILL)"):
         assert text in svg, text
         assert text in kept, f"{text}: take the picture anew"
+
+
+def _resident_on(ssi: Ssi, node: str) -> list[object]:
+    """The jobs there that serve sessions of the shell."""
+    rows = ssi.json("jobs")
+    return [row for row in rows if row["node"] == node and row["command"].endswith(" ssi-shell")]
 
 
 def _drawn(painted: str) -> str:
