@@ -243,13 +243,16 @@ class Round:
         for cell in self.cells:
             mine = [row for row in rows if str(row["gpid"]) == cell.gpid]
             told = [f"{row['state']} on {row['node']}" for row in mine]
+            ends = [row for row in mine if row["state"] in {"exited", "lost"}]
+            ended = [(row["exit_status"], row["ended_at_s"], row["problem"]) for row in ends]
+            said = str(self.ssi("logs", cell.gpid)) if ended else ""
             copies = cell.copies()
             alive = [row["node"] for row in mine if row["state"] == "running"]
             is_lost = not copies and told and all(each.startswith("lost") for each in told)
             if is_lost and lost(cell):
                 continue
             if len(copies) != 1 or alive != copies or len(mine) != 1:
-                found.append(f"{cell}: copies on {copies}, told as {told}; {cell.words}")
+                found.append(f"{cell}: copies on {copies}, told as {told}{ended} {said}; {cell.words}")
             elif cell.outcome == 0 and alive != [cell.destination]:
                 found.append(f"{cell}: said to have moved and is on {alive}")
             elif cell.outcome in {26, 27} and alive != [cell.source]:
