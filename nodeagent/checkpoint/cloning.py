@@ -63,7 +63,7 @@ class Cloner:
                 raise CannotCheckpoint(gpid=job.row.gpid, node=self._node, blockers=blockers)
             parcel = self._parcel(job, body, survey)
             async with self._delivery.leading(parcel):
-                held = await self._dumper.hold(job, survey.files)
+                held = await self._dumper.hold(job, survey)
                 try:
                     released_s = await self._deliver(job, parcel, held)
                 finally:

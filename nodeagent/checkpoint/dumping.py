@@ -118,12 +118,12 @@ class Dumper:
             raise self._refused(job, blockers)
         return survey
 
-    async def hold(self, job: Job, known: Sequence[FileMeta]) -> Held:
+    async def hold(self, job: Job, survey: Survey) -> Held:
         """Dumps a job, which does not run until :meth:`release`; the caller holds its lock.
 
         Args:
-            job: That :meth:`look` has looked at.
-            known: Its files as they were then; only those are read again that changed since.
+            job: The job.
+            survey: What :meth:`look` saw; only those files are read again that may have changed.
 
         Raises:
             SsiError: It cannot be; it runs on.
@@ -139,7 +139,7 @@ class Dumper:
             dumped = await job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
             job.stage = "stopped"
             return await asyncio.to_thread(
-                self._held, job, images, dumped.state, held_s, known, self._pids(job)
+                self._held, job, images, dumped.state, held_s, survey, self._pids(job)
             )
         except (SsiError, OSError) as exc:
             await self.release(job)
@@ -174,7 +174,7 @@ class Dumper:
         images: Path,
         state: bytes,
         held_s: float,
-        known: Sequence[FileMeta],
+        survey: Survey,
         pids: list[int],
     ) -> Held:
         plan = plan_of(
@@ -190,7 +190,7 @@ class Dumper:
             images=images,
             state=state,
             plan=plan,
-            files=_described_again(plan.files, known),
+            files=_described_again(plan.files, survey),
             directories=described(describe_directory, plan.directories),
             links={item.path: item.link for item in plan.files},
             held_s=held_s,
@@ -230,9 +230,9 @@ def _plain(row: JobRow) -> JobRow:
     return msgspec.structs.replace(row, files=None)
 
 
-def _described_again(items: Sequence[Item], known: Sequence[FileMeta]) -> tuple[FileMeta, ...]:
+def _described_again(items: Sequence[Item], survey: Survey) -> tuple[FileMeta, ...]:
     """The files; one whose size and time of change are as they were is not read again."""
-    before = {meta.path: meta for meta in known}
+    before = {meta.path: meta for meta in survey.files if meta.path not in survey.unsteady}
 
     def describe(item: Item) -> FileMeta:
         status, meta = Path(item.link).stat(), before.get(item.path)

@@ -51,7 +51,7 @@ class Taker:
         async with job.moving:
             began_s = time.monotonic()
             survey = await self._look(job, name)
-            held = await self._dumper.hold(job, survey.files)
+            held = await self._dumper.hold(job, survey)
             try:
                 released_s = began_s
                 if not stop:

@@ -33,6 +33,7 @@ class OpenThing:
         links: How many names a file has; 0 for a deleted one.
         device: Of its file system, with the inode its identity on this host.
         writable: Open for writing.
+        is_shared: A mapping through which the file itself may be written to, now or later.
         is_elf: A program or library.
         knows_inode: An SQLite database that keeps a rollback journal: SQLite looks at the inode of
             its file before each transaction, and refuses to write to another one.
@@ -49,6 +50,7 @@ class OpenThing:
     device: int = 0
     inode: int = 0
     writable: bool = False
+    is_shared: bool = False
     is_elf: bool = False
     knows_inode: bool = False
     is_locked: bool = False
@@ -159,19 +161,21 @@ def _watched(base: str, descriptor: str) -> frozenset[int]:
 
 def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
     """Each mapped file once; writable where a shared mapping may change it."""
-    seen: set[tuple[str, bool]] = set()
+    seen: set[tuple[str, bool, bool]] = set()
     with open(f"{base}/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
         for line in maps:
             fields = line.rstrip("\n").split(maxsplit=5)
             if len(fields) < 6 or not fields[5].startswith("/"):
                 continue
             permissions, path = fields[1], fields[5]
-            writable = permissions[1] == "w" and permissions[3] == "s"
-            if (path, writable) in seen:
+            is_shared = permissions[3] == "s"
+            writable = permissions[1] == "w" and is_shared
+            if (path, writable, is_shared) in seen:
                 continue
-            seen.add((path, writable))
+            seen.add((path, writable, is_shared))
             try:
-                yield _thing(pid, "mapping", f"{base}/map_files/{fields[0]}", writable=writable)
+                thing = _thing(pid, "mapping", f"{base}/map_files/{fields[0]}", writable=writable)
+                yield replace(thing, is_shared=is_shared)
             except (FileNotFoundError, PermissionError):
                 continue
 

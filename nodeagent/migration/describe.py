@@ -22,15 +22,16 @@ def describe_file(item: Item) -> FileMeta:
     """A data file with the SHA-256 of each of its chunks.
 
     SHA-256 because processors have it in hardware: 1.7 GB/s where BLAKE2b has 0.9 (measured).
+    Size and time are those before it was read: what is written meanwhile shows as a change of it.
 
     Raises:
         OSError: It cannot be read.
     """
     with open(item.link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
+        status = os.fstat(file.fileno())
         digests = []
         while chunk := file.read(CHUNK_BYTES):
             digests.append(sha256(chunk).digest())
-        status = os.fstat(file.fileno())
     return _meta(item, status, digests=tuple(digests))
 
 

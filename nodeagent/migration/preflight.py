@@ -40,6 +40,7 @@ class Move:
         row: The job as it will be there.
         images: Directory of its images, in memory.
         files: Data files as they were last described, by path.
+        unsteady: Paths of those that are read again once the job stands still, come what may.
         live: How much of its memory travels while it runs.
         unpacks: The destination takes packed pieces.
         carried: Of open files.
@@ -55,6 +56,7 @@ class Move:
     images: Path
     plan: Plan = field(default_factory=Plan)
     files: dict[str, FileMeta] = field(default_factory=dict)
+    unsteady: frozenset[str] = frozenset()
     live: Live = Live.STOP
     unpacks: bool = False
     carried: Sent = field(default_factory=Sent)
@@ -76,7 +78,7 @@ class Move:
         """
         changed = []
         for item in self.plan.files:
-            known = self.files.get(item.path)
+            known = None if item.path in self.unsteady else self.files.get(item.path)
             status = Path(item.link).stat()
             if known is None or not is_as_described(status, known):
                 changed.append(item)
@@ -167,6 +169,7 @@ class Preflight:
                 raise
             there = (exc.what(),)
         move.files = {meta.path: meta for meta in survey.files}
+        move.unsteady = survey.unsteady
         checked = self._checked(move, survey.blockers, there)
         return msgspec.structs.replace(
             checked,

@@ -5,6 +5,7 @@ A survey changes nothing, so it serves a dry run as well as a move.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,13 @@ from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import FileMeta
 
+TICK_NS: Final = 20_000_000
+"""Two ticks of the slowest clock that stamps files (CONFIG_HZ=100)."""
+
+TWO_INPUTS: Final = (
+    "its stdin comes from another job and its keys from a terminal, which stays where it is"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -39,6 +47,7 @@ class Survey:
         blockers: What stands in the way here, each in one sentence.
         programs: Programs and libraries, described.
         files: Data files, described.
+        unsteady: Paths of those whose size and time of change do not tell of every later change.
         listening: Where the job listens, as ``tcp 0.0.0.0 80``.
         uid: Of its owner.
         gid: Likewise.
@@ -55,6 +64,7 @@ class Survey:
     gid: int
     memory_bytes: int
     has_internet_sockets: bool = False
+    unsteady: frozenset[str] = frozenset()
 
 
 def survey_job(
@@ -71,11 +81,13 @@ def survey_job(
     Raises:
         OSError: The job has just ended, or a file of it cannot be read.
     """
+    began_ns = time.time_ns()
     pids = [process.pid for process in processes]
     things = read_open_things(pids)
     plan = plan_of(row, things, pids, root_pid=root_pid, shim_pid=shim_pid)
     sockets = read_connections(root_pid)
     owner = Path(f"/proc/{root_pid}").stat()
+    files = described(describe_file, plan.files)
     return Survey(
         plan=plan,
         blockers=(
@@ -84,18 +96,32 @@ def survey_job(
             *connected(things, sockets),
         ),
         programs=described(describe_program, plan.programs),
-        files=described(describe_file, plan.files),
+        files=files,
         listening=listening(things, sockets),
         uid=owner.st_uid,
         gid=owner.st_gid,
         memory_bytes=sum(process.rss_bytes for process in processes),
         has_internet_sockets=any(thing.inode in sockets for thing in things),
+        unsteady=unsteady(things, files, began_ns),
     )
 
 
-TWO_INPUTS: Final = (
-    "its stdin comes from another job and its keys from a terminal, which stays where it is"
-)
+def unsteady(
+    things: Iterable[OpenThing], files: Iterable[FileMeta], began_ns: int
+) -> frozenset[str]:
+    """Files whose next change may leave their size and time of change as they were described.
+
+    A write through a shared mapping sets the time only where the page was clean, and two writes
+    within a tick of the kernel's coarse clock set the same time (mmap(2), inode(7)).
+
+    Args:
+        things: What the job holds.
+        files: Its files.
+        began_ns: When looking at them began, by the clock of the files.
+    """
+    mapped = {thing.path for thing in things if thing.is_shared}
+    young = {meta.path for meta in files if meta.mtime_ns > began_ns - TICK_NS}
+    return frozenset(mapped | young)
 
 
 def plan_of(

@@ -252,7 +252,9 @@ class Round:
             if is_lost and lost(cell):
                 continue
             if len(copies) != 1 or alive != copies or len(mine) != 1:
-                found.append(f"{cell}: copies on {copies}, told as {told}{ended} {said}; {cell.words}")
+                found.append(
+                    f"{cell}: copies on {copies}, told as {told}{ended} {said}; {cell.words}"
+                )
             elif cell.outcome == 0 and alive != [cell.destination]:
                 found.append(f"{cell}: said to have moved and is on {alive}")
             elif cell.outcome in {26, 27} and alive != [cell.source]:

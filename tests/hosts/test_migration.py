@@ -37,6 +37,26 @@ child.wait()
 print("threads", 3 if ticks[0] > count else 0, flush=True)
 """
 
+MAPPED = """
+import mmap, os, sys, time
+descriptor = os.open("/srv/mapped", os.O_RDWR | os.O_CREAT)
+os.ftruncate(descriptor, 4096)
+page, count = mmap.mmap(descriptor, 4096), 0
+while True:
+    if int.from_bytes(page[:8], "little") != count:
+        sys.exit(f"{count} became {page[:8]}")
+    count += 1
+    page[:8] = count.to_bytes(8, "little")
+    if count % 100 == 0:
+        print(count, flush=True)
+    time.sleep(0.001)
+"""
+
+
+def goes_on(ssi: Ssi, gpid: str) -> None:
+    seen = ssi.ok("logs", gpid)
+    eventually(lambda: ssi.ok("logs", gpid) != seen, what="it writes more")
+
 
 def on_every_node(ssi: Ssi, *argv: str) -> None:
     for host in ssi.lab.hosts:
@@ -106,6 +126,18 @@ def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> No
         left = ssi.host(node).run("ls", "/srv/xz").stdout.decode().split()
         assert "numbers.xz" not in left, "what it writes is on one node only"
     assert "numbers" in ssi.host("n1").run("ls", "/srv/xz").stdout.decode()
+
+
+def test_what_is_written_through_a_mapping_is_never_lost(ssi: Ssi) -> None:
+    """A write to a page that is dirty already leaves no trace in the file's time of change."""
+    on_every_node(ssi, "rm", "-f", "/srv/mapped")
+    gpid = ssi.detached("n1", "python3", "-c", MAPPED)
+    for destination in ("n2", "n3", "n1"):
+        goes_on(ssi, gpid)
+        ssi.ok("migrate", gpid, destination)
+    goes_on(ssi, gpid)
+    assert ssi.job(gpid)["state"] == "running", ssi("logs", gpid)
+    ssi.ok("kill", "-9", gpid)
 
 
 def test_a_file_in_the_way_is_refused_by_name_and_left_alone(ssi: Ssi) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
+
 from nodeagent.mechanism.connections import Connection
-from nodeagent.mechanism.openfiles import OpenThing
-from nodeagent.migration.survey import connected, listening, strangers
+from nodeagent.mechanism.openfiles import OpenThing, read_open_things
+from nodeagent.migration.survey import TICK_NS, connected, listening, strangers, unsteady
+from ssi.protocol.migration import FileMeta
 from tests.unit.view.samples import process
 
 ROOT = 15_000_001
@@ -45,3 +50,43 @@ def test_a_connection_is_told_with_both_of_its_ends() -> None:
         "process 70, fd 4: a tcp connection from 127.0.0.1:80 to 127.0.0.1:22"
     ]
     assert listening(things, sockets) == ("tcp 127.0.0.1 80",)
+
+
+def test_files_whose_next_change_may_not_show_are_read_again() -> None:
+    def described(path: str, mtime_ns: int) -> FileMeta:
+        return FileMeta(
+            path=path,
+            kind="file",
+            mode=0o644,
+            user="root",
+            group="root",
+            size_bytes=1,
+            mtime_ns=mtime_ns,
+        )
+
+    def mapping(path: str, *, is_shared: bool) -> OpenThing:
+        return OpenThing(pid=70, where="mapping", path=path, kind="file", is_shared=is_shared)
+
+    began_ns = 1_000_000_000_000
+    files = [
+        described("/old", began_ns - TICK_NS),
+        described("/old/mapped", 5),
+        described("/old/read", 5),
+        described("/young", began_ns - TICK_NS + 1),
+        described("/written-meanwhile", began_ns + 1),
+    ]
+    things = [mapping("/old/mapped", is_shared=True), mapping("/old/read", is_shared=False)]
+    assert unsteady(things, files, began_ns) == {"/old/mapped", "/young", "/written-meanwhile"}
+
+
+def test_a_mapping_of_this_process_is_known_as_shared_or_private(tmp_path: Path) -> None:
+    file = tmp_path / "mapped"
+    file.write_bytes(b"x" * mmap.PAGESIZE)
+    with file.open("r+b") as opened:
+        for access, is_shared in ((mmap.ACCESS_WRITE, True), (mmap.ACCESS_COPY, False)):
+            with mmap.mmap(opened.fileno(), 0, access=access):
+                things = [
+                    each for each in read_open_things([os.getpid()]) if each.path == str(file)
+                ]
+                mappings = [each for each in things if each.where == "mapping"]
+                assert [each.is_shared for each in mappings] == [is_shared]

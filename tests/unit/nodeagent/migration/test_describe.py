@@ -1,0 +1,37 @@
+"""A description of a file never claims what was written while it was made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nodeagent.mechanism.digest import sha256
+from nodeagent.migration import describe
+from nodeagent.migration.describe import describe_file, is_as_described
+from nodeagent.migration.plan import Item
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
+
+
+def test_what_is_written_behind_the_reader_shows_as_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "table"
+    file.write_bytes(b"before")
+    os.utime(file, ns=(0, 0))
+    item = Item(path=str(file), link=str(file), writable=True)
+    assert is_as_described(file.stat(), describe_file(item))
+
+    def digest_and_overwrite(data: bytes) -> HASH:
+        digest = sha256(data)
+        with file.open("r+b") as table:
+            table.write(b"behind")
+        return digest
+
+    monkeypatch.setattr(describe, "sha256", digest_and_overwrite)
+    described = describe_file(item)
+    assert not is_as_described(file.stat(), described)
