@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3, help="joins and deaths that are timed")
-    parser.add_argument("--churn-s", type=float, default=30.0, help="between two joins or deaths")
+    parser.add_argument("--churn-s", type=float, default=10.0, help="between two joins or deaths")
     parser.add_argument("--metrics", action="store_true", help="count metrics on acks, too")
     options = parser.parse_args()
     names = [f"n{number}" for number in range(1, options.members + 1)]

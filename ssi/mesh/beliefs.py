@@ -98,8 +98,15 @@ class Beliefs:
             told += self.hear(self._strangers.pop(name), now)
         return told
 
-    def hear(self, rumour: Rumour, now: Now) -> list[Instruction]:
-        """Takes in a rumour: it is believed if it stands higher than what is believed."""
+    def hear(self, rumour: Rumour, now: Now, *, compared: bool = False) -> list[Instruction]:
+        """Takes in a rumour: it is believed if it stands higher than what is believed.
+
+        Args:
+            rumour: What is said of a member.
+            now: When it was heard.
+            compared: Whether it came of a comparison of views, by which a newcomer learns what all
+                others have known for long. In a large mesh it would take minutes to tell it on.
+        """
         self.clock.observe(rumour.at, now.wall_ms)
         if rumour.name == self.me.name:
             if rumour.name:
@@ -113,10 +120,12 @@ class Beliefs:
             return []
         self.chronicle.add(rumour)
         theirs = standing(rumour.incarnation, rumour.state)
+        is_known = compared and member.at == 0 and rumour.state is NodeState.ALIVE
+        is_news = not is_known or self.settings.probes_all(self.size)
         if theirs > member.standing:
-            return self._adopt(member, rumour, now)
+            return self._adopt(member, rumour, now, is_news=is_news)
         if theirs == member.standing:
-            return self._hear_again(member, rumour)
+            return self._hear_again(member, rumour, is_news=is_news)
         return []
 
     def heard_from(self, name: str, incarnation: int, now: Now) -> list[Instruction]:
@@ -170,13 +179,21 @@ class Beliefs:
         mine = [] if self.is_observer else [self.me.rumour]
         return tuple(self.chronicle.entries()[-RECENT:] + view + mine)
 
+    def rumours_of(self, wanted: set[int], parts: int) -> tuple[Rumour, ...]:
+        """Those of :meth:`all_rumours` that belong to some of so many parts."""
+        return tuple(r for r in self.all_rumours() if _part(r.name, parts) in wanted)
+
     def digest(self) -> int:
         """The same for equal views and equal memories."""
-        texts = {f"{r.name}|{r.state}|{r.incarnation}|{r.at}" for r in self.all_rumours()}
-        digest = 0
-        for text in texts:
-            digest ^= zlib.crc32(text.encode())
-        return digest
+        return self.digests(1)[0]
+
+    def digests(self, parts: int) -> tuple[int, ...]:
+        """As :meth:`digest`, of each of so many parts: whatever concerns one member is in one."""
+        told = {(r.name, f"{r.name}|{r.state}|{r.incarnation}|{r.at}") for r in self.all_rumours()}
+        digests = [0] * parts
+        for name, text in told:
+            digests[_part(name, parts)] ^= zlib.crc32(text.encode())
+        return tuple(digests)
 
     def _both_sides(self) -> tuple[list[str], list[str]]:
         """Kept until a belief changes: with a thousand members, to sort them is what costs most."""
@@ -200,14 +217,16 @@ class Beliefs:
             self.awareness.worsen()
         self._tell(me.rumour)
 
-    def _adopt(self, member: Member, rumour: Rumour, now: Now) -> list[Instruction]:
+    def _adopt(
+        self, member: Member, rumour: Rumour, now: Now, *, is_news: bool = True
+    ) -> list[Instruction]:
         before, address = member.state, member.address
         member.adopt(rumour, now.elapsed_s)
         self._sides = None
         self.suspects.pop(member.name, None)
         if member.state is NodeState.SUSPECT:
             self._begin_suspicion(member, now)
-        if rumour.at:
+        if rumour.at and is_news:
             self._tell(member.rumour)
         told: list[Instruction] = []
         if member.address != address:
@@ -235,7 +254,7 @@ class Beliefs:
         )
         self.suspects[member.name] = member.suspicion
 
-    def _hear_again(self, member: Member, rumour: Rumour) -> list[Instruction]:
+    def _hear_again(self, member: Member, rumour: Rumour, *, is_news: bool) -> list[Instruction]:
         if member.suspicion is not None and member.suspicion.confirm(rumour.by):
             self._correct(rumour)
         if not rumour.at or 0 < member.at <= rumour.at:
@@ -244,7 +263,8 @@ class Beliefs:
         address = member.address
         member.by, member.at = rumour.by, rumour.at
         member.announce(rumour.address)
-        self._correct(member.rumour)
+        if is_news:
+            self._correct(member.rumour)
         return (
             [] if member.address == address else [Moved(name=member.name, address=member.address)]
         )
@@ -257,9 +277,15 @@ class Beliefs:
     def _correct(self, rumour: Rumour) -> None:
         self.chronicle.add(rumour)
         if not self.is_observer:
-            self.gossip.correct(rumour, self.settings.repeats(self.size))
+            size = self.size
+            times = self.settings.corrections(size)
+            self.gossip.correct(rumour, self.settings.repeats(size), times)
 
     def _forget(self, name: str) -> None:
         del self.members[name]
         self.suspects.pop(name, None)
         self.gossip.forget(name)
+
+
+def _part(name: str, parts: int) -> int:
+    return zlib.crc32(name.encode()) % parts

@@ -40,14 +40,19 @@ class GossipQueue:
             most_told = max(self._spreading.values(), key=lambda s: (s.told, -s.order))
             del self._spreading[most_told.rumour.name]
 
-    def correct(self, rumour: Rumour, repeats: int) -> None:
-        """Spreads who else found out, or found out earlier, half as often: it changes no view.
+    def correct(self, rumour: Rumour, repeats: int, times: int) -> None:
+        """Spreads who else found out, or found out earlier, less often: it changes no view.
 
         With a thousand members many find a death in the same moment, and each would else start the
         whole rumour again.
+
+        Args:
+            rumour: The correction.
+            repeats: How often each rumour is told.
+            times: How often this one is, where the one that it corrects has been told.
         """
         waiting = self._spreading.get(rumour.name)
-        told = waiting.told if waiting is not None else repeats // 2
+        told = waiting.told if waiting is not None else repeats - times
         self.put(rumour)
         if rumour.name in self._spreading:
             self._spreading[rumour.name].told = told

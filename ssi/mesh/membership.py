@@ -7,6 +7,7 @@ from typing import Final, TypedDict, assert_never
 from ssi.mesh.beliefs import Beliefs
 from ssi.mesh.catchingup import CatchingUp
 from ssi.mesh.chance import Chance
+from ssi.mesh.comparing import Comparing, answer_to, question
 from ssi.mesh.event import (
     Event,
     FetchRoster,
@@ -20,9 +21,10 @@ from ssi.mesh.event import (
     TakeEntries,
     Tick,
 )
+from ssi.mesh.partners import TRIED, partners
 from ssi.mesh.probing import PendingProbe, Probing, Relay
 from ssi.mesh.ring import Ring
-from ssi.mesh.settings import FIRST_SYNC_S, LAN, Settings
+from ssi.mesh.settings import LAN, Settings
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import (
     Ack,
@@ -71,9 +73,9 @@ class Membership:
         self._random = random
         self._ring = Ring(random)
         self._probing = Probing()
-        self._probe_at_s = self._gossip_at_s = self._sync_at_s = self._reach_out_at_s = NEVER
+        self._probe_at_s = self._gossip_at_s = self._reach_out_at_s = NEVER
         self._catching_up = CatchingUp()
-        self._compared_at_s = -NEVER
+        self._comparing = Comparing()
         self._handled_s = -NEVER
         self._told_due_s = NEVER
 
@@ -84,7 +86,9 @@ class Membership:
 
     def due_s(self) -> float:
         """When the next :class:`Tick` is due; infinity if only another event can change that."""
-        due_s = min(self._probe_at_s, self._sync_at_s, self._reach_out_at_s, self._probing.due_s())
+        due_s = min(
+            self._probe_at_s, self._comparing.due_s, self._reach_out_at_s, self._probing.due_s()
+        )
         if len(self.beliefs.gossip):
             due_s = min(due_s, self._gossip_at_s)
         for suspicion in self.beliefs.suspects.values():
@@ -125,7 +129,7 @@ class Membership:
             self.beliefs.gossip.put(Rumour("", NodeState.ALIVE, event.version))
         if is_first:
             self._probe_at_s = self._gossip_at_s = self._reach_out_at_s = now.elapsed_s
-            self._sync_at_s = now.elapsed_s + FIRST_SYNC_S
+            self._comparing.begin(now.elapsed_s)
         if self.settings.probes_all(self.beliefs.size):
             for name in newcomers:  # a first look at all, instead of after a whole period
                 if not self._probing.probes(name):
@@ -152,7 +156,7 @@ class Membership:
             told += self._probe_next(now)
         if self._reach_out_at_s <= now.elapsed_s:
             told += self._reach_out(now)
-        if self._sync_at_s <= now.elapsed_s:
+        if self._comparing.due_s <= now.elapsed_s:
             told += self._compare(now)
         if self._gossip_at_s <= now.elapsed_s and len(self.beliefs.gossip):
             told += self._spread(now)
@@ -239,29 +243,19 @@ class Membership:
         ]
 
     def _compare(self, now: Now) -> list[Instruction]:
-        if self._is_in_motion(now):
-            self._sync_at_s = now.elapsed_s + self.settings.sync_interval_s
+        if not self._comparing.is_time(self.beliefs, self.settings, self._random, now.elapsed_s):
             return []
-        self._compared_at_s = now.elapsed_s
-        pace_s = self.settings.sync_pace_s(self.beliefs.size)
-        self._sync_at_s = now.elapsed_s + pace_s * self._random.uniform(0.75, 1.25)
-        question = Sync(**self._head(""), digest=self.beliefs.digest())
-        return [Send(to=name, datagram=question) for name in self._sample(1)]
-
-    def _is_in_motion(self, now: Now) -> bool:
-        """Whether views of a large mesh differ because a rumour is on its way, which will arrive.
-
-        Whole views would cross the wire for nothing. Not for ever, where there is always a rumour.
-        """
-        if self.settings.probes_all(self.beliefs.size) or not len(self.beliefs.gossip):
-            return False
-        return now.elapsed_s < self._compared_at_s + 2 * self.settings.sync_pace_s(
-            self.beliefs.size
-        )
+        asked = question(self.beliefs, self.settings)
+        sync = Sync(**self._head(""), digest=asked.digest, parts=asked.parts)
+        return [Send(to=name, datagram=sync) for name in self._sample(1)]
 
     def _spread(self, now: Now) -> list[Instruction]:
-        self._gossip_at_s = now.elapsed_s + self.settings.gossip_interval_s
-        targets = self._sample(self.settings.gossip_fanout)
+        self._gossip_at_s = now.elapsed_s + self.settings.gossip_pace_s(self.beliefs.size)
+        count, members = self.settings.gossip_fanout, self.beliefs.members
+        if self.settings.probes_all(self.beliefs.size):
+            targets = self._sample(count)
+        else:
+            targets = partners(self._sample(count * TRIED), count, members, now.elapsed_s)
         limit_s = now.elapsed_s - self.settings.gossip_to_dead_s
         if not targets:
             self._gossip_at_s = now.elapsed_s + self.settings.probe_interval_s
@@ -286,8 +280,9 @@ class Membership:
         told: list[Instruction] = []
         if source in self.beliefs.members:  # a client is no member and has no word in this
             told += self.beliefs.heard_from(source, datagram.incarnation, now)
+            compared = isinstance(datagram, Sync)
             for rumour in datagram.rumours:
-                told += self.beliefs.hear(rumour, now)
+                told += self.beliefs.hear(rumour, now, compared=compared)
             told += self._compare_roster(source, datagram, now)
         match datagram:
             case Probe():
@@ -370,13 +365,13 @@ class Membership:
         return self.beliefs.heard_from(pending.target, member.incarnation, now)
 
     def _take_sync(self, source: str, sync: Sync) -> list[Instruction]:
-        digest = self.beliefs.digest()
-        if self.beliefs.is_observer or not sync.answer or digest == sync.digest:
+        told = answer_to(sync, self.beliefs, self.settings)
+        if told is None:
             return []
-        answer = not sync.rumours  # two whole views cross the wire at most: theirs, and ours
         head = self._head(source)
-        head["rumours"] = self.beliefs.all_rumours()
-        return [Send(to=source, datagram=Sync(**head, digest=digest, answer=answer))]
+        head["rumours"] = told.rumours
+        answer = Sync(**head, digest=told.digest, answer=told.answer, parts=told.parts)
+        return [Send(to=source, datagram=answer)]
 
     def _head(self, to: str, count: int | None = None) -> _Head:
         """What every datagram begins with. An observer passes nothing on, and is told nothing."""

@@ -9,6 +9,9 @@ from typing import Final
 FIRST_SYNC_S: Final = 0.5
 """After a first roster: a member that was away has much to hear."""
 
+MAX_PARTS: Final = 256
+"""Of a view that is compared: their digests stay within two packets."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -38,9 +41,14 @@ class Settings:
         late_s: A tick that comes so much too late tells that this member was paused.
         gossip_interval_s: Between two rounds of gossip while there is any. Shorter spreads faster
             than probes alone do, for a burst of messages on each change.
+        gossip_stretch: Beyond full probing rounds are so many times rarer: more rumours go along on
+            probes and acks, and of two about one member only the newer is told. Larger saves bytes
+            and spreads more slowly.
         gossip_fanout: Members told in each round.
         gossip_repeat: A rumour is passed on so often, times the logarithm of the members.
             Source: SWIM, section 4.1 (lambda).
+        names_per_part: Beyond full probing views are compared in parts of about so many names.
+            Fewer make the digests of the parts longer, more the parts that differ.
         rumours_per_probe: Rumours on a probe or an ack: what bounds their size.
         rumours_per_gossip: Rumours on a datagram of gossip.
         gossip_to_dead_s: The dead are still told for so long, since they may be able to refute.
@@ -64,8 +72,10 @@ class Settings:
     awareness_limit: int = 8
     late_s: float = 0.5
     gossip_interval_s: float = 0.2
+    gossip_stretch: float = 2.5
     gossip_fanout: int = 3
     gossip_repeat: int = 4
+    names_per_part: int = 16
     rumours_per_probe: int = 6
     rumours_per_gossip: int = 24
     gossip_to_dead_s: float = 30.0
@@ -116,6 +126,21 @@ class Settings:
     def repeats(self, members: int) -> int:
         """How often a rumour is passed on: everybody has heard it then, with high probability."""
         return math.ceil(self.gossip_repeat * math.log10(members + 1))
+
+    def corrections(self, members: int) -> int:
+        """How often it is passed on who else found out: what is believed does not depend on it."""
+        repeats = self.repeats(members)
+        return math.ceil(repeats / (2 if self.probes_all(members) else 4))
+
+    def gossip_pace_s(self, members: int) -> float:
+        """Between two rounds of gossip."""
+        return self.gossip_interval_s * (1 if self.probes_all(members) else self.gossip_stretch)
+
+    def parts(self, members: int) -> int:
+        """How many parts a view is compared in; 1 where a whole view is short anyway."""
+        if self.probes_all(members):
+            return 1
+        return min(max(members // self.names_per_part, 1), MAX_PARTS)
 
     def sync_pace_s(self, members: int) -> float:
         """Between two comparisons: rarer the more there are, for each view is longer then."""

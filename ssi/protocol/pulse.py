@@ -135,16 +135,25 @@ class Gossip(Datagram, frozen=True, kw_only=True, tag=4):
     entries: tuple[bytes, ...] = ()
 
 
-class Sync(Datagram, frozen=True, tag=5):
-    """Compares whole views. ``rumours`` is empty, or all that the sender believes.
+class _Comparison(Datagram, frozen=True):
+    """What the first version of :class:`Sync` has, in its order."""
+
+    digest: int
+    answer: bool = True
+
+
+class Sync(_Comparison, frozen=True, kw_only=True, tag=5):
+    """Compares views. ``rumours`` is empty, or what the sender believes.
 
     Attributes:
         digest: Of the sender's view.
         answer: Whether the sender wants the receiver's view if the digests differ.
+        parts: Digests of the parts of the sender's view: only of parts that differ there are, or
+            shall be, rumours. Empty where whole views are compared, and from versions before it.
+            Those pass it over.
     """
 
-    digest: int
-    answer: bool = True
+    parts: tuple[int, ...] = ()
 
 
 AnyDatagram: TypeAlias = Probe | IndirectProbe | Ack | Nack | Gossip | Sync

@@ -33,13 +33,13 @@ def test_newer_rumour_of_a_member_takes_the_place_of_the_older() -> None:
     assert len(queue) == 0
 
 
-def test_correction_is_told_half_as_often_and_starts_nothing_again() -> None:
+def test_correction_is_told_less_often_and_starts_nothing_again() -> None:
     queue = GossipQueue(10)
     queue.put(rumour("n1", 1))
     queue.take(1, repeats=4)
-    queue.correct(rumour("n1", 2), repeats=4)
+    queue.correct(rumour("n1", 2), repeats=4, times=2)
     assert [queue.take(1, repeats=4) for _ in range(4)] == [(rumour("n1", 2),)] * 3 + [()]
-    queue.correct(rumour("n1", 3), repeats=4)
+    queue.correct(rumour("n1", 3), repeats=4, times=2)
     assert [queue.take(1, repeats=4) for _ in range(3)] == [(rumour("n1", 3),)] * 2 + [()]
 
 

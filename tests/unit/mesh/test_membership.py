@@ -390,3 +390,19 @@ def test_round_trip_and_clock_offset_are_measured_by_direct_acks() -> None:
 
 def test_repr_tells_what_is_believed() -> None:
     assert repr(Story("n2", "n3").machine) == "Membership(n1: n2=alive n3=alive)"
+
+
+def test_newcomer_to_a_large_mesh_does_not_tell_on_what_all_others_have_known_for_long() -> None:
+    story = Story("n2", "n3", "n4", settings=Settings(full_probing_up_to=0))
+    story.machine.beliefs.gossip.take(24, repeats=1)  # its own birth, and the roster's version
+    view = (
+        Rumour("n2", NodeState.ALIVE, BORN, at=5),
+        Rumour("n3", NodeState.ALIVE, BORN, at=6),
+        Rumour("n4", NodeState.DEAD, BORN, "n2", at=7),
+    )
+    story.hear("n2", Sync(incarnation=BORN, digest=1, rumours=view, answer=False))
+    assert [r.name for r in story.machine.beliefs.gossip.take(24, repeats=1)] == ["n4"]
+    # What is new to a view that knew the member already is told on, however it came.
+    again = Rumour("n3", NodeState.ALIVE, BORN + 1, "n3", at=8)
+    story.hear("n2", Sync(incarnation=BORN, digest=2, rumours=(again,), answer=False))
+    assert story.machine.beliefs.gossip.take(24, repeats=1) == (again,)

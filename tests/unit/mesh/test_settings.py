@@ -49,3 +49,22 @@ def test_distant_sites_wait_longer_for_everything() -> None:
 def test_settings_out_of_order_are_a_bug(nack_s: float, ack_s: float, fail_s: float) -> None:
     with pytest.raises(AssertionError):
         Settings(nack_after_s=nack_s, ack_timeout_s=ack_s, fail_after_s=fail_s)
+
+
+@pytest.mark.parametrize(("members", "pace_s"), [(2, 0.2), (50, 0.2), (51, 0.5), (1000, 0.5)])
+def test_rounds_of_gossip_are_rarer_in_a_large_mesh(members: int, pace_s: float) -> None:
+    assert LAN.gossip_pace_s(members) == pytest.approx(pace_s)
+
+
+@pytest.mark.parametrize(
+    ("members", "parts"), [(1, 1), (50, 1), (51, 3), (1000, 62), (100_000, 256)]
+)
+def test_only_large_views_are_compared_in_parts(members: int, parts: int) -> None:
+    assert LAN.parts(members) == parts
+
+
+@pytest.mark.parametrize(("members", "times", "of"), [(8, 2, 4), (50, 4, 7), (1000, 4, 13)])
+def test_corrections_are_told_half_as_often_as_news_or_a_quarter(
+    members: int, times: int, of: int
+) -> None:
+    assert (LAN.corrections(members), LAN.repeats(members)) == (times, of)

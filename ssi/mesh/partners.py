@@ -1,0 +1,34 @@
+"""Whom gossip goes to.
+
+In a small mesh anybody. In a large one links stand only to those with whom there was something to
+say of late, and a handshake costs both sides more than a hundred datagrams. A burst of news that
+went to anybody would open a dozen of them in each member and second, and the answers to probes
+would come too late among them: suspicions, and more news. So most of a round goes to members that
+spoke of late. One of it goes to anybody, for few have heard of a newcomer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ssi.mesh.member import Member
+
+LINKED_S: Final = 45.0
+"""To whoever spoke within so long there is a link; it is closed after a minute without use."""
+
+TRIED: Final = 8
+"""Members looked at for each that gossip goes to."""
+
+
+def partners(
+    sample: Sequence[str], count: int, members: Mapping[str, Member], now_s: float
+) -> list[str]:
+    """So many of a random sample: its first, and then those that spoke of late before others."""
+    since_s = now_s - LINKED_S
+
+    def is_strange(name: str) -> bool:
+        member = members[name]
+        return not member.ever_heard or member.heard_at_s < since_s
+
+    return [*sample[:1], *sorted(sample[1:], key=is_strange)][:count]
