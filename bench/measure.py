@@ -5,6 +5,7 @@ Machines drift: what runs in turns meets the same weather, what runs one after a
 
 from __future__ import annotations
 
+import math
 import shutil
 import statistics
 import subprocess
@@ -32,6 +33,11 @@ class Series:
     @property
     def median(self) -> float:
         return statistics.median(self.values)
+
+    @property
+    def p99(self) -> float:
+        """What 99 of 100 do not exceed."""
+        return sorted(self.values)[max(0, math.ceil(len(self.values) * 0.99) - 1)]
 
 
 def interleave(steps: Mapping[str, Step], rounds: int = ROUNDS) -> dict[str, Series]:
