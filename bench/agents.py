@@ -1,7 +1,8 @@
 """Many real agents on one machine: whether their view is stable, and what each costs.
 
-They run on one host of a lab, on its loopback, each with keeper, files, keys and ports of its own;
-without file servers, which have no part in the mesh. Of newcomers a single other agent is told: the
+They run on one host of a lab, on its loopback, each with keeper, files, keys, ports and process
+table of its own, for as many machines do not see each other's processes; without file servers,
+which have no part in the mesh. Of newcomers a single other agent is told: the
 others learn of them from signed entries on the heartbeats. At last one is killed.
 """
 
@@ -22,7 +23,6 @@ from pathlib import Path
 from cluster import Cluster, cluster
 from doors import Door
 
-from nodeagent.mechanism.pidfile import start_ticks
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState, Roster, RosterEntry
 from ssi.protocol.message import Done
@@ -37,6 +37,18 @@ STEP = 67
 machine fifty of them would cost more so than two hundred do beyond."""
 
 WIDTH = 4
+
+POSING = """
+pidfile=$1
+shift
+read -r stat < /proc/1/stat
+set -- $stat -- "$@"
+printf '1 %s\\n' "${22}" > "$pidfile"
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+"""Who finds a file server running starts none: the first process of each table poses as one."""
 
 
 @dataclass
@@ -56,17 +68,27 @@ class Agent:
     def seen(self) -> Path:
         return Path(f"{self.made.lab.host('n1').root}{self.folder}")
 
-    def start(self, library: str, idle: str, nice: int) -> None:
+    def start(self, library: str, nice: int) -> None:
         (self.seen / "run").mkdir(parents=True)
-        # Whoever finds a file server running starts none.
-        (self.seen / "run/files.pid").write_text(idle)
         environment = [
             f"SSI_RUNTIME_DIR={self.folder}/run",
             f"SSI_STATE_DIR={self.folder}/state",
             f"PYTHONPATH={library}",
         ]
         command = ["python3", "-m", "nodeagent", "--name", self.name, "--address", "127.0.0.1"]
-        self.process = spawn(self.made, nice, "env", *environment, *command)
+        own = [
+            "unshare",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            POSING,
+            "sh",
+        ]
+        posing = [*own, f"{self.folder}/run/files.pid", "env", *environment, *command]
+        self.process = spawn(self.made, nice, *posing)
 
     def entry(self) -> RosterEntry:
         ready = json.loads((self.seen / "run/ready").read_bytes())
@@ -88,11 +110,25 @@ class Agent:
 
     @property
     def pid(self) -> int:
+        """In its own process table."""
         return int((self.seen / "run/agent.pid").read_text().split()[0])
 
     @property
-    def keeper(self) -> int:
-        return int((self.seen / "run/keeper.pid").read_text().split()[0])
+    def first(self) -> int:
+        """The first process of its table, as this machine sees it: below nsenter and unshare."""
+        assert self.process is not None
+        return child_of(child_of(self.process.pid))
+
+    @property
+    def proc(self) -> Path:
+        """What its table says of its agent."""
+        return Path(f"/proc/{self.first}/root/proc/{self.pid}")
+
+    def crash(self) -> None:
+        """It ends at once, and its keeper starts no other."""
+        os.kill(self.first, signal.SIGSTOP)  # the keeper; its own table cannot stop its first one
+        within = ["nsenter", "--target", str(self.first), "--mount", "--pid", "--wd", "--root"]
+        subprocess.run([*within, "sh", "-c", f"kill -KILL {self.pid}"], check=True)
 
     def install(self, roster: Roster) -> None:
         door = Door(self.seen / "run/door.sock")
@@ -129,25 +165,23 @@ def main() -> int:
         library = next(
             f"/{each.relative_to(host.root)}" for each in bundles.glob("*/lib/nodeagent")
         )
-        sleeper = spawn(made, 19, "sleep", "36000")
         try:
-            started(made, agents, str(Path(library).parent), options.nice)
-            return watch(made, agents, options.seconds)
+            started(agents, str(Path(library).parent), options.nice)
+            return watch(agents, options.seconds)
         finally:
-            for each in [*(agent.process for agent in agents), sleeper]:
-                if each is not None:
-                    each.kill()
-                    each.wait()
+            for agent in agents:
+                if agent.process is not None:
+                    agent.process.kill()
+                    agent.process.wait()
 
 
-def started(made: Cluster, agents: list[Agent], library: str, nice: int) -> None:
+def started(agents: list[Agent], library: str, nice: int) -> None:
     """All run; the first alone, so that Python compiles the agent once and not in each."""
     began_s = time.monotonic()
-    idle = idle_process(made)
     for begin in [0, *range(1, len(agents), AT_ONCE)]:
         batch = agents[begin : begin + AT_ONCE if begin else 1]
         for agent in batch:
-            agent.start(library, idle, nice)
+            agent.start(library, nice)
         await_all(batch, lambda agent: agent.is_ready, 120.0)
     used_s = sum(cpu_ns(agent) for agent in agents) / 1e9
     print(
@@ -157,7 +191,7 @@ def started(made: Cluster, agents: list[Agent], library: str, nice: int) -> None
     )
 
 
-def watch(made: Cluster, agents: list[Agent], seconds: float) -> int:
+def watch(agents: list[Agent], seconds: float) -> int:
     *settled, newcomer = agents
     version = grow(settled)
     names = {agent.name for agent in settled}
@@ -175,9 +209,7 @@ def watch(made: Cluster, agents: list[Agent], seconds: float) -> int:
         flush=True,
     )
     victim, others = settled[1], [settled[0], *settled[2:]]
-    host = made.lab.host("n1")
-    host.enter("kill", "-STOP", str(victim.keeper))  # it would start another agent
-    host.enter("kill", "-KILL", str(victim.pid))
+    victim.crash()
     death_s = await_all(
         others, lambda agent: agent.states().get(victim.name) is NodeState.DEAD, 120.0
     )
@@ -261,7 +293,7 @@ def await_all(agents: list[Agent], holds: object, limit_s: float) -> float:
     for agent in agents:
         while not holds(agent):
             if time.monotonic() - began_s > limit_s:
-                print(f"not of {agent.name} within {limit_s:g} s", flush=True)
+                print(f"not of {agent.name} within {limit_s:g} s: {agent.states()}", flush=True)
                 return limit_s
             time.sleep(0.05)
     return time.monotonic() - began_s
@@ -288,21 +320,18 @@ def spawn(made: Cluster, nice: int, *argv: str) -> subprocess.Popen[bytes]:
     )
 
 
-def idle_process(made: Cluster) -> str:
-    """What a pidfile says of a process on the host that does nothing: its first one."""
-    start = start_ticks(made.lab.host("n1").pid)
-    return f"1 {start}\n"
+def child_of(pid: int) -> int:
+    """Its only one."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def cpu_ns(agent: Agent) -> int:
-    root = agent.made.lab.host("n1").root
-    tasks = Path(f"{root}/proc/{agent.pid}/task").glob("*/schedstat")
+    tasks = (agent.proc / "task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks)
 
 
 def memory_mb(agent: Agent) -> tuple[float, float]:
-    root = agent.made.lab.host("n1").root
-    text = Path(f"{root}/proc/{agent.pid}/smaps_rollup").read_text()
+    text = (agent.proc / "smaps_rollup").read_text()
     found = {line.split()[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
     return found["Rss:"] * 1024 / 1e6, found["Pss:"] * 1024 / 1e6
 
