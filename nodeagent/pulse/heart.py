@@ -249,7 +249,8 @@ class Heart:
             with self._lock:
                 del self._speaks[source]
         if isinstance(datagram, Ack) and datagram.fares:
-            self._fares[source] = datagram.fares
+            with self._lock:  # a roster that is installed now goes through all of them
+                self._fares[source] = datagram.fares
         self._handle(Received(source=source, datagram=datagram), _now())
 
     def _misunderstand(self, source: str, version: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -260,3 +262,43 @@ def test_thread_that_breaks_says_so(stage: Stage, caplog: pytest.LogCaptureFixtu
     stage.heart._thread.join(10.0)
     assert stage.heart.failed
     assert "a socket broke" in caplog.text
+
+
+def test_roster_is_installed_whole_while_acks_of_others_arrive(stage: Stage) -> None:
+    """Each ack is of another member, as when many nodes join at once."""
+
+    def acks(kind: str) -> list[tuple[str, AnyDatagram]]:
+        ack = Ack(incarnation=BORN, sequence=0, fares=b"well")
+        return [(f"{kind}{number}", ack) for number in range(1000)]
+
+    nodes = tuple(
+        RosterEntry(
+            name=name, number=number, public_key=f"key of {name}", address="10.0.0.9",
+            control_port=7001, bulk_port=7002, pulse_port=7003,
+        )
+        for number, (name, _) in enumerate(acks("old"), 4)
+    )  # fmt: skip
+    wanted, installed, is_over = 0, 0, threading.Event()
+
+    def install() -> None:
+        nonlocal wanted, installed
+        while not is_over.is_set():
+            wanted += 1
+            stage.heart.install(
+                Roster(system="s", version=wanted + 1, nodes=nodes, next_number=2000)
+            )
+            installed += 1
+
+    stage.beat(*acks("old"))
+    usual_s = sys.getswitchinterval()
+    installing = threading.Thread(target=install)
+    sys.setswitchinterval(1e-6)
+    try:
+        installing.start()
+        for turn in range(20):
+            stage.beat(*acks(f"new{turn}-"))
+    finally:
+        is_over.set()
+        sys.setswitchinterval(usual_s)
+        installing.join()
+    assert installed == wanted > 0
