@@ -22,7 +22,7 @@ from nodeagent.jobtable import remove_tree, stage_of
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import describe_directory, describe_file, is_as_described
+from nodeagent.migration.describe import describe_directory, describe_file, description_of
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
@@ -232,12 +232,4 @@ def _plain(row: JobRow) -> JobRow:
 
 def _described_again(items: Sequence[Item], survey: Survey) -> tuple[FileMeta, ...]:
     """The files; one whose size and time of change are as they were is not read again."""
-    before = {meta.path: meta for meta in survey.files if meta.path not in survey.unsteady}
-
-    def describe(item: Item) -> FileMeta:
-        status, meta = Path(item.link).stat(), before.get(item.path)
-        if meta is not None and is_as_described(status, meta):
-            return meta
-        return describe_file(item)
-
-    return described(describe, items)
+    return described(lambda item: description_of(item, survey.steady) or describe_file(item), items)

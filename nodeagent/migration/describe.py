@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nodeagent.mechanism.digest import sha256
@@ -61,9 +61,16 @@ def describe_parents(paths: Iterable[str]) -> list[FileMeta]:
     return list(parents.values())
 
 
-def is_as_described(status: os.stat_result, meta: FileMeta) -> bool:
-    """Whether a file still has the size and the time of change that were described."""
-    return (status.st_size, status.st_mtime_ns) == (meta.size_bytes, meta.mtime_ns)
+def description_of(item: Item, known: Mapping[str, FileMeta]) -> FileMeta | None:
+    """What is known of a file, where it has the size and the time of change of then; else None.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    status, meta = os.stat(item.link), known.get(item.path)  # noqa: PTH116
+    if meta is None or (status.st_size, status.st_mtime_ns) != (meta.size_bytes, meta.mtime_ns):
+        return None
+    return meta
 
 
 def settle_files(items: Iterable[Item]) -> None:

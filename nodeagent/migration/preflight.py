@@ -6,7 +6,7 @@ A dry run is this and nothing more; a move begins with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ import msgspec
 
 from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import is_as_described
+from nodeagent.migration.describe import description_of
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, survey_job
 from nodeagent.migration.transfer import Sent
@@ -40,7 +40,8 @@ class Move:
         row: The job as it will be there.
         images: Directory of its images, in memory.
         files: Data files as they were last described, by path.
-        unsteady: Paths of those that are read again once the job stands still, come what may.
+        steady: Those whose size and time told of every change since; the others are read again
+            once the job stands still.
         live: How much of its memory travels while it runs.
         unpacks: The destination takes packed pieces.
         carried: Of open files.
@@ -56,7 +57,7 @@ class Move:
     images: Path
     plan: Plan = field(default_factory=Plan)
     files: dict[str, FileMeta] = field(default_factory=dict)
-    unsteady: frozenset[str] = frozenset()
+    steady: Mapping[str, FileMeta] = field(default_factory=dict)
     live: Live = Live.STOP
     unpacks: bool = False
     carried: Sent = field(default_factory=Sent)
@@ -76,13 +77,7 @@ class Move:
         Raises:
             OSError: One cannot be looked at.
         """
-        changed = []
-        for item in self.plan.files:
-            known = None if item.path in self.unsteady else self.files.get(item.path)
-            status = Path(item.link).stat()
-            if known is None or not is_as_described(status, known):
-                changed.append(item)
-        return changed
+        return [item for item in self.plan.files if description_of(item, self.steady) is None]
 
 
 class Preflight:
@@ -169,7 +164,7 @@ class Preflight:
                 raise
             there = (exc.what(),)
         move.files = {meta.path: meta for meta in survey.files}
-        move.unsteady = survey.unsteady
+        move.steady = survey.steady
         checked = self._checked(move, survey.blockers, there)
         return msgspec.structs.replace(
             checked,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ class Survey:
         blockers: What stands in the way here, each in one sentence.
         programs: Programs and libraries, described.
         files: Data files, described.
-        unsteady: Paths of those whose size and time of change do not tell of every later change.
+        steady: Those of them whose size and time of change tell of every later change, by path.
         listening: Where the job listens, as ``tcp 0.0.0.0 80``.
         uid: Of its owner.
         gid: Likewise.
@@ -64,7 +64,7 @@ class Survey:
     gid: int
     memory_bytes: int
     has_internet_sockets: bool = False
-    unsteady: frozenset[str] = frozenset()
+    steady: Mapping[str, FileMeta] = field(default_factory=dict)
 
 
 def survey_job(
@@ -102,26 +102,29 @@ def survey_job(
         gid=owner.st_gid,
         memory_bytes=sum(process.rss_bytes for process in processes),
         has_internet_sockets=any(thing.inode in sockets for thing in things),
-        unsteady=unsteady(things, files, began_ns),
+        steady=steady(files, things, began_ns),
     )
 
 
-def unsteady(
-    things: Iterable[OpenThing], files: Iterable[FileMeta], began_ns: int
-) -> frozenset[str]:
-    """Files whose next change may leave their size and time of change as they were described.
+def steady(
+    files: Iterable[FileMeta], things: Iterable[OpenThing], began_ns: int
+) -> dict[str, FileMeta]:
+    """Files whose next change cannot leave their size and time of change as they were described.
 
     A write through a shared mapping sets the time only where the page was clean, and two writes
     within a tick of the kernel's coarse clock set the same time (mmap(2), inode(7)).
 
     Args:
-        things: What the job holds.
-        files: Its files.
+        files: Those of a job.
+        things: What it holds.
         began_ns: When looking at them began, by the clock of the files.
     """
     mapped = {thing.path for thing in things if thing.is_shared}
-    young = {meta.path for meta in files if meta.mtime_ns > began_ns - TICK_NS}
-    return frozenset(mapped | young)
+    return {
+        meta.path: meta
+        for meta in files
+        if meta.path not in mapped and meta.mtime_ns <= began_ns - TICK_NS
+    }
 
 
 def plan_of(

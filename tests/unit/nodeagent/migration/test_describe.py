@@ -10,7 +10,7 @@ import pytest
 
 from nodeagent.mechanism.digest import sha256
 from nodeagent.migration import describe
-from nodeagent.migration.describe import describe_file, is_as_described
+from nodeagent.migration.describe import describe_file, description_of
 from nodeagent.migration.plan import Item
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def test_what_is_written_behind_the_reader_shows_as_a_change(
     file.write_bytes(b"before")
     os.utime(file, ns=(0, 0))
     item = Item(path=str(file), link=str(file), writable=True)
-    assert is_as_described(file.stat(), describe_file(item))
+    described = describe_file(item)
+    assert description_of(item, {item.path: described}) is described
+    assert description_of(item, {}) is None
 
     def digest_and_overwrite(data: bytes) -> HASH:
         digest = sha256(data)
@@ -34,4 +36,4 @@ def test_what_is_written_behind_the_reader_shows_as_a_change(
 
     monkeypatch.setattr(describe, "sha256", digest_and_overwrite)
     described = describe_file(item)
-    assert not is_as_described(file.stat(), described)
+    assert description_of(item, {item.path: described}) is None
