@@ -75,15 +75,14 @@ class SideBash:
         """What a script prints there. Not to be cancelled: close it after an error.
 
         Raises:
-            SsiError: It is out of reach.
-            TimeoutError: It has ended.
+            SsiError: It is out of reach, or has ended.
         """
         mark = secrets.token_hex(16).encode()
         text = f"cd -- {quote(cwd)} 2>/dev/null\n{script}".replace("\0", "")
         await self._send(mark + b"\0" + text.encode("utf-8", "surrogateescape") + b"\0")
         while self._heard.count(mark) < 2:
             if self._listening.done():
-                raise TimeoutError
+                raise NotAJob(gpid=self._job.row.gpid, node=self.node)
             self._news.clear()
             await self._news.wait()
         _, answer, _ = bytes(self._heard).split(mark, 2)

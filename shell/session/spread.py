@@ -41,7 +41,7 @@ async def run_spread(
     stopped = asyncio.Event()
     last = pipeline.stages[-1]
     screen = StageScreen(last, watch) if last.row.has_terminal else None
-    with _signals_for(pipeline, stopped) as under_way, screen or nullcontext():
+    with _signals_for(pipeline, stopped) as under_way, screen.lent() if screen else nullcontext():
         working = asyncio.create_task(_work(pipeline, screen, loss_of))
         stopping = asyncio.create_task(stopped.wait())
         doing: list[asyncio.Task[object]] = [working, stopping]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import termios
-from contextlib import suppress
-from types import TracebackType
-from typing import Any, Final, Self
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from shell.session.foreground import SUSPEND, look
 from ssi.client.attachment import put
@@ -29,13 +30,6 @@ from ssi.protocol.refusals import NoSuchProcess, NotAJob
 LOOK_MS: Final = 1000
 """The longest until a change of the terminal is seen where its program writes nothing."""
 
-_NOT_RAW: Final = (
-    termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON,
-    termios.OPOST,
-    termios.CSIZE | termios.PARENB,
-    termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG,
-)
-
 SETTLE_S: Final = 2.0
 """What a program that is stopped may take to leave the screen as it was."""
 
@@ -43,7 +37,7 @@ PAUSE_S: Final = 0.03
 
 
 class StageScreen:
-    """See the module. As a context: our terminal is as before at its end.
+    """See the module. All of it is used within :meth:`lent`.
 
     Attributes:
         suspended: Set when ^Z was given to the program as a key.
@@ -62,19 +56,16 @@ class StageScreen:
         self._shown = asyncio.Event()
         self._held = b""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):  # the window was closed
-            os.write(1, self._modes.undo())
-        with suppress(termios.error):
-            termios.tcsetattr(0, termios.TCSADRAIN, self._before)
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Our terminal is as before at the end."""
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the window was closed
+                os.write(1, self._modes.undo())
+            with suppress(termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, self._before)
 
     @property
     def takes_keys(self) -> bool:
@@ -156,18 +147,10 @@ class StageScreen:
 
     def _follow_modes(self) -> None:
         """Makes our terminal as that of the stage is now."""
-        wanted = self._before
-        if self.takes_keys:
-            wanted = _raw(self._before, signal_keys=self._signal_keys)
         with suppress(termios.error):  # the window was closed
+            wanted = self._before
+            if self.takes_keys:
+                tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept
+                wanted = termios.tcgetattr(0)
+                wanted[tty.LFLAG] |= termios.ISIG if self._signal_keys else 0
             termios.tcsetattr(0, termios.TCSADRAIN, wanted)
-
-
-def _raw(before: list[Any], *, signal_keys: bool) -> list[Any]:  # as termios has them: mixed
-    """The settings of a terminal that gives each key as it is."""
-    flags = [flag & ~off for flag, off in zip(before[:4], _NOT_RAW, strict=True)]
-    flags[2] |= termios.CS8
-    flags[3] |= termios.ISIG if signal_keys else 0
-    keys = list(before[6])
-    keys[termios.VMIN], keys[termios.VTIME] = 1, 0
-    return [*flags, *before[4:6], keys]

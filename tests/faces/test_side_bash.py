@@ -12,6 +12,7 @@ import pytest
 from shell.prompt import questions
 from shell.session.sidebash import SERVER, SideBash
 from ssi.client.jobs import JobHandle
+from ssi.protocol.refusals import NotAJob
 
 PATIENCE_S = 60.0
 
@@ -60,7 +61,7 @@ async def talk() -> None:
     assert await bash.ask("printf '%5000s' x", "/") == b" " * 4999 + b"x"
     assert bash.is_fit("n1")
     assert not bash.is_fit("n3")
-    with pytest.raises(TimeoutError):
+    with pytest.raises(NotAJob):
         await bash.ask("kill -KILL $$", "/")
     assert not bash.is_fit("n1")
     await bash.close()
