@@ -24,23 +24,20 @@ from tui.actions.arranging import go_to_gpid, sort_by
 from tui.actions.every import ACTIONS
 from tui.bindings import MOVES, TAKEN, keymap, keys_meant
 from tui.lines import LAYOUT, Lines, styles_of
-from tui.lister import fetch_rows
-from tui.model.bottom import LOW_LINES, MOST_LINES, badges, browsing_labels, key_at, key_bar
+from tui.model.bottom import key_at
 from tui.model.browser import Browser
-from tui.model.cards import node_lines
 from tui.model.census import Census
 from tui.model.choice import Choice
 from tui.model.columns import OF_TRAFFIC
 from tui.model.entry import Target, target_of
 from tui.model.listing import Listing
 from tui.model.outcome import Outcome, failed
-from tui.model.parts import Part, Tone, fitted
-from tui.model.picture import Picture
-from tui.model.views import PROCESSES, TRAFFIC, listings, tabs
-from tui.modes.mode import Labels, Mode
-from tui.modes.prompt import Prompt
+from tui.model.parts import Tone
+from tui.model.views import PROCESSES, TRAFFIC
+from tui.modes.mode import Mode
 from tui.modes.stack import ModeStack
 from tui.news import News
+from tui.scene import Scene
 from tui.settings import Settings
 from tui.theme import BACKGROUNDS, NO_COLOUR
 from tui.watch import FIRST_WAIT_S, Watch
@@ -76,10 +73,9 @@ class Top(App[int]):
         self.feed = Watch(system, self.browser.census, settings.every_s)
         self.view = PROCESSES
         self._news = News()
-        self._picture = Picture(self.browser)
-        self._listings = listings()
         self._fetching: asyncio.Task[None] | None = None
         self._stack = ModeStack()
+        self._scene = Scene(self, self._stack, self._news)
         self._acting: set[asyncio.Task[None]] = set()
         self._styles = styles_of(NO_COLOUR if self.no_color else settings.theme)
 
@@ -90,14 +86,14 @@ class Top(App[int]):
 
     def compose(self) -> ComposeResult:
         """The screen from top to bottom."""
-        yield Lines(self._card_lines, self._styles_now, name="cards")
-        yield Lines(self._badge_lines, self._styles_now, name="badges")
+        yield Lines(self._scene.card_lines, self._styles_now, name="cards")
+        yield Lines(self._scene.badge_lines, self._styles_now, name="badges")
         with Horizontal(id="middle"):
-            yield Lines(self._side_lines, self._styles_now, name="side")
-            body = Lines(self._body_lines, self._styles_now, name="body")
+            yield Lines(self._scene.side_lines, self._styles_now, name="side")
+            body = Lines(self._scene.body_lines, self._styles_now, name="body")
             body.can_focus = True
             yield body
-        yield Lines(self._bottom_lines, self._styles_now, name="bottom")
+        yield Lines(self._scene.bottom_lines, self._styles_now, name="bottom")
 
     async def on_mount(self) -> None:
         """The first picture, and then one after each look."""
@@ -149,20 +145,20 @@ class Top(App[int]):
 
     def targets(self) -> tuple[Target, ...]:
         """What an action is for: what is tagged, else what is under the cursor of this view."""
-        if (listing := self._listing()) is None:
+        if (listing := self._scene.listing) is None:
             return self.browser.targets()
         row = listing.current
         return (row.target,) if row is not None and row.target is not None else ()
 
     def chosen(self) -> Target | None:
         """What is under the cursor of this view, whatever is tagged."""
-        if self._listing() is not None:
+        if self._scene.listing is not None:
             return next(iter(self.targets()), None)
         return target_of(meant) if (meant := self.browser.meant) is not None else None
 
     def node(self) -> str:
         """The node of what is under the cursor; empty where there is nothing."""
-        if (listing := self._listing()) is not None:
+        if (listing := self._scene.listing) is not None:
             return listing.current.node if listing.current is not None else ""
         return self.browser.current.node if self.browser.current is not None else ""
 
@@ -170,7 +166,7 @@ class Top(App[int]):
         """Goes to a view."""
         self.view = view
         self.feed.with_traffic = view == TRAFFIC
-        if self._listing() is None:
+        if self._scene.listing is None:
             sort = "io" if view == TRAFFIC else self.settings.sort
             self.browser.columns = OF_TRAFFIC if view == TRAFFIC else self.settings.columns
             choice = replace(self.browser.choice, sort=sort, turned=False)
@@ -264,13 +260,14 @@ class Top(App[int]):
         """A header sorts, a row is chosen, a label of the key bar does what its key does."""
         if event.widget is None:
             return
-        if event.widget.id == "body" and self._stack.top is None and self._listing() is None:
-            column, line = self._picture.column_at(event.x), self._picture.line_at(event.y)
+        if event.widget.id == "body" and self._stack.top is None and self._scene.listing is None:
+            picture = self._scene.picture
+            column, line = picture.column_at(event.x), picture.line_at(event.y)
             if event.y == 0 and column is not None:
                 sort_by(self, column.name)
             elif line is not None:
                 self.browser.move_to(line, self.now_s())
-        elif event.widget.id == "bottom" and (key := key_at(self._labels(), event.x)):
+        elif event.widget.id == "bottom" and (key := key_at(self._scene.labels, event.x)):
             self._press(key)
         self.redraw()
 
@@ -280,25 +277,19 @@ class Top(App[int]):
         self._styles = styles_of(worn)
         self.screen.styles.background = BACKGROUNDS[worn]
 
-    def _listing(self) -> Listing | None:
-        """The table of this view, where it is not one of processes."""
-        return self._listings.get(self.view)
-
     def _tick(self) -> None:
         self.browser.refresh(self.now_s())
-        listing = self._listing()
+        listing = self._scene.listing
         if listing is not None and (self._fetching is None or self._fetching.done()):
             self._fetching = asyncio.get_running_loop().create_task(self._fetch(listing))
         self.redraw()
 
     async def _fetch(self, listing: Listing) -> None:
         try:
-            rows = await fetch_rows(self.view, self.system, self.feed, self.deeds)
+            if await self._scene.fetch(listing, self.system):
+                self.redraw()
         except SsiError:
             return  # the feed says what is wrong with the door
-        if listing is self._listing() and not self.browser.paused:
-            listing.fill(rows)
-            self.redraw()
 
     def _scroll(self, way: str) -> None:
         for _ in range(_WHEEL):
@@ -312,7 +303,7 @@ class Top(App[int]):
             pass
         elif key in MOVES:
             self._move(MOVES[key])
-        elif key.isdigit() and self._listing() is None:
+        elif key.isdigit() and self._scene.listing is None:
             self._start(go_to_gpid(self, key))
         elif key in keys:
             self._start(self.act(keys[key].action))
@@ -337,7 +328,7 @@ class Top(App[int]):
     def _move(self, way: str) -> None:
         page = max(self.query_one("#body").size.height - 2, 1)
         browser, now_s = self.browser, self.now_s()
-        if (listing := self._listing()) is not None:
+        if (listing := self._scene.listing) is not None:
             listing.move(way, page)
         elif way in {"home", "end"}:
             browser.move_to(0 if way == "home" else len(browser.lines) - 1, now_s)
@@ -348,51 +339,14 @@ class Top(App[int]):
     def _fit(self) -> None:
         """Gives the parts of the screen the room that they need now."""
         cards, side = self.query_one("#cards"), self.query_one("#side")
-        room = self.size.height >= LOW_LINES
-        cards.display = self.settings.cards and bool(self.feed.nodes) and room
-        cards.styles.height = max(len(self._card_lines(self.size.width, 1)), 1)
-        self.query_one("#bottom").styles.height = len(self._bottom_lines(self.size.width, 1))
+        self._scene.screen_lines = self.size.height
+        cards.display = self._scene.has_cards
+        cards.styles.height = max(len(self._scene.card_lines(self.size.width, 1)), 1)
+        self.query_one("#bottom").styles.height = len(self._scene.bottom_lines(self.size.width, 1))
         panel = self._stack.panel
         side.display = panel is not None
         if panel is not None:
             side.styles.width = min(panel.columns, max(self.size.width * 3 // 4, 20))
-
-    def _card_lines(self, columns: int, _height: int) -> list[list[Part]]:
-        return node_lines(
-            self.feed.nodes, self.feed.meters, columns=columns, lines=self.size.height
-        )
-
-    def _badge_lines(self, columns: int, _height: int) -> list[list[Part]]:
-        now_s, census = self.now_s(), self.browser.census
-        told = badges(
-            self.browser,
-            now_s,
-            readonly=self.settings.readonly,
-            problem=self.feed.problem,
-            silent=[name for name in census.sheets if census.is_stale(name, now_s)],
-            listing=self._listing(),
-        )
-        return [fitted([*tabs(self.view, columns), *told], columns)]
-
-    def _side_lines(self, columns: int, height: int) -> list[list[Part]]:
-        panel = self._stack.panel
-        return panel.side_lines(columns, height) if panel is not None else []
-
-    def _body_lines(self, columns: int, height: int) -> list[list[Part]]:
-        if (pager := self._stack.pager) is not None:
-            return pager.body_lines(columns, height)
-        if (listing := self._listing()) is not None:
-            return listing.body_lines(columns, height)
-        return self._picture.body_lines(columns, height, self.now_s())
-
-    def _bottom_lines(self, columns: int, _height: int) -> list[list[Part]]:
-        top = self._stack.top
-        last = top.bottom_line() if isinstance(top, Prompt) else key_bar(self._labels(), columns)
-        most = MOST_LINES if self.size.height >= LOW_LINES else 1
-        return [fitted(line, columns) for line in (*self._news.lines(columns, most), last)]
-
-    def _labels(self) -> Labels:
-        return self._stack.top.labels if self._stack.top is not None else browsing_labels()
 
     def _styles_now(self) -> Mapping[Tone, Style]:
         return self._styles
