@@ -70,8 +70,8 @@ declare -gA _ssi_help=(
 )
 declare -gA _ssi_flags=(
     [' ']='--version --quiet -q --debug --color --timeout --help -h'
-    [' up']='--retry --agent-only --accept-new --profile --inventory -i --lab --output -o --json --quiet -q --debug --color --help -h'
-    [' down']='--yes -y --force -f --forget --accept-new --lab --output -o --json --quiet -q --debug --color --help -h'
+    [' up']='--retry --agent-only --accept-new --profile --inventory -i --lab --output -o --json --quiet -q --debug --color --timeout --help -h'
+    [' down']='--yes -y --force -f --forget --accept-new --lab --output -o --json --quiet -q --debug --color --timeout --help -h'
     [' nodes']='--output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' events']='--follow -f --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' ps']='--user -u --nodes --node -n --jobs -j --threads -L --tree --forest --columns --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
@@ -117,16 +117,16 @@ declare -gA _ssi_flags=(
     [' man']='--roff --install --quiet -q --debug --color --help -h'
     [' schema']='--quiet -q --debug --color --help -h'
     [' lab']='--help -h'
-    [' lab up']='--name --subnet --quiet -q --debug --color --help -h'
-    [' lab status']='--name --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --help -h'
-    [' lab ssh']='--name --user -l --print --quiet -q --debug --color --help -h'
-    [' lab down']='--name --all --quiet -q --debug --color --help -h'
-    [' lab kill']='--name --quiet -q --debug --color --help -h'
-    [' lab pause']='--name --quiet -q --debug --color --help -h'
-    [' lab resume']='--name --quiet -q --debug --color --help -h'
-    [' lab cut']='--name --quiet -q --debug --color --help -h'
-    [' lab heal']='--name --quiet -q --debug --color --help -h'
-    [' tour']='--size --down --quiet -q --debug --color --help -h'
+    [' lab up']='--name --subnet --quiet -q --debug --color --timeout --help -h'
+    [' lab status']='--name --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
+    [' lab ssh']='--name --user -l --print --quiet -q --debug --color --timeout --help -h'
+    [' lab down']='--name --all --quiet -q --debug --color --timeout --help -h'
+    [' lab kill']='--name --quiet -q --debug --color --timeout --help -h'
+    [' lab pause']='--name --quiet -q --debug --color --timeout --help -h'
+    [' lab resume']='--name --quiet -q --debug --color --timeout --help -h'
+    [' lab cut']='--name --quiet -q --debug --color --timeout --help -h'
+    [' lab heal']='--name --quiet -q --debug --color --timeout --help -h'
+    [' tour']='--size --down --quiet -q --debug --color --timeout --help -h'
     [' completion']='--help -h'
     [' completion show']='--quiet -q --debug --color --help -h'
     [' completion install']='--quiet -q --debug --color --help -h'
@@ -141,10 +141,12 @@ declare -gA _ssi_takes=(
     [' up --output']='=table wide json jsonl yaml name'
     [' up -o']='=table wide json jsonl yaml name'
     [' up --color']='=auto always never'
+    [' up --timeout']=nothing
     [' down --lab']=nothing
     [' down --output']='=table wide json jsonl yaml name'
     [' down -o']='=table wide json jsonl yaml name'
     [' down --color']='=auto always never'
+    [' down --timeout']=nothing
     [' nodes --output']='=table wide json jsonl yaml name'
     [' nodes -o']='=table wide json jsonl yaml name'
     [' nodes --sort']=nothing
@@ -429,30 +431,40 @@ declare -gA _ssi_takes=(
     [' lab up --name']=nothing
     [' lab up --subnet']=nothing
     [' lab up --color']='=auto always never'
+    [' lab up --timeout']=nothing
     [' lab status --name']=nothing
     [' lab status --output']='=table wide json jsonl yaml name'
     [' lab status -o']='=table wide json jsonl yaml name'
     [' lab status --sort']=nothing
     [' lab status --every']=nothing
     [' lab status --color']='=auto always never'
+    [' lab status --timeout']=nothing
     [' lab ssh --name']=nothing
     [' lab ssh --user']=nothing
     [' lab ssh -l']=nothing
     [' lab ssh --color']='=auto always never'
+    [' lab ssh --timeout']=nothing
     [' lab down --name']=nothing
     [' lab down --color']='=auto always never'
+    [' lab down --timeout']=nothing
     [' lab kill --name']=nothing
     [' lab kill --color']='=auto always never'
+    [' lab kill --timeout']=nothing
     [' lab pause --name']=nothing
     [' lab pause --color']='=auto always never'
+    [' lab pause --timeout']=nothing
     [' lab resume --name']=nothing
     [' lab resume --color']='=auto always never'
+    [' lab resume --timeout']=nothing
     [' lab cut --name']=nothing
     [' lab cut --color']='=auto always never'
+    [' lab cut --timeout']=nothing
     [' lab heal --name']=nothing
     [' lab heal --color']='=auto always never'
+    [' lab heal --timeout']=nothing
     [' tour --size']=nothing
     [' tour --color']='=auto always never'
+    [' tour --timeout']=nothing
     [' completion show --color']='=auto always never'
     [' completion install --color']='=auto always never'
 )

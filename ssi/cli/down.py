@@ -10,6 +10,7 @@ import typer
 
 from ssi.cli.outcome import note
 from ssi.cli.output import Output, tells
+from ssi.cli.settings import settings
 from ssi.cli.up import AcceptNewOption, LabOption, finish, names_of, note_untold, resolver_of
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import fold
@@ -36,10 +37,11 @@ def down(
     from ssi.cli.progress import Display
     from ssi.deploy import cluster
     from ssi.deploy.hostkey import Trust
+    from ssi.deploy.limit import Limit
     from ssi.deploy.removal import Removal
 
-    started_s = time.monotonic()
-    with cluster.exclusive(f"ssi down {' '.join(hosts or [])}"):
+    limit = Limit(settings().timeout_s)
+    with cluster.exclusive(" ".join(["ssi down", *(hosts or [])]), limit):
         names = [] if hosts == ["all"] else names_of(hosts or [])
         if not names:
             roster = cluster.load_roster()
@@ -50,12 +52,15 @@ def down(
             # A lab is for throwing away; anybody's real machines are asked for.
             if not all(entry.ssh_target.startswith("lab:") for entry in roster.nodes):
                 _confirm(names, sure=yes)
+                limit = Limit(settings().timeout_s)  # nobody is hurried while asked
         with Display(names) as display:
             trust = Trust(accept_new=accept_new, ask=display.ask if sys.stdin.isatty() else None)
-            removal = Removal(resolver_of(lab), trust, display, force=force, forget=forget)
+            removal = Removal(
+                resolver_of(lab), trust, display, force=force, forget=forget, limit=limit
+            )
             outcomes = removal.run(names)
     note_untold(removal.untold)
-    finish(outcomes, "down", time.monotonic() - started_s, output)
+    finish(outcomes, "down", time.monotonic() - limit.began_s, output)
 
 
 def _confirm(names: list[str], *, sure: bool) -> None:

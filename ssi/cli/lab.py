@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from ssi.cli.alarm import limited
 from ssi.cli.outcome import note
 from ssi.cli.output import Output, Seen, shows
 from ssi.cli.settings import settings, wants_colour, wants_progress
@@ -46,7 +47,8 @@ def up(
     started = time.monotonic()
     progress = _Progress()
     try:
-        lab = Lab.up(name=name, size=size, subnet=subnet, progress=progress.show)
+        with limited(f"lab {name}", "boot its hosts", _line("up", str(size), name=name)):
+            lab = Lab.up(name=name, size=size, subnet=subnet, progress=progress.show)
     finally:
         progress.clear()
     elapsed_s = time.monotonic() - started
@@ -65,10 +67,13 @@ def status(
     output.text(host_listing([]))  # what cannot be shown fails before anybody is asked
 
     async def take() -> Seen:
-        labs = [Lab.get(name)] if name else [lab for each in Lab.names() if (lab := Lab.find(each))]
+        with limited("this machine", "look at its labs", "ssi lab status"):
+            found = [Lab.get(name)] if name else [Lab.find(each) for each in Lab.names()]
+            labs = [lab for lab in found if lab is not None]
+            rows = [_row(host) for lab in labs for host in lab.hosts]
         if not labs:
             note("there is no lab on this machine; `ssi lab up` makes one")
-        return Seen(listed=host_listing([_row(host) for lab in labs for host in lab.hosts]))
+        return Seen(listed=host_listing(rows))
 
     raise typer.Exit(asyncio.run(output.looks(take)))
 
@@ -92,6 +97,9 @@ def ssh(
     words = command or []
     if words:
         line += ["--", words[0] if len(words) == 1 else shlex.join(words)]
+    limit_s = settings().timeout_s
+    if limit_s is not None:
+        line = ["timeout", "--foreground", f"{limit_s:g}", *line]  # 124 is its status, too
     if show:
         typer.echo(shlex.join(line))
         return
@@ -106,48 +114,58 @@ def down(
 ) -> None:
     """Remove a lab: its processes, interfaces, namespaces and disks."""
     existing = Lab.names()
-    for each in existing if everything else [name]:
-        Lab.remove(each)
-        typer.echo(f"lab {each} is gone" if each in existing else f"there was no lab {each}")
-        forgotten = _forget_nodes(each)
-        if forgotten:
-            note(f"{fold(forgotten)} went with it, and are no nodes of yours any more")
+    again = "ssi lab down --all" if everything else _line("down", name=name)
+    names = existing if everything else [name]
+    with limited(f"lab {' and '.join(names)}", "remove it", again):
+        for each in names:
+            Lab.remove(each)
+            typer.echo(f"lab {each} is gone" if each in existing else f"there was no lab {each}")
+            forgotten = _forget_nodes(each)
+            if forgotten:
+                note(f"{fold(forgotten)} went with it, and are no nodes of yours any more")
 
 
 @app.command()
 def kill(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
     """Kill a host as if its power failed; `ssi lab up` boots it again."""
-    _change(name, host, Host.kill)
+    _change(name, host, "kill", Host.kill)
 
 
 @app.command()
 def pause(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
     """Freeze a host as if it hung."""
-    _change(name, host, Host.pause)
+    _change(name, host, "pause", Host.pause)
 
 
 @app.command()
 def resume(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
     """Let a paused host run on."""
-    _change(name, host, Host.resume)
+    _change(name, host, "resume", Host.resume)
 
 
 @app.command()
 def cut(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
     """Pull a host's network cable; it runs on."""
-    _change(name, host, Host.cut)
+    _change(name, host, "cut", Host.cut)
 
 
 @app.command()
 def heal(host: HostArgument, name: NameOption = DEFAULT_NAME) -> None:
     """Plug a host's network cable in again."""
-    _change(name, host, Host.heal)
+    _change(name, host, "heal", Host.heal)
 
 
-def _change(lab_name: str, host_name: str, change: Callable[[Host], None]) -> None:
-    host = Lab.get(lab_name).host(host_name)
-    change(host)
+def _change(lab_name: str, host_name: str, verb: str, change: Callable[[Host], None]) -> None:
+    with limited(host_name, verb, _line(verb, host_name, name=lab_name)):
+        host = Lab.get(lab_name).host(host_name)
+        change(host)
     typer.echo(f"{host.name} {host.condition}")
+
+
+def _line(*words: str, name: str) -> str:
+    """A command on a lab as one would type it."""
+    named = () if name == DEFAULT_NAME else ("--name", name)
+    return " ".join(("ssi", "lab", *words, *named))
 
 
 class _Progress:
@@ -189,13 +207,12 @@ def _coloured(condition: Condition) -> str:
 
 
 def _next_steps(lab: Lab) -> str:
-    named = "" if lab.name == DEFAULT_NAME else f" --name {lab.name}"
     last = lab.hosts[-1].name
     hosts = "n1" if last == "n1" else f"n1..{last}"
     steps = (
         (f"ssi up {hosts}", "make them one computer"),
-        (f"ssi lab ssh n1{named}", "log in to one of them"),
-        (f"ssi lab down{named}", "remove them"),
+        (_line("ssh", "n1", name=lab.name), "log in to one of them"),
+        (_line("down", name=lab.name), "remove them"),
     )
     return "\n".join(["next:", *(f"  {command:<30} {effect}" for command, effect in steps)])
 

@@ -82,8 +82,8 @@ PARSING: Final[Mapping[str, dict[str, bool]]] = {
 """How the words of a command are read where that differs from the others."""
 
 
-LOCAL: Final = frozenset({"up", "down", "lab", "tour", "explain", "man", "schema", "completion"})
-"""Commands that ask no agent, and so have no ``--timeout``: SSH has time-outs of its own."""
+LOCAL: Final = frozenset({"explain", "man", "schema", "completion"})
+"""Commands that wait for nobody, and so have no ``--timeout``."""
 
 HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ssi.cli.alarm import limited
 from ssi.cli.settings import wants_colour
 from ssi.model.errors import SsiError
 from ssi.view.colour import paint
@@ -46,7 +47,8 @@ def tour(
     ] = False,
 ) -> None:
     """Show ssi at work: three hosts, one process table, a program moved while it works."""
-    _Tour(size_mb=size_mb, down=down).go()
+    with limited("the tour", "show its commands", "ssi tour"):
+        _Tour(size_mb=size_mb, down=down).go()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,14 +139,18 @@ class _Tour:
         """Runs a command as a person would; shows it and what it prints, which it returns."""
         line = shlex.join(("ssi", *words))
         self._say(f"\n$ {line}")
-        run = subprocess.run(
-            [sys.executable, "-m", "ssi.cli", *words],
-            env={**os.environ, "SSI_ROOT": "local"},  # nobody here expects this machine's files
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            timeout=STEP_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            run = subprocess.run(
+                [sys.executable, "-m", "ssi.cli", *words],
+                env={**os.environ, "SSI_ROOT": "local"},  # nobody expects this machine's files
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                timeout=STEP_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            reason = f"no end after {STEP_TIMEOUT_S:.0f} s"
+            raise TourFailed(command=line, reason=reason) from exc
         output = run.stdout.decode(errors="replace")
         lines = output.splitlines()
         for shown in lines[:show_lines]:

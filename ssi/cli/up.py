@@ -14,6 +14,7 @@ import typer
 from ssi.cli.exits import highest
 from ssi.cli.outcome import complain_all, note
 from ssi.cli.output import Output, tells
+from ssi.cli.settings import settings
 from ssi.model.errors import UsageError
 from ssi.model.nodeset import asks_groups, expand, fold
 from ssi.view.complaints import folded_lines
@@ -86,14 +87,15 @@ def up(
     from ssi.deploy.deployment import Deployment
     from ssi.deploy.hostkey import Trust
     from ssi.deploy.inventory.inventory import Inventory, read_inventory
+    from ssi.deploy.limit import Limit
     from ssi.deploy.wheels import WheelStore
 
-    started_s = time.monotonic()
+    limit = Limit(settings().timeout_s)
     known = read_inventory(inventory) if inventory else Inventory(hosts=())
     names = known.select(hosts or []) if inventory else names_of(hosts or [])
     if known.left_out:
         note(f"left out, for Ansible does not reach them by ssh: {fold(known.left_out)}")
-    with cluster.exclusive(f"ssi up {' '.join(hosts or [])}"):
+    with cluster.exclusive(" ".join(["ssi up", *(hosts or [])]), limit):
         if retry:
             names = list(dict.fromkeys([*names, *cluster.load_failed()]))
             if not names:
@@ -111,11 +113,12 @@ def up(
                 display,
                 agent_only=agent_only,
                 profile=profile.value if profile is not None else None,
+                limit=limit,
             )
             outcomes = deployment.run(names)
         cluster.save_failed([each.host for each in outcomes if each.error is not None])
     note_untold(deployment.untold)
-    finish(outcomes, "up", time.monotonic() - started_s, output)
+    finish(outcomes, "up", time.monotonic() - limit.began_s, output)
 
 
 def names_of(texts: Sequence[str]) -> list[str]:

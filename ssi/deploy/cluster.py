@@ -17,13 +17,16 @@ import msgspec
 
 from nodeagent.files import replace_file
 from ssi.client import paths
-from ssi.deploy.errors import DeployerBusy
+from ssi.deploy.errors import DeployerBusy, OutOfTime
+from ssi.deploy.limit import Limit
 from ssi.model.node import Roster
 from ssi.model.unreadable import UNREADABLE
 from ssi.transport.keys import load_or_make_key
 
 LOCK_TIMEOUT_S = 90.0
 """Longer than most deployments; one that hangs ends by its own limits."""
+
+NO_LIMIT = Limit()
 
 
 def holder_of_lock() -> str:
@@ -32,20 +35,26 @@ def holder_of_lock() -> str:
 
 
 @contextmanager
-def exclusive(deed: str, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+def exclusive(deed: str, limit: Limit = NO_LIMIT) -> Iterator[None]:
     """No other ``ssi up`` or ``ssi down`` of this user runs meanwhile.
 
     Raises:
-        DeployerBusy: One still did after ``timeout_s``.
+        DeployerBusy: One still did after a minute and a half.
+        OutOfTime: One still did at the limit.
     """
     _folder()
     descriptor = os.open(paths.config_dir() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        give_up_at_s = time.monotonic() + timeout_s
+        give_up_at_s = time.monotonic() + limit.at_most_s(LOCK_TIMEOUT_S)
         while not _try_lock(descriptor):
             if time.monotonic() > give_up_at_s:
-                holder = os.pread(descriptor, 500, 0).decode(errors="replace")
-                raise DeployerBusy(holder=holder or "unknown", after_s=timeout_s)
+                holder = os.pread(descriptor, 500, 0).decode(errors="replace") or "unknown"
+                if limit.left_s() != 0.0:
+                    raise DeployerBusy(holder=holder, after_s=LOCK_TIMEOUT_S)
+                doing = f"wait for another deployment ({holder})"
+                raise OutOfTime(
+                    host="nothing begun", doing=doing, after_s=limit.after_s or 0.0, again=deed
+                )
             time.sleep(0.05)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{deed}, pid {os.getpid()}"[:500].encode(), 0)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import secrets
 import socket
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ssi.deploy import cluster, door
 from ssi.deploy.bundle import Bundler, Layer
 from ssi.deploy.connection import Connection, connect
+from ssi.deploy.crew import work_on
 from ssi.deploy.enrolment import Candidate, enrol, newest
 from ssi.deploy.errors import ForeignSystem, HostTwice, PortBlocked
 from ssi.deploy.hostkey import Trust
+from ssi.deploy.limit import Limit
 from ssi.deploy.localagent import tell_local_agent
 from ssi.deploy.messenger import tell_others
 from ssi.deploy.progress import Journey, Outcome, Watcher
@@ -25,9 +25,6 @@ from ssi.model.node import Roster
 from ssi.protocol.message import Done
 from ssi.protocol.system import AllowClient, GetRoster, InstallRoster, RosterReply
 
-AT_A_TIME = 16
-"""Hosts that are worked on at once: SSH handshakes keep a core busy for 50 ms each."""
-
 PORT_TIMEOUT_S = 3.0
 
 
@@ -36,6 +33,7 @@ class _Host:
     """A host on its way."""
 
     journey: Journey
+    connection: Connection | None = None
     remote: Remote | None = None
     candidate: Candidate | None = None
     roster: Roster | None = None
@@ -43,9 +41,10 @@ class _Host:
 
     changed: bool = False
 
-    def fail(self, error: SsiError) -> None:
-        self.journey.outcome.error = error
-        self.journey.watcher.ended(self.journey.outcome)
+    def hang_up(self) -> None:
+        """The program there ends, and lets others deploy to the host."""
+        if self.connection is not None:
+            self.connection.close()
 
 
 class Deployment:
@@ -58,6 +57,7 @@ class Deployment:
         watcher: Is told of everything.
         agent_only: Leave out the faces.
         profile: Of the system's heartbeats from now on; None leaves it as it is.
+        limit: Until when all of it may take.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Deployment:
         *,
         agent_only: bool,
         profile: str | None = None,
+        limit: Limit = cluster.NO_LIMIT,
     ) -> None:
         self._resolver = resolver
         self._bundler = bundler
@@ -76,9 +77,8 @@ class Deployment:
         self._watcher = watcher
         self._agent_only = agent_only
         self._profile = profile
+        self._limit = limit
         self._own = cluster.load_roster()
-        self._connections: list[Connection] = []
-        self._lock = threading.Lock()
         self.untold: list[str] = []
         """Nodes that were not named, where none of them could be told of the new ones."""
 
@@ -91,37 +91,32 @@ class Deployment:
         key = cluster.public_key()
         hosts = [_Host(Journey(self._watcher, Outcome(name))) for name in names]
         try:
-            with ThreadPoolExecutor(AT_A_TIME) as pool:
-                self._each(pool, hosts, self._prepare)
-                roster = self._enrol(hosts)
-                if roster is not None:
-                    self._each(pool, _ready(hosts), lambda host: self._join(host, roster, key))
+            self._each(hosts, self._prepare)
+            roster = self._enrol(hosts)
+            if roster is not None:
+                self._each(_ready(hosts), lambda host: self._join(host, roster, key), last=True)
         finally:
-            for connection in self._connections:
-                connection.close()
+            for host in hosts:
+                host.hang_up()
         if roster is not None:
             tell_local_agent(roster)
             if self._own is not None and roster != self._own:
-                named = {host.candidate.name for host in hosts if host.candidate is not None}
-                self.untold = tell_others(roster, named, self._resolver, self._trust)
+                named = {host.candidate.name for host in _ready(hosts) if host.candidate}
+                self.untold = tell_others(roster, named, self._resolver, self._trust, self._limit)
         return [host.journey.outcome for host in hosts]
 
     def _each(
-        self, pool: ThreadPoolExecutor, hosts: Iterable[_Host], work: Callable[[_Host], None]
+        self, hosts: Sequence[_Host], work: Callable[[_Host], None], *, last: bool = False
     ) -> None:
-        def guarded(host: _Host) -> None:
-            try:
-                work(host)
-            except SsiError as exc:
-                host.fail(exc)
+        """Works on hosts; those that fail, or are not through in time, are through with that."""
 
-        try:
-            list(pool.map(guarded, hosts))
-        except BaseException:  # ^C: whoever waits for a host is woken by the end of its connection
-            pool.shutdown(wait=False, cancel_futures=True)
-            for connection in self._connections:
-                connection.close()
-            raise
+        def ended(host: _Host, error: SsiError | None) -> None:
+            if error is not None or last:
+                host.journey.ended(error)
+
+        for host in work_on(hosts, work, ended, lambda: self._limit.left_s(kept=not last)):
+            host.journey.give_up(self._limit, "ssi up --retry")
+            host.hang_up()
 
     def _prepare(self, host: _Host) -> None:
         """The host's agent runs with our code, and its port can be reached."""
@@ -129,9 +124,7 @@ class Deployment:
         with journey.step("resolve"):
             target = self._resolver.resolve(journey.outcome.host)
         with journey.step("connect"):
-            connection = connect(target, self._trust)
-            with self._lock:
-                self._connections.append(connection)
+            host.connection = connection = connect(target, self._trust)
         with journey.step("probe"):
             host.remote = remote = Remote(connection)
             self._check_belongs(target, remote.probe)
@@ -181,7 +174,7 @@ class Deployment:
         for host in _ready(hosts):
             if host.roster is not None and host.roster.system != roster.system:
                 host.candidate = None
-                host.fail(ForeignSystem(host=host.journey.outcome.host))
+                host.journey.ended(ForeignSystem(host=host.journey.outcome.host))
         candidates = [host.candidate for host in _ready(hosts) if host.candidate is not None]
         if not candidates:
             return None
@@ -202,11 +195,10 @@ class Deployment:
         is_new = host.roster is None
         deed = "joined" if is_new else "updated" if host.changed else "unchanged"
         host.journey.outcome.done = f"{deed} as node {node.number} at {node.address}"
-        self._watcher.ended(host.journey.outcome)
 
 
 def _ready(hosts: Iterable[_Host]) -> list[_Host]:
-    return [host for host in hosts if host.candidate is not None]
+    return [host for host in hosts if host.candidate is not None and not host.journey.given_up]
 
 
 def _roster_of(remote: Remote) -> Roster | None:

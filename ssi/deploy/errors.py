@@ -179,6 +179,24 @@ class DeployerBusy(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class OutOfTime(SsiError):
+    """The time that `--timeout` gave was over before a host or a lab was through."""
+
+    word = "out-of-time"
+    exit_code = 124
+    host: str
+    doing: str
+    after_s: float
+    again: str
+
+    def what(self) -> str:
+        return f"{self.host}: not done within {self.after_s:g} s; it was at: {self.doing}"
+
+    def advice(self) -> str:
+        return f"what was begun is safe to repeat: `{self.again}` finishes it"
+
+
+@dataclass(eq=False, kw_only=True)
 class AgentNotReady(SsiError):
     """An agent was started and did not get ready."""
 

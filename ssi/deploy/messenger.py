@@ -13,6 +13,7 @@ from collections.abc import Collection
 from ssi.deploy import door
 from ssi.deploy.connection import connect
 from ssi.deploy.hostkey import Trust
+from ssi.deploy.limit import Limit
 from ssi.deploy.remote import Remote
 from ssi.deploy.target import Resolver
 from ssi.model.errors import SsiError
@@ -27,7 +28,7 @@ LIMIT_S = 15.0
 
 
 def tell_others(
-    roster: Roster, named: Collection[str], resolver: Resolver, trust: Trust
+    roster: Roster, named: Collection[str], resolver: Resolver, trust: Trust, limit: Limit
 ) -> list[str]:
     """One node of the roster that was not named has it now; else the names that were not told."""
     others = [entry for entry in roster.nodes if entry.name not in named]
@@ -45,7 +46,7 @@ def tell_others(
         # A daemon, so that one that hangs does not hold up the end of the command.
         threading.Thread(target=tell, args=(entry,), daemon=True).start()
     try:
-        if not tried or any(results.get(timeout=LIMIT_S) for _ in tried):
+        if not tried or any(results.get(timeout=limit.at_most_s(LIMIT_S)) for _ in tried):
             return []
     except queue.Empty:
         pass

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ssi.deploy.errors import OutOfTime
+from ssi.deploy.limit import Limit
 from ssi.model.errors import SsiError
 
 
@@ -59,17 +61,51 @@ class Unwatched:
 
 @dataclass(slots=True)
 class Journey:
-    """One host's way through its steps, timed and told."""
+    """One host's way through its steps, timed and told.
+
+    Attributes:
+        watcher: Is told.
+        outcome: Of all of it, so far.
+        now: The step that it is at; empty before the first.
+        given_up: Nobody waits for it any more: no further step is begun.
+    """
 
     watcher: Watcher
     outcome: Outcome
+    now: str = ""
+    given_up: bool = False
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Times a step and tells of it; its errors pass through."""
+        if self.given_up and self.outcome.error is not None:
+            raise self.outcome.error
+        self.now = name
         self.watcher.began(self.outcome.host, name)
         started_s = time.monotonic()
         try:
             yield
         finally:
             self.outcome.steps.append(Step(name, time.monotonic() - started_s))
+
+    def ended(self, error: SsiError | None = None) -> None:
+        """The host is through: with this error, or well."""
+        self.outcome.error = error
+        self.watcher.ended(self.outcome)
+
+    def give_up(self, limit: Limit, again: str) -> None:
+        """The time is over before the host was through.
+
+        Args:
+            limit: The time.
+            again: The command that goes on with it.
+        """
+        self.given_up = True
+        self.ended(
+            OutOfTime(
+                host=self.outcome.host,
+                doing=self.now or "wait for its turn",
+                after_s=limit.after_s or 0.0,
+                again=again,
+            )
+        )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ssi.deploy import cluster, door
 from ssi.deploy.connection import Connection, connect
-from ssi.deploy.deployment import AT_A_TIME
+from ssi.deploy.crew import work_on
 from ssi.deploy.enrolment import dismiss
 from ssi.deploy.errors import JobsRunning, LeftBehind
 from ssi.deploy.hostkey import Trust
+from ssi.deploy.limit import Limit
 from ssi.deploy.localagent import end_local_agent, tell_local_agent
 from ssi.deploy.messenger import tell_others
 from ssi.deploy.progress import Journey, Outcome, Watcher
@@ -43,6 +43,16 @@ class _Host:
     was_there: bool = False
 
     @property
+    def reached(self) -> bool:
+        """Whether it could be looked at."""
+        return self.journey.outcome.error is None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it failed, and not only because the time was over while it was at work."""
+        return not self.reached and (not self.journey.given_up or self.connection is None)
+
+    @property
     def job_count(self) -> int:
         """Jobs that would end; without an agent to ask, each shim counts."""
         return max(len(self.jobs), self.shims)
@@ -57,16 +67,25 @@ class Removal:
         watcher: Is told of everything.
         force: End jobs that run.
         forget: Drop hosts that cannot be reached from the roster.
+        limit: Until when all of it may take.
     """
 
     def __init__(
-        self, resolver: Resolver, trust: Trust, watcher: Watcher, *, force: bool, forget: bool
+        self,
+        resolver: Resolver,
+        trust: Trust,
+        watcher: Watcher,
+        *,
+        force: bool,
+        forget: bool,
+        limit: Limit = cluster.NO_LIMIT,
     ) -> None:
         self._resolver = resolver
         self._trust = trust
         self._watcher = watcher
         self._force = force
         self._forget = forget
+        self._limit = limit
         self._roster = cluster.load_roster()
         self.untold: list[str] = []
         """Nodes that remain, where none of them could be told of it."""
@@ -79,11 +98,9 @@ class Removal:
         """
         hosts = [_Host(name, Journey(self._watcher, Outcome(name))) for name in names]
         try:
-            with ThreadPoolExecutor(AT_A_TIME) as pool:
-                self._each(pool, hosts, self._look)
-                self._check_jobs(hosts)
-                reached = [host for host in hosts if host.remote is not None]
-                self._each(pool, reached, self._remove)
+            self._each(hosts, self._look)
+            self._check_jobs(hosts)
+            self._each([host for host in hosts if host.reached], self._remove, last=True)
         finally:
             for host in hosts:
                 if host.connection is not None:
@@ -92,17 +109,14 @@ class Removal:
         return [host.journey.outcome for host in hosts]
 
     def _each(
-        self, pool: ThreadPoolExecutor, hosts: Sequence[_Host], work: Callable[[_Host], None]
+        self, hosts: Sequence[_Host], work: Callable[[_Host], None], *, last: bool = False
     ) -> None:
-        def guarded(host: _Host) -> None:
-            try:
-                work(host)
-            except SsiError as exc:
-                host.remote = None
-                host.journey.outcome.error = exc
-                self._watcher.ended(host.journey.outcome)
+        def ended(host: _Host, error: SsiError | None) -> None:
+            if error is not None or last:
+                host.journey.ended(error)
 
-        list(pool.map(guarded, hosts))
+        for host in work_on(hosts, work, ended, lambda: self._limit.left_s(kept=not last)):
+            host.journey.give_up(self._limit, f"ssi down {host.name}")
 
     def _entry(self, name: str) -> RosterEntry | None:
         return self._roster.node(name) if self._roster is not None else None
@@ -130,7 +144,7 @@ class Removal:
                     host.shims = 0
 
     def _check_jobs(self, hosts: Sequence[_Host]) -> None:
-        busy = [host for host in hosts if host.job_count]
+        busy = [host for host in hosts if host.reached and host.job_count]
         if busy and not self._force:
             jobs = sum(host.job_count for host in busy)
             raise JobsRunning(jobs=jobs, nodes=fold(host.name for host in busy))
@@ -139,7 +153,6 @@ class Removal:
         outcome = host.journey.outcome
         if not host.was_there:
             outcome.done = "nothing of ssi was there"
-            self._watcher.ended(outcome)
             return
         assert host.remote is not None
         with host.journey.step("jobs"):
@@ -151,20 +164,19 @@ class Removal:
         count = host.job_count
         killed = f", {count} job{'s' if count > 1 else ''} ended" if count else ""
         outcome.done = f"removed{killed}"
-        self._watcher.ended(outcome)
 
     def _update_roster(self, hosts: Sequence[_Host]) -> None:
         """The roster is without those that are gone, here and on the nodes that remain."""
         if self._roster is None:
             return
-        gone = {host.name for host in hosts if host.journey.outcome.error is None or self._forget}
+        gone = {host.name for host in hosts if host.reached or (self._forget and host.is_away)}
         roster = dismiss(self._roster, gone)
         if not roster.nodes:
             end_local_agent()
             cluster.forget_system()
         elif roster is not self._roster:
             cluster.save_roster(roster)
-            self.untold = tell_others(roster, gone, self._resolver, self._trust)
+            self.untold = tell_others(roster, gone, self._resolver, self._trust, self._limit)
             tell_local_agent(roster)
 
 

@@ -12,9 +12,8 @@ from tests.hosts.system import COMMAND_TIMEOUT_S
 
 
 def ssi_lab(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    program = "from ssi.cli.lab import app; app(prog_name='ssi lab')"
     return subprocess.run(
-        [sys.executable, "-c", program, *words],
+        [sys.executable, "-m", "ssi.cli", "lab", *words],
         input=stdin,
         capture_output=True,
         text=True,
@@ -24,6 +23,9 @@ def ssi_lab(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_up_shows_hosts_and_next_steps_and_nothing_else(spare_name: str) -> None:
+    hurried = ssi_lab("up", "2", "--name", spare_name, "--timeout", "0.05")
+    assert (hurried.returncode, hurried.stdout) == (124, "")
+    assert f"`ssi lab up 2 --name {spare_name}` finishes it [out-of-time]" in hurried.stderr
     done = ssi_lab("up", "2", "--name", spare_name)
     assert (done.returncode, done.stderr) == (0, "")
     subnet = Lab.get(spare_name).blueprint.subnet
@@ -58,8 +60,10 @@ def test_ssh_returns_the_commands_output_and_status(lab: Lab) -> None:
 
 def test_print_gives_a_command_line_that_works_when_pasted(lab: Lab) -> None:
     words = ("ssh", "n1", "--name", lab.name, "--print", "--", "echo", "it's me")
+    hurried = shlex.split(ssi_lab("ssh", "--timeout", "7", *words[1:]).stdout)
     printed = ssi_lab(*words).stdout
     assert shlex.split(printed)[0] == "ssh"
+    assert hurried == ["timeout", "--foreground", "7", *shlex.split(printed)]
     pasted = subprocess.run(
         printed, shell=True, capture_output=True, check=True, timeout=COMMAND_TIMEOUT_S
     )

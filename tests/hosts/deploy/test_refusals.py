@@ -110,6 +110,10 @@ def test_a_full_disk_is_refused_and_nothing_of_the_bundle_stays(ssi: Ssi, n1: Ho
 
 
 def test_a_host_that_is_cut_off_does_not_keep_the_others_back(ssi: Ssi, n1: Host) -> None:
+    hurried = ssi("up", "n1..n3", "--timeout", "0.05")  # all of it; what is begun can be repeated
+    assert hurried.status == 124
+    assert "n[1-3]: not done within 0.05 s; it was at: " in hurried.err
+    assert "`ssi up --retry` finishes it [out-of-time]" in hurried.err
     n1.cut()
     try:
         started_s = time.monotonic()
@@ -127,6 +131,8 @@ def test_a_host_that_is_cut_off_does_not_keep_the_others_back(ssi: Ssi, n1: Host
     assert "n1: ok: joined as node 3" in again.err
     assert "n2: ok" not in again.err
     assert "no host failed last time" in ssi("up", "--retry").err
+    assert ssi("down", "--timeout", "0.05").status == 124
+    assert set(ssi.states()) == {"n1", "n2", "n3"}
 
 
 def test_a_blocked_port_is_named(ssi: Ssi, n1: Host) -> None:
