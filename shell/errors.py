@@ -33,7 +33,7 @@ class NoStructure(SsiError):
         return "a placement within a compound command needs shfmt, which is not installed here"
 
     def advice(self) -> str:
-        return "use pipes and lists of simple commands, or `uv tool install shfmt-py`"
+        return "use pipes and lists of simple commands; `ssi doctor` says how to get shfmt here"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Final, NoReturn
 from shell.language.invocation import Invocation
 from shell.session.carried import OWN
 from ssi.client import paths
+from ssi.client.shfmt import shfmt
 
 PARSE_LIMIT_S: Final = 20.0
 
@@ -38,7 +38,7 @@ def run_script(how: Invocation) -> NoReturn:
     """
     text, is_changed = _text_of(how)
     environment = {**os.environ, **(functions() if is_changed else {})}
-    if not is_changed and _shfmt() is None:
+    if not is_changed and shfmt() is None:
         environment.update(functions(UNKNOWN))
     words = ["bash", *how.options]
     if how.kind == "command":
@@ -110,7 +110,7 @@ def _with_calls(text: str) -> str | None:
     """
     if "@" not in text and ":/" not in text:
         return None
-    program = _shfmt()
+    program = shfmt()
     if program is None:
         return None
     done = subprocess.run(
@@ -137,11 +137,6 @@ def _names() -> frozenset[str]:
         roster = json.loads(paths.cluster().read_bytes())
         found |= {str(entry[0]) for entry in roster[2]}
     return frozenset(found)
-
-
-def _shfmt() -> str | None:
-    own = Path(sys.executable).parent / "shfmt"
-    return str(own) if own.exists() else shutil.which("shfmt")
 
 
 def _is_node() -> bool:

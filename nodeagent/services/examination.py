@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import platform
 import shutil
@@ -75,6 +76,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         has_userfaultfd=livememory.has_userfaultfd(),
         limits=limits_here(),
         started_by="systemd" if is_of_systemd() else "ssi up",
+        shell_lacks=shell_lacks(places),
     )
 
 
@@ -84,6 +86,22 @@ def mounted(places: Places) -> tuple[int, str]:
         return len(ask_warden(places.files_socket, Control(deed="list")).rows), ""
     except (OSError, Refused) as exc:
         return 0, f"the warden of the files does not answer: {exc}"
+
+
+def shell_lacks(places: Places) -> tuple[str, ...]:
+    """What a shell that is started here would lack; nothing where the command was left out."""
+    try:
+        deployed = json.loads((places.state / "deployed").read_bytes())
+    except (OSError, ValueError):
+        return ()
+    if not deployed.get("faces"):
+        return ()
+    library = places.bundles / str(deployed["faces"]) / "lib"
+    has = {
+        "shfmt": (library / "bin/shfmt").exists() or shutil.which("shfmt") is not None,
+        "tree-sitter": (library / "tree_sitter_bash").exists(),
+    }
+    return tuple(name for name, is_there in has.items() if not is_there)
 
 
 def open_files(paths: Iterable[Path]) -> tuple[str, ...]:

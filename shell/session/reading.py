@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
-import sys
-from pathlib import Path
 from typing import Final
 
 from shell.errors import NoStructure
 from shell.language.plaintree import plain_tree
 from shell.language.plan import KEYWORDS, Names, Step, plain_plan, plan
+from ssi.client.shfmt import shfmt
 
 LIMIT_S: Final = 5.0
 
@@ -47,12 +45,6 @@ async def read_plan(line: str, names: Names) -> list[Step]:
         return whole
     status, out, _ = await _asked([program, "--to-json"], data)
     return plan(line, json.loads(out), names) if status == 0 else whole
-
-
-def shfmt() -> str | None:
-    """The program that tells structures: beside our own Python, else in PATH."""
-    own = Path(sys.executable).parent / "shfmt"
-    return str(own) if own.exists() else shutil.which("shfmt")
 
 
 async def is_incomplete(text: str) -> bool:

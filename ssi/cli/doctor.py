@@ -8,6 +8,7 @@ import platform
 import shutil
 import stat
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from ssi.cli.output import Output, Seen, shows
 from ssi.cli.settings import settings
 from ssi.client import paths
 from ssi.client.connection import Connection
+from ssi.client.shfmt import shfmt
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.examination import Finding, Verdict
@@ -79,9 +81,19 @@ def examine_here() -> list[Finding]:
         ),
         _program("ssh", "openssh-client", "`ssi up` reads ~/.ssh/config by itself"),
         _program("perl", "perl-base", "each command starts anew, in 125 ms instead of 9"),
+        health.judge_shell("here", _shell_lacks(), "uv tool install --reinstall ssi"),
         health.judge_keys("here", _open_keys((paths.client_key(),))),
         *judge_limits("here", limits_here(), is_root=os.geteuid() == 0),
     ]
+
+
+def _shell_lacks() -> tuple[str, ...]:
+    """Of what the shell reads and colours lines with, what is not installed beside us."""
+    has = {
+        "shfmt": shfmt() is not None,
+        "tree-sitter": find_spec("tree_sitter_bash") is not None,
+    }
+    return tuple(name for name, is_there in has.items() if not is_there)
 
 
 def _program(name: str, package: str, without: str) -> Finding:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,8 @@ from functools import cached_property
 from importlib import metadata
 
 from ssi.deploy import contents
-from ssi.deploy.contents import NODE_WHEELS
+from ssi.deploy.contents import GRAMMAR, NODE_WHEELS, PROGRAMS, SHFMT
+from ssi.deploy.errors import BundleIncomplete, NoWheel
 from ssi.deploy.platform import Platform
 from ssi.deploy.wheels import WheelStore
 
@@ -30,9 +32,15 @@ BLOCK_BYTES = 4096
 
 @dataclass(frozen=True)
 class Layer:
-    """A set of files, by path below ``lib/``."""
+    """A set of files, by path below ``lib/``.
+
+    Attributes:
+        files: With their content.
+        lacks: Why something is left out that it works without; empty where it is whole.
+    """
 
     files: Mapping[str, bytes]
+    lacks: str = ""
 
     @cached_property
     def name(self) -> str:
@@ -51,7 +59,7 @@ class Layer:
             for path in sorted(self.files):
                 entry = tarfile.TarInfo(f"lib/{path}")
                 entry.size = len(self.files[path])
-                entry.mode = 0o644
+                entry.mode = 0o755 if path.startswith(f"{PROGRAMS}/") else 0o644
                 tar.addfile(entry, io.BytesIO(self.files[path]))
         # Level 1: a network is faster than level 9, and most of it is compressed well already.
         return gzip.compress(raw.getvalue(), compresslevel=1, mtime=0)
@@ -83,13 +91,15 @@ class Bundler:
         """
         return self._once(platform.key, lambda: self._make_agent_layer(platform))
 
-    def faces_layer(self) -> Layer:
-        """What makes the command line work on a node; the same for every platform.
+    def faces_layer(self, platform: Platform) -> Layer:
+        """What makes the command line work on a node.
+
+        What only the shell uses is left out where there is no build of it for that platform.
 
         Raises:
             BundleIncomplete: This installation lacks files.
         """
-        return self._once("faces", _make_faces_layer)
+        return self._once(f"faces {platform.key}", lambda: self._make_faces_layer(platform))
 
     def _once(self, key: str, make: Callable[[], Layer]) -> Layer:
         with self._one_at_a_time:
@@ -102,10 +112,31 @@ class Bundler:
         wheels = [contents.of_wheel(path) for path in self._wheels.get(wanted, platform)]
         return Layer(_merged([*wheels, contents.of_agent()]))
 
+    def _make_faces_layer(self, platform: Platform) -> Layer:
+        parts = [contents.of_installed(name) for name in contents.face_requirements()]
+        lacks = []
+        for take in (self._shfmt, self._grammar):
+            try:
+                parts += take(platform)
+            except (BundleIncomplete, NoWheel) as exc:
+                lacks.append(exc.what())
+        return Layer(_merged([*parts, contents.of_faces()]), "; ".join(lacks))
 
-def _make_faces_layer() -> Layer:
-    packages = [contents.of_installed(name) for name in contents.face_requirements()]
-    return Layer(_merged([*packages, contents.of_faces()]))
+    def _shfmt(self, platform: Platform) -> list[dict[str, bytes]]:
+        """As it is installed here where it runs there, too: then no index is asked."""
+        if platform.arch == os.uname().machine:
+            return [contents.of_program(SHFMT)]
+        return self._of_wheels([SHFMT], platform)
+
+    def _grammar(self, platform: Platform) -> list[dict[str, bytes]]:
+        return self._of_wheels(GRAMMAR, platform)
+
+    def _of_wheels(self, names: Iterable[str], platform: Platform) -> list[dict[str, bytes]]:
+        try:
+            wanted = {name: metadata.version(name) for name in names}
+        except metadata.PackageNotFoundError as exc:
+            raise BundleIncomplete(package=exc.name or "", reason="it is not installed") from exc
+        return [contents.of_wheel(path) for path in self._wheels.get_optional(wanted, platform)]
 
 
 def _merged(parts: Iterable[Mapping[str, bytes]]) -> dict[str, bytes]:

@@ -17,16 +17,27 @@ NODE_WHEELS = ("pyzmq", "msgspec", "psutil", "zstandard")
 AGENT_PACKAGES = ("model", "protocol", "mesh", "policy", "transport")
 """Of ``ssi``, what the agent imports."""
 
-NOT_FOR_NODES = frozenset({"paramiko", "pip", "shfmt-py", "tree-sitter", "tree-sitter-bash"})
-"""Only a machine that deploys needs the first two; ``ssi up`` on a node says so. The others are
-machine code, which the layer of the faces cannot hold; without shfmt the shell says what it cannot
-do, without tree-sitter lines there have no colours."""
+SHFMT = "shfmt-py"
+"""What the shell reads lines with: one static program, which serves each host of its processor."""
+
+GRAMMAR = ("tree-sitter", "tree-sitter-bash")
+"""What the shell colours lines with: machine code, as wheels for the host. Where there is none for
+its kind the shell works without (ADR 21), as without shfmt."""
+
+NOT_FOR_NODES = frozenset({"paramiko", "pip"})
+"""Only a machine that deploys needs them; ``ssi up`` on a node says so."""
+
+PROGRAMS = PurePosixPath("bin")
+"""Where the programs of wheels lie in a layer."""
 
 PURE_FALLBACK = frozenset({"pyyaml", "wcwidth"})
 """Libraries that work without their machine code, only slower."""
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "tests", "test"})
 _SKIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".c", ".cpp"})
+_NEVER_LOADED = ("zstandard/_cffi.", "zstandard/backend_cffi.")
+"""12 MB for PyPy: under CPython, which nodes have, zstandard loads its other backend."""
+
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -51,7 +62,7 @@ def of_faces() -> dict[str, bytes]:
 
 
 def of_wheel(wheel: Path) -> dict[str, bytes]:
-    """The files of a wheel, without tests and sources of machine code.
+    """The files of a wheel, without tests and sources of machine code; its programs in ``bin``.
 
     Raises:
         BundleIncomplete: It cannot be read.
@@ -60,7 +71,7 @@ def of_wheel(wheel: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(wheel) as archive:
             files = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
             names = [name for name in files if _is_wanted(PurePosixPath(name))]
-            return {name: archive.read(name) for name in names}
+            return {_place(PurePosixPath(name)): archive.read(name) for name in names}
     except (OSError, zipfile.BadZipFile) as exc:
         raise BundleIncomplete(package=wheel.name, reason=str(exc)) from exc
 
@@ -86,9 +97,26 @@ def of_installed(name: str) -> dict[str, bytes]:
     return files
 
 
+def of_program(name: str) -> dict[str, bytes]:
+    """The programs of an installed package, in ``bin``.
+
+    Raises:
+        BundleIncomplete: It has none here.
+    """
+    try:
+        listed = metadata.distribution(name).files or []
+    except metadata.PackageNotFoundError as exc:
+        raise BundleIncomplete(package=name, reason="it is not installed") from exc
+    found = [Path(str(path.locate())) for path in listed if path.parent.name == PROGRAMS.name]
+    programs = {str(PROGRAMS / path.name): path.read_bytes() for path in found if path.exists()}
+    if not programs:
+        raise BundleIncomplete(package=name, reason="its program is not here")
+    return programs
+
+
 def face_requirements() -> list[str]:
     """The pure packages that the faces need, and all that those need, in order."""
-    skipped = {*NODE_WHEELS, *NOT_FOR_NODES}
+    skipped = {*NODE_WHEELS, SHFMT, *GRAMMAR, *NOT_FOR_NODES}
     waiting = [name for name in _requirements("ssi") if name not in skipped]
     found: set[str] = set()
     while waiting:
@@ -120,7 +148,16 @@ def _is_pure(package: metadata.Distribution) -> bool:
 def _is_wanted(path: PurePosixPath) -> bool:
     if path.suffix in _SKIPPED_SUFFIXES or path.name == "RECORD" or not path.name:
         return False
+    if str(path).startswith(_NEVER_LOADED):
+        return False
     return not _SKIPPED_FOLDERS.intersection(path.parts)
+
+
+def _place(path: PurePosixPath) -> str:
+    """Where a file of a wheel belongs. Source: PEP 427."""
+    if path.parts[0].endswith(".data") and path.parts[1] == "scripts":
+        return str(PROGRAMS / path.name)
+    return str(path)
 
 
 def _of_folder(folder: Path, prefix: str) -> dict[str, bytes]:

@@ -40,6 +40,8 @@ class _Host:
     """As the host's agent had it before."""
 
     changed: bool = False
+    lacks: str = ""
+    """What its command line has to do without, and why."""
 
     def hang_up(self) -> None:
         """The program there ends, and lets others deploy to the host."""
@@ -130,7 +132,8 @@ class Deployment:
             self._check_belongs(target, remote.probe)
         with journey.step("bundle"):
             agent = self._bundler.agent_layer(remote.probe.platform)
-            faces = None if self._agent_only else self._bundler.faces_layer()
+            faces = None if self._agent_only else self._bundler.faces_layer(remote.probe.platform)
+            host.lacks = faces.lacks if faces is not None else ""
         sent = self._send(journey, remote, [agent, faces] if faces is not None else [agent])
         with journey.step("start"):
             ready = remote.start(target.alias, agent, faces)
@@ -195,6 +198,8 @@ class Deployment:
         is_new = host.roster is None
         deed = "joined" if is_new else "updated" if host.changed else "unchanged"
         host.journey.outcome.done = f"{deed} as node {node.number} at {node.address}"
+        if host.lacks:
+            host.journey.outcome.done += f"; its shell does without: {host.lacks}"
 
 
 def _ready(hosts: Iterable[_Host]) -> list[_Host]:

@@ -10,14 +10,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ssi.deploy.errors import NoWheel
 from ssi.deploy.platform import Platform
 
 FETCH_TIMEOUT_S = 180.0
+
+HASTE = ("--retries", "0", "--timeout", "5")
+"""Arguments of pip for what can be done without: an index out of reach holds nobody up for long."""
+
+ASKED_AGAIN_S = 600.0
+"""How long it is remembered that there was no such wheel: each ``ssi up`` would ask anew."""
 
 
 class WheelStore:
@@ -48,6 +55,39 @@ class WheelStore:
                 _fetch(missing, platform, shelf)
             return [_require(shelf, name, wanted[name], platform) for name in wanted]
 
+    def get_optional(self, wanted: Mapping[str, str], platform: Platform) -> list[Path]:
+        """As :meth:`get`, of packages that can be done without.
+
+        The index is asked once, in haste, and after a refusal not for some minutes.
+
+        Raises:
+            NoWheel: As above, or the index was asked a little while ago.
+        """
+        shelf = self._directory / platform.key
+        refusal = shelf / f".refused-{'-'.join(f'{name}-{wanted[name]}' for name in wanted)}"
+        with self._one_at_a_time:
+            if any(find_wheel(shelf, name, version) is None for name, version in wanted.items()):
+                if (reason := _remembered(refusal)) is not None:
+                    raise NoWheel(package=", ".join(wanted), platform=str(platform), reason=reason)
+                try:
+                    _fetch(wanted, platform, shelf, HASTE)
+                except NoWheel as exc:
+                    refusal.write_text(exc.reason, encoding="utf-8")
+                    raise
+            return [_require(shelf, name, wanted[name], platform) for name in wanted]
+
+
+def _remembered(refusal: Path) -> str | None:
+    """Why there was no such wheel a little while ago; None where that has to be asked."""
+    try:
+        age_s = time.time() - refusal.stat().st_mtime
+        reason = refusal.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    if not 0 <= age_s < ASKED_AGAIN_S:
+        return None
+    return f"{reason} (asked {age_s / 60:.0f} min ago; again after {ASKED_AGAIN_S / 60:.0f})"
+
 
 def find_wheel(shelf: Path, name: str, version: str) -> Path | None:
     """The wheel of that package on the shelf; None where there is none that is whole."""
@@ -70,12 +110,15 @@ def pip_arguments(wanted: Mapping[str, str], platform: Platform, destination: Pa
     return [*arguments, *(f"{name}=={version}" for name, version in wanted.items())]
 
 
-def _fetch(wanted: Mapping[str, str], platform: Platform, shelf: Path) -> None:
+def _fetch(
+    wanted: Mapping[str, str], platform: Platform, shelf: Path, more: Sequence[str] = ()
+) -> None:
     """The wheels are on the shelf, each put there whole."""
     shelf.mkdir(parents=True, exist_ok=True)
     names = ", ".join(wanted)
     with tempfile.TemporaryDirectory(dir=shelf, prefix=".fetch-") as fresh:
-        command = [sys.executable, "-m", "pip", *pip_arguments(wanted, platform, Path(fresh))]
+        arguments = pip_arguments(wanted, platform, Path(fresh))
+        command = [sys.executable, "-m", "pip", *arguments, *more]
         try:
             done = subprocess.run(
                 command,

@@ -54,6 +54,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         has_userfaultfd: The kernel lets another process bring pages.
         limits: What its processes may have.
         started_by: ``systemd`` or ``ssi up``; empty from an agent that does not tell.
+        shell_lacks: Of what the shell there reads and colours lines with (``shfmt``,
+            ``tree-sitter``), what was not deployed.
     """
 
     python: str
@@ -79,6 +81,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     has_userfaultfd: bool = False
     limits: Limits = Limits()
     started_by: str = ""
+    shell_lacks: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):

@@ -42,6 +42,7 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
         "disk": _disk(facts),
         "keys": _keys(name, facts.open_keys),
         "cordon": _cordon(name, cordoned=facts.cordoned),
+        "shell": _shell(facts.shell_lacks, f"ssi up {name}"),
     }
     if facts.started_by:
         checks["boot"] = _boot(name, facts.started_by)
@@ -206,6 +207,11 @@ def judge_keys(name: str, open_keys: Sequence[str]) -> Finding:
     return _finding(name, "keys", _keys(name, open_keys))
 
 
+def judge_shell(name: str, lacks: Sequence[str], remedy: str) -> Finding:
+    """Of a machine that is no node: whether its shell has what it reads and colours lines with."""
+    return _finding(name, "shell", _shell(lacks, remedy))
+
+
 def judge_served(rows: Sequence[ServedRow]) -> list[Finding]:
     """Of a machine that is no node: the jobs that need it."""
     told = [_served(row) for row in rows]
@@ -220,6 +226,16 @@ def _served(row: ServedRow) -> Finding:
         return _finding("here", "files", (WARN, problem, f"ssi doctor {row.node}"))
     text += ": leave it on"
     return _finding("here", "files", (WARN, text, "ssi jobs"))
+
+
+def _shell(lacks: Sequence[str], remedy: str) -> _Outcome:
+    without = {
+        "shfmt": "no shfmt: placements within loops, functions and the like are refused",
+        "tree-sitter": "no tree-sitter: lines have no colours",
+    }
+    if not lacks:
+        return OK, "its shell has shfmt and tree-sitter", ""
+    return WARN, "; ".join(without[each] for each in lacks), remedy
 
 
 def _cordon(name: str, *, cordoned: bool) -> _Outcome:

@@ -165,13 +165,19 @@ def test_the_doctor_names_what_ails_a_node_and_the_cure(ssi: Ssi) -> None:
     assert all(row["verdict"] != "fail" for row in ssi.json("doctor"))
     host.run("mv", "/usr/sbin/criu", "/usr/sbin/criu.away")
     host.run("chmod", "644", "/var/lib/ssi/node.key")
+    host.run("sh", "-c", "mv $(echo /var/lib/ssi/bundles/*/lib/bin/shfmt) /tmp/shfmt.away")
     try:
         result = ssi("doctor", "n2")
     finally:
+        host.run("sh", "-c", "mv /tmp/shfmt.away $(echo /var/lib/ssi/bundles/*/lib/bin)/shfmt")
         host.run("mv", "/usr/sbin/criu.away", "/usr/sbin/criu")
         host.run("chmod", "600", "/var/lib/ssi/node.key")
     assert result.status == 1
     assert "criu is not installed" in result.out
     assert "ssh n2 apt-get install criu" in result.out
     assert "ssh n2 chmod 600 /var/lib/ssi/node.key" in result.out
-    assert ssi("doctor", "n2").status == 0
+    assert "no shfmt: placements within loops" in result.out
+    assert "-> ssi up n2\n" in result.out
+    well = ssi("doctor", "n2")
+    assert well.status == 0
+    assert "shfmt" not in well.out

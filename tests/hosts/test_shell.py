@@ -189,6 +189,10 @@ def test_scripts_are_run_as_bash_runs_them(ssi: Ssi) -> None:
         "--node", "n1", "-c", "trap 'echo bye' EXIT; set -eu; hostname; echo $1; $2", "0", "x"
     )
     assert (ended.out, ended.status) == ("n1\nx\nbye\n", 1), ended
+    # On a node, too, the words within a loop are expanded where they run.
+    loop = 'for i in 1 2; do @n2 echo $i "$HOSTNAME" | cat; done'
+    told_there = ssi.host("n1").run("ssi", "-c", loop, timeout_s=120.0).stdout
+    assert told_there == b"1 n2\n2 n2\n"
 
 
 def test_a_node_that_dies_costs_a_stage_or_a_bash_and_never_the_prompt(ssi: Ssi) -> None:

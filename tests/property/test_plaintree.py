@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shell.language.plaintree import plain_tree
 from shell.language.plan import Names, Step, plan
 from shell.language.structure import leaves_of
-from shell.session.reading import shfmt
+from ssi.client.shfmt import shfmt
 
 PIECES = (
     "a", "b", "cd", "@n2", "@{n1..n3}", "'q |;'", '"x $y"', "$z", "2", "2>", ">", ">>", "<", "&>",

@@ -21,7 +21,7 @@ class Store:
 
     Args:
         directory: Where they are; made when first needed.
-        folder_mode: Of directories; files lose the execute bits.
+        folder_mode: Of directories; files but programs lose the execute bits.
     """
 
     def __init__(self, directory: Path, folder_mode: int) -> None:
@@ -104,6 +104,9 @@ def _unpack(archive: bytes, folder: Path) -> None:
             content = tar.extractfile(entry)
             assert content is not None
             data = content.read()
-            (folder / entry.name).write_bytes(data)
+            path = folder / entry.name
+            path.write_bytes(data)
+            if entry.mode & 0o100:
+                path.chmod((folder / parent).stat().st_mode & 0o777)  # for whom its folder is
             sizes.append(f"{len(data)} {entry.name}\n")
     (folder / "sizes").write_text("".join(sizes))

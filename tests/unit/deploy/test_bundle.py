@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from ssi.deploy import contents
-from ssi.deploy.bundle import BLOCK_BYTES, Layer
-from ssi.deploy.errors import BundleIncomplete
+from ssi.deploy.bundle import BLOCK_BYTES, Bundler, Layer
+from ssi.deploy.errors import BundleIncomplete, NoWheel
 from ssi.deploy.onhost.store import Store
 from ssi.deploy.onhost.wire import Failed
+from ssi.deploy.platform import Platform
+from ssi.deploy.wheels import WheelStore
 
 FILES = {"ssi/a.py": b"a", "ssi/b.py": b"b" * 5000, "zmq/c.so": b"\0\1"}
 
@@ -142,4 +146,62 @@ def test_a_wheel_is_taken_without_tests_and_sources(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel, "w") as archive:
         for name in ("p/", "p/a.py", "p/a.pyi", "p/tests/t.py", "p/a.pyx", "p-1.dist-info/RECORD"):
             archive.writestr(name, "")
-    assert list(contents.of_wheel(wheel)) == ["p/a.py"]
+        archive.writestr("p-1.data/scripts/pfmt", "")
+        archive.writestr("zstandard/_cffi.cpython-313-x86_64-linux-gnu.so", "")
+        archive.writestr("zstandard/backend_c.cpython-313-x86_64-linux-gnu.so", "")
+    native = "zstandard/backend_c.cpython-313-x86_64-linux-gnu.so"
+    assert list(contents.of_wheel(wheel)) == ["p/a.py", "bin/pfmt", native]
+
+
+HERE = os.uname().machine
+
+
+@pytest.mark.parametrize(
+    ("arch", "is_reached", "has", "lacks"),
+    [
+        (HERE, True, {"bin/shfmt", "tree_sitter_bash/x.py"}, ()),
+        (HERE, False, {"bin/shfmt"}, ("tree-sitter",)),
+        ("riscv64", True, {"bin/shfmt", "tree_sitter_bash/x.py"}, ()),
+        ("riscv64", False, set(), ("shfmt-py", "tree-sitter")),
+    ],
+)
+def test_the_shell_gets_what_it_reads_lines_with_or_a_word_of_why_not(
+    arch: str,
+    is_reached: bool,
+    has: set[str],
+    lacks: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def fetch(
+        wanted: Mapping[str, str], platform: Platform, shelf: Path, more: Sequence[str] = ()
+    ) -> None:
+        asked.append(list(wanted))
+        assert more  # in haste: it can be done without
+        shelf.mkdir(parents=True, exist_ok=True)
+        if not is_reached:
+            raise NoWheel(package="x", platform=str(platform), reason="no index")
+        for name, version in wanted.items():
+            stem = name.replace("-", "_")
+            with zipfile.ZipFile(shelf / f"{stem}-{version}-py3-none-any.whl", "w") as archive:
+                script = f"{stem}-{version}.data/scripts/shfmt"
+                archive.writestr(script if name == "shfmt-py" else f"{stem}/x.py", "x")
+
+    monkeypatch.setattr("ssi.deploy.wheels._fetch", fetch)
+    platform = Platform(python=(3, 13), abi="cp313", arch=arch, libc="glibc", libc_version=(2, 41))
+    for _ in range(2):  # what was refused, or is here, is not asked for again at once
+        layer = Bundler(WheelStore(tmp_path)).faces_layer(platform)
+    assert {"bin/shfmt", "tree_sitter_bash/x.py"} & set(layer.files) == has
+    assert [each for each in ("shfmt-py", "tree-sitter") if each in layer.lacks] == list(lacks)
+    assert ("no index (asked 0 min ago" in layer.lacks) == bool(lacks)
+    assert len(asked) == (1 if arch == HERE else 2)
+    Store(tmp_path, 0o755).put(layer.name, sha256(layer.archive), layer.archive)
+    folder = tmp_path / layer.name / "lib"
+    executable = [
+        str(p.relative_to(folder))
+        for p in folder.rglob("*")
+        if p.is_file() and os.access(p, os.X_OK)
+    ]
+    assert executable == sorted({"bin/shfmt"} & has)

@@ -57,6 +57,8 @@ def test_a_node_that_has_all_gets_no_word_of_blame() -> None:
         ({"open_keys": ("/k 0644",)}, "keys", Verdict.FAIL, "ssh n1 chmod 600 /k"),
         ({"files_problem": "gone"}, "files", Verdict.WARN, "ssi up n1"),
         ({"cordoned": True}, "cordon", Verdict.WARN, "ssi uncordon n1"),
+        ({"shell_lacks": ("shfmt",)}, "shell", Verdict.WARN, "ssi up n1"),
+        ({"shell_lacks": ("tree-sitter",)}, "shell", Verdict.WARN, "ssi up n1"),
     ],
 )
 def test_each_trouble_is_told_with_its_remedy(

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from shell.language.plan import Names, Step, plain_plan, plan
-from shell.session.reading import shfmt
+from ssi.client.shfmt import shfmt
 
 NAMES = Names(
     functions=frozenset({"f"}),
