@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from typing import Final
 
 from ssi.mesh.awareness import Awareness
 from ssi.mesh.chronicle import Chronicle
 from ssi.mesh.event import Changed, Instruction, Moved, Now
+from ssi.mesh.fingerprints import Fingerprints
 from ssi.mesh.gossip import GossipQueue
 from ssi.mesh.hybridclock import HybridClock
 from ssi.mesh.member import Member, standing
 from ssi.mesh.settings import Settings
+from ssi.mesh.sides import Sides
 from ssi.mesh.suspicion import Suspicion
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import Rumour
@@ -50,7 +51,8 @@ class Beliefs:
         self.clock = HybridClock()
         self.chronicle = Chronicle()
         self._strangers: dict[str, Rumour] = {}
-        self._sides: tuple[list[str], list[str]] | None = None
+        self._sides = Sides()
+        self._prints = Fingerprints()
 
     @property
     def is_observer(self) -> bool:
@@ -60,17 +62,17 @@ class Beliefs:
     @property
     def there(self) -> list[str]:
         """The others that are alive or suspect, in the order of their names."""
-        return self._both_sides()[0]
+        return self._sides.there
 
     @property
     def gone(self) -> list[str]:
         """The others that are dead or left, in the order of their names."""
-        return self._both_sides()[1]
+        return self._sides.gone
 
     @property
     def size(self) -> int:
         """How many members there are, this one included."""
-        return len(self.there) + 1
+        return len(self._sides.there) + 1
 
     def follow(self, addresses: Mapping[str, str], now: Now) -> list[Instruction]:
         """Takes the roster's word on who is a member at all."""
@@ -82,15 +84,16 @@ class Beliefs:
                 continue
             member = self.members.get(name)
             if member is None:
-                self.members[name] = Member(
+                member = self.members[name] = Member(
                     name=name,
                     address=address,
                     heard_at_s=now.elapsed_s,
                     changed_at_s=now.elapsed_s,
                 )
+                self._sides.place(name, is_there=True)
+                self._prints.put(member.rumour)
             elif address != member.address:
                 member.address, member.announced = address, ""
-        self._sides = None
         if not self.is_observer and not self.me.at:
             self.me.at = self.clock.stamp(now.wall_ms)
             self._tell(self.me.rumour)
@@ -177,11 +180,14 @@ class Beliefs:
         """The whole view and what happened last, for a member whose view differs."""
         view = [member.rumour for member in self.members.values()]
         mine = [] if self.is_observer else [self.me.rumour]
-        return tuple(self.chronicle.entries()[-RECENT:] + view + mine)
+        return tuple(self.chronicle.newest(RECENT) + view + mine)
 
     def rumours_of(self, wanted: set[int], parts: int) -> tuple[Rumour, ...]:
         """Those of :meth:`all_rumours` that belong to some of so many parts."""
-        return tuple(r for r in self.all_rumours() if _part(r.name, parts) in wanted)
+        part_of = self._prints.part_of
+        recent = [r for r in self.chronicle.newest(RECENT) if part_of(r.name, parts) in wanted]
+        known = self.members.values() if self.is_observer else [*self.members.values(), self.me]
+        return (*recent, *(m.rumour for m in known if part_of(m.name, parts) in wanted))
 
     def digest(self) -> int:
         """The same for equal views and equal memories."""
@@ -189,20 +195,9 @@ class Beliefs:
 
     def digests(self, parts: int) -> tuple[int, ...]:
         """As :meth:`digest`, of each of so many parts: whatever concerns one member is in one."""
-        told = {(r.name, f"{r.name}|{r.state}|{r.incarnation}|{r.at}") for r in self.all_rumours()}
-        digests = [0] * parts
-        for name, text in told:
-            digests[_part(name, parts)] ^= zlib.crc32(text.encode())
-        return tuple(digests)
-
-    def _both_sides(self) -> tuple[list[str], list[str]]:
-        """Kept until a belief changes: with a thousand members, to sort them is what costs most."""
-        if self._sides is None:
-            names = sorted(self.members)
-            there = [name for name in names if self.members[name].is_there]
-            gone = [name for name in names if not self.members[name].is_there]
-            self._sides = there, gone
-        return self._sides
+        if not self.is_observer:
+            self._prints.put(self.me.rumour)
+        return self._prints.digests(parts, self.chronicle.newest(RECENT))
 
     def _defend(self, rumour: Rumour, now: Now) -> None:
         """Refutes what is said of this member and is not so. Source: SWIM, section 4.2."""
@@ -222,7 +217,8 @@ class Beliefs:
     ) -> list[Instruction]:
         before, address = member.state, member.address
         member.adopt(rumour, now.elapsed_s)
-        self._sides = None
+        self._sides.place(member.name, is_there=member.is_there)
+        self._prints.put(member.rumour)
         self.suspects.pop(member.name, None)
         if member.state is NodeState.SUSPECT:
             self._begin_suspicion(member, now)
@@ -263,6 +259,7 @@ class Beliefs:
         address = member.address
         member.by, member.at = rumour.by, rumour.at
         member.announce(rumour.address)
+        self._prints.put(member.rumour)
         if is_news:
             self._correct(member.rumour)
         return (
@@ -283,9 +280,7 @@ class Beliefs:
 
     def _forget(self, name: str) -> None:
         del self.members[name]
+        self._sides.drop(name)
+        self._prints.drop(name)
         self.suspects.pop(name, None)
         self.gossip.forget(name)
-
-
-def _part(name: str, parts: int) -> int:
-    return zlib.crc32(name.encode()) % parts

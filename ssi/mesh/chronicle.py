@@ -6,7 +6,7 @@ first, so that every member that heard of it shows it in the same place.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from typing import Final
 
 from ssi.model.node import NodeState
@@ -32,7 +32,7 @@ class Chronicle:
         if known_at is not None:
             if known_at <= rumour.at:
                 return
-            self._entries = [e for e in self._entries if _key_of(e[2]) != key]
+            self._remove(key, known_at)
         self._stamps[key] = rumour.at
         insort(self._entries, (rumour.at, rumour.name, rumour), key=lambda e: e[:2])
         if len(self._entries) > self._limit:
@@ -41,6 +41,16 @@ class Chronicle:
     def entries(self) -> list[Rumour]:
         """All that is remembered, in the order of the stamps."""
         return [rumour for _at, _name, rumour in self._entries]
+
+    def newest(self, count: int) -> list[Rumour]:
+        """So many of them, those of the highest stamps, in the order of the stamps."""
+        return [rumour for _at, _name, rumour in self._entries[-count:]]
+
+    def _remove(self, key: tuple[str, NodeState, int], at: int) -> None:
+        index = bisect_left(self._entries, (at, key[0]), key=lambda e: e[:2])
+        while _key_of(self._entries[index][2]) != key:  # others may have its stamp
+            index += 1
+        del self._entries[index]
 
 
 def _key_of(rumour: Rumour) -> tuple[str, NodeState, int]:

@@ -122,7 +122,6 @@ class Membership:
             self.settings = self.beliefs.settings = event.settings
         self._catching_up.arrived()
         told = self.beliefs.follow(event.addresses, now)
-        newcomers = [m.name for m in self.beliefs.members.values() if not m.ever_heard]
         self._ring.follow(set(self.beliefs.members))
         if not self.beliefs.is_observer:
             # It is a rumour too: the datagrams that carry it tell the version.
@@ -131,9 +130,9 @@ class Membership:
             self._probe_at_s = self._gossip_at_s = self._reach_out_at_s = now.elapsed_s
             self._comparing.begin(now.elapsed_s)
         if self.settings.probes_all(self.beliefs.size):
-            for name in newcomers:  # a first look at all, instead of after a whole period
-                if not self._probing.probes(name):
-                    told.append(self._probe(name, now))
+            # A first look at all newcomers, instead of after a whole period.
+            strange = [m.name for m in self.beliefs.members.values() if not m.ever_heard]
+            told += [self._probe(each, now) for each in strange if not self._probing.probes(each)]
         return told
 
     def _leave(self, now: Now) -> list[Instruction]:

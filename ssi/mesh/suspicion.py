@@ -26,20 +26,27 @@ class Suspicion:
     longest_s: float
     wanted: int
     accusers: set[str] = field(default_factory=set)
+    _lasts_s: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._lasts_s = self._formula_s()
 
     def confirm(self, accuser: str) -> bool:
         """Whether this accuser is new, and one of the confirmations that are still wanted."""
         if accuser in self.accusers or len(self.accusers) > self.wanted:
             return False
         self.accusers.add(accuser)
+        self._lasts_s = self._formula_s()
         return True
 
     @property
     def ends_s(self) -> float:
         """When the suspect is believed dead, unless it refutes."""
+        return self.began_s + self._lasts_s
+
+    def _formula_s(self) -> float:
         confirmations = max(len(self.accusers) - 1, 0)
-        lasts_s = suspicion_s(confirmations, self.wanted, self.shortest_s, self.longest_s)
-        return self.began_s + lasts_s
+        return suspicion_s(confirmations, self.wanted, self.shortest_s, self.longest_s)
 
 
 def suspicion_s(confirmations: int, wanted: int, shortest_s: float, longest_s: float) -> float:

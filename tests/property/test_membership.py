@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +82,36 @@ def test_two_that_tell_each_other_all_believe_the_same(
     for rumour in other.all_rumours():
         one.hear(rumour, NOW)
     assert view(one) == view(other)
+
+
+def defined_digests(beliefs: Beliefs, parts: int) -> tuple[int, ...]:
+    """From all that a view would tell, as every version makes them."""
+    told = {(r.name, f"{r.name}|{r.state}|{r.incarnation}|{r.at}") for r in beliefs.all_rumours()}
+    digests = [0] * parts
+    for name, text in told:
+        digests[zlib.crc32(name.encode()) % parts] ^= zlib.crc32(text.encode())
+    return tuple(digests)
+
+
+@pytest.mark.parametrize("name", ["n1", ""])
+@given(rumours=RUMOURS, leaves=st.booleans(), refutes=st.booleans())
+def test_what_is_kept_of_a_view_is_as_if_made_anew(
+    name: str, rumours: list[Rumour], leaves: bool, refutes: bool
+) -> None:
+    beliefs = Beliefs(name, 1 if name else 0, "", LAN)
+    beliefs.follow(dict.fromkeys(["n1", *NAMES], ""), NOW)
+    for number, rumour in enumerate(rumours):
+        beliefs.hear(rumour, NOW)
+        if number == 5 and refutes:
+            beliefs.hear(Rumour("n1", NodeState.SUSPECT, 9, "n2", 7), NOW)
+        if number == 9 and leaves:
+            beliefs.follow({"n1": "", "n3": "", "n4": ""}, NOW)
+        assert [beliefs.digests(parts) for parts in (1, 2, 7)] == [
+            defined_digests(beliefs, parts) for parts in (1, 2, 7)
+        ]
+        there = sorted(each for each, member in beliefs.members.items() if member.is_there)
+        assert (beliefs.there, beliefs.gone) == (there, sorted(beliefs.members.keys() - there))
+    for wanted in range(3):
+        assert beliefs.rumours_of({wanted}, 3) == tuple(
+            r for r in beliefs.all_rumours() if zlib.crc32(r.name.encode()) % 3 == wanted
+        )

@@ -242,11 +242,16 @@ class World:
             self._feed(host, event)
 
     def _feed(self, host: Host, event: Event) -> None:
-        for instruction in host.machine.handle(event, self._now(host.skew_ms)):
+        instructions, due_s = self._decide(host, event)
+        for instruction in instructions:
             self._carry_out(host, instruction)
-        due_s = host.machine.due_s()
         if due_s < host.due_s:
             self._schedule(host, due_s)
+
+    def _decide(self, host: Host, event: Event) -> tuple[list[Instruction], float]:
+        """What the production machine says, and when it is due next; all else is the world's."""
+        instructions = host.machine.handle(event, self._now(host.skew_ms))
+        return instructions, host.machine.due_s()
 
     def _schedule(self, host: Host, due_s: float) -> None:
         host.due_s = max(due_s, self.now_s)

@@ -27,6 +27,24 @@ def test_same_happening_is_kept_once_with_its_earliest_stamp() -> None:
     assert chronicle.entries() == [died("n2", 10, by="n10")]
 
 
+def test_one_of_several_happenings_of_the_same_stamp_is_moved() -> None:
+    chronicle = Chronicle()
+    for told in (Rumour("n2", NodeState.SUSPECT, 5, "n1", 30), died("n2", 30), died("n2", 20)):
+        chronicle.add(told)
+    assert [(each.state, each.at) for each in chronicle.entries()] == [
+        (NodeState.DEAD, 20),
+        (NodeState.SUSPECT, 30),
+    ]
+
+
+def test_the_newest_are_told_without_the_rest() -> None:
+    chronicle = Chronicle()
+    for at in (30, 10, 20):
+        chronicle.add(died(f"n{at}", at))
+    assert [each.at for each in chronicle.newest(2)] == [20, 30]
+    assert chronicle.newest(9) == chronicle.entries()
+
+
 def test_what_has_no_stamp_has_no_place() -> None:
     chronicle = Chronicle()
     chronicle.add(died("n2", 0))
