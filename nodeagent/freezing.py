@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.job import Job
-from nodeagent.mechanism import cgroup
+from nodeagent.mechanism import cgroup, vfork
 from ssi.model.freezing import CannotFreeze
 
 _log = logging.getLogger(__name__)
@@ -24,17 +24,31 @@ _POLL_S: Final = 0.005
 async def hold_job(job: Job) -> None:
     """Freezes all of a job, and returns once no process of it runs any more.
 
+    None of them is left in the midst of starting a program, if it can be helped: such a job could
+    not be dumped (:mod:`~nodeagent.mechanism.vfork`). It goes on for a moment and is frozen again.
+
     Raises:
         CannotFreeze: It is in no cgroup that can be frozen, or a process of it does not stop.
     """
     directory = freeze_job(job)
     give_up_at_s = time.monotonic() + SETTLE_S
-    while not cgroup.has_settled(directory):
+    while not (settled := cgroup.has_settled(directory)) or is_starting(directory):
         if time.monotonic() > give_up_at_s:
+            if settled:
+                return
             thaw_job(job)
             reason = f"a process of it did not stop within {SETTLE_S:.0f} s"
             raise CannotFreeze(gpid=job.row.gpid, node=job.row.node, reason=reason)
+        if settled:
+            thaw_job(job)
         await asyncio.sleep(_POLL_S)
+        if settled:
+            freeze_job(job)
+
+
+def is_starting(directory: str) -> bool:
+    """Whether a process in a frozen cgroup waits for another one there to begin its program."""
+    return bool(vfork.waiting(cgroup.processes(directory)))
 
 
 def freeze_job(job: Job) -> str:
@@ -45,7 +59,7 @@ def freeze_job(job: Job) -> str:
     """
     gpid, node = job.row.gpid, job.row.node
     directory = cgroup.make_for_job(gpid)
-    if not directory or not cgroup.has_processes(directory):
+    if not directory or not cgroup.processes(directory):
         raise CannotFreeze(gpid=gpid, node=node, reason="it has no cgroup of its own there")
     try:
         cgroup.freeze(directory)

@@ -25,7 +25,7 @@ from nodeagent.mechanism.openfiles import read_open_things, writers_outside
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_program
 from nodeagent.migration.plan import Plan
-from nodeagent.migration.survey import connected, described, listening, plan_of
+from nodeagent.migration.survey import connected, described, listening, plan_of, starting
 from nodeagent.shim.messages import Account
 from ssi.model.adoption import AdoptionFailed, CannotAdopt
 from ssi.model.errors import SsiError
@@ -212,6 +212,7 @@ class Adopter:
         parcel.shared = tuple(item.path for item in plan.shared)
         parcel.listening = listening(things, sockets)
         blockers = [
+            *starting({pid: name_of(pid) for pid in pids}),
             *plan.blockers,
             *connected(things, sockets),
             *shared_pipes(things, writers_outside(pipes, frozenset(pids), ""), name_of),

@@ -104,11 +104,12 @@ def has_settled(directory: str) -> bool:
     return False
 
 
-def has_processes(directory: str) -> bool:
-    """Whether anything is in a cgroup."""
+def processes(directory: str) -> list[int]:
+    """The pids of all that is in a cgroup, as the caller sees them."""
     with suppress(OSError):
-        return bool((Path(directory) / "cgroup.procs").read_text(encoding="ascii").strip())
-    return False
+        listing = (Path(directory) / "cgroup.procs").read_text(encoding="ascii")
+        return [int(pid) for pid in listing.split()]
+    return []
 
 
 def freezer_version() -> str:

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from nodeagent.mechanism.threads import state_of, thread_directories
+
 
 def send(pid: int, number: int) -> None:
     """Sends a signal to a process that cannot have been replaced meanwhile, as of a job.
@@ -51,18 +53,7 @@ def has_stopped(pid: int) -> bool:
     A signal stops one thread after the other; each goes on until the kernel comes to it.
     Source: signal(7), proc_pid_stat(5).
     """
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
-        return True
-    return all(_state_of(thread) in "TtZX" for thread in threads)
-
-
-def _state_of(thread: Path) -> str:
-    try:
-        return (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "X"
+    return all(state_of(thread) in "TtZX" for thread in thread_directories(pid))
 
 
 def _real_and_saved_uid(pid: int) -> set[int]:

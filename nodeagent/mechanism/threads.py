@@ -1,4 +1,4 @@
-"""The threads of a process besides its first one, read from /proc when somebody wants to see them.
+"""The threads of a process, read from /proc when somebody wants to see them.
 
 Source: proc_pid_task(5), proc_pid_stat(5).
 """
@@ -38,6 +38,23 @@ def read_threads(pid: int, root: Path = Path("/proc")) -> list[HostThread]:
         return []
     found = (_thread(directory, tid) for tid in sorted(map(int, names)) if tid != pid)
     return [thread for thread in found if thread is not None]
+
+
+def thread_directories(pid: int, root: Path = Path("/proc")) -> list[str]:
+    """The directories in /proc of all threads of a process; none where it has ended."""
+    directory = f"{root}/{pid}/task"
+    try:
+        return [f"{directory}/{tid}" for tid in os.listdir(directory)]  # noqa: PTH208 - as above
+    except GONE:
+        return []
+
+
+def state_of(directory: str) -> str:
+    """The letter of proc_pid_stat(5) for a thread's directory in /proc; ``X`` once it has ended."""
+    try:
+        return parse_stat(read_file(f"{directory}/stat", STAT_LIMIT_BYTES)).state
+    except GONE:
+        return "X"
 
 
 def _thread(directory: str, tid: int) -> HostThread | None:

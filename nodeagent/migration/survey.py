@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nodeagent.filesystem.heldlocks import inodes_with_locks
+from nodeagent.mechanism import vfork
 from nodeagent.mechanism.connections import Connection, read_connections
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import (
@@ -92,6 +93,7 @@ def survey_job(
         plan=plan,
         blockers=(
             *strangers(row.gpid, processes),
+            *starting({process.pid: process.name for process in processes}),
             *plan.blockers,
             *connected(things, sockets),
         ),
@@ -191,6 +193,24 @@ def strangers(gpid: int, processes: Iterable[ProcessRow]) -> list[str]:
         f"process {row.pid} ({row.name}) has left the tree of the job, as daemons do"
         for row in living
         if row.gpid in left
+    ]
+
+
+def starting(names: Mapping[int, str], settle_s: float = 0.05) -> list[str]:
+    """Processes that CRIU could not stop, for each waits until another has begun its program.
+
+    Args:
+        names: Of the job's processes, by pid.
+        settle_s: Most begin theirs at once; only what takes longer than this is told.
+    """
+    found = vfork.waiting(names)
+    if found:
+        time.sleep(settle_s)
+        found &= vfork.waiting(names)
+    return [
+        f"process {pid} ({names[pid]}) waits in vfork(2) until its child {child} has begun its"
+        " program, which is frozen, stopped or waits itself; let it go on for a moment"
+        for pid, child in sorted(found)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import pwd
 import signal
@@ -20,6 +19,7 @@ from nodeagent.mechanism.threads import read_threads
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from nodeagent.services.threads import rows_with_threads
+from nodeagent.stopping import until_stopped
 from ssi.model.process import ProcessRow
 from ssi.model.shim import ShimGone
 from ssi.protocol.jobs import ANY_START, SignalProcess
@@ -28,11 +28,6 @@ from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUn
 from ssi.protocol.system import ListProcesses, Locate, Located, ProcessList
 
 _log = logging.getLogger(__name__)
-
-STOP_LIMIT_S = 1.0
-"""A thread in an uninterruptible call stops once that returns; longer is not waited for it."""
-
-_STOP_POLL_S = 0.002
 
 STOP_ROUNDS = 5
 """How often a job is read again for processes that it forked while it was being signalled."""
@@ -138,7 +133,7 @@ class TableService:
                 raise NoSuchProcess(gpid=body.gpid, detail=f"not on {self._node}")
             self._signal_row(caller, body, row)
             if body.signal == signal.SIGSTOP:
-                await self._until_stopped([row.pid])
+                await until_stopped([row.pid])
         return Done()
 
     async def _signal_job(self, caller: Caller, body: SignalProcess) -> None:
@@ -156,7 +151,7 @@ class TableService:
                 found = self._signal_all(body, signalled)
                 if body.signal != signal.SIGSTOP or job.row.frozen or not found:
                     break
-                await self._until_stopped(signalled.values())
+                await until_stopped(signalled.values())
         finally:
             if job.row.frozen and body.signal == signal.SIGKILL:
                 thaw_job(job)  # the freezer of cgroups v1 would hold a killed process for ever
@@ -177,16 +172,6 @@ class TableService:
                 with suppress(ProcessLookupError):
                     signals.send(row.pid, body.signal)
         return len(signalled) > known
-
-    async def _until_stopped(self, pids: Iterable[int]) -> None:
-        """Returns once no thread of these processes runs any more."""
-        running = list(pids)
-        give_up_at_s = time.monotonic() + STOP_LIMIT_S
-        while running := [pid for pid in running if not signals.has_stopped(pid)]:
-            if time.monotonic() > give_up_at_s:
-                _log.warning("event=stop-pending pids=%s", running)
-                return
-            await asyncio.sleep(_STOP_POLL_S)
 
     def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
         if body.start_ms not in {ANY_START, row.start_ms}:

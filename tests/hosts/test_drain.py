@@ -14,6 +14,20 @@ COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 STUCK = "mkfifo /srv/stuck.$$; exec 5<>/srv/stuck.$$; sleep 300"
 """A job that cannot move: the other end of a named pipe would stay behind."""
 
+STARTS = """
+import os, subprocess, sys, time
+fifo = sys.argv[1]
+os.mkfifo(fifo)
+if "fed" in sys.argv:
+    subprocess.Popen(["sh", "-c", 'while :; do sleep 0.04; : >"$0"; done', fifo])
+print("begun", flush=True)
+reads_first = [(os.POSIX_SPAWN_OPEN, 0, fifo, os.O_RDONLY, 0)]
+while True:
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}, file_actions=reads_first), 0)
+    time.sleep(0.02)
+"""
+"""It stands in vfork(2) about half of the time, or, where nobody feeds its pipe, for ever."""
+
 
 @pytest.fixture(autouse=True)
 def left_as_found(ssi: Ssi) -> Iterator[None]:
@@ -86,6 +100,25 @@ def test_a_frozen_job_stands_still_and_arrives_frozen(ssi: Ssi) -> None:
     assert ssi("wait", "--timeout", "60", gpid).status == 137, "a frozen job can be killed"
     lines = [int(line) for line in ssi.ok("logs", gpid).split()]
     assert lines == list(range(1, len(lines) + 1))
+
+
+def test_a_job_that_is_starting_a_program_is_not_frozen_in_the_midst_of_it(ssi: Ssi) -> None:
+    ssi.host("n1").run("rm", "-f", "/srv/fed", "/srv/unfed")
+    fed = ssi.detached("n1", "python3", "-c", STARTS, "/srv/fed", "fed")
+    eventually(lambda: "begun" in ssi.ok("logs", fed), what="it starts programs")
+    for _ in range(6):
+        ssi.ok("freeze", fed)
+        rows = [row for row in ssi.json("ps", "-j", "-n", "n1") if str(row["job"]) == fed]
+        assert len(rows) >= 2, rows
+        assert "D" not in {row["state"] for row in rows}, rows
+        ssi.ok("thaw", fed)
+    ssi.ok("kill", "-KILL", fed)
+    unfed = ssi.detached("n1", "python3", "-c", STARTS, "/srv/unfed")
+    eventually(lambda: ssi.job(unfed)["processes"] == 2, what="it begins to start a program")
+    result = ssi("migrate", unfed, "n2")
+    assert result.status == 26, result
+    assert "waits in vfork(2) until its child" in result.err
+    assert ssi.job(unfed)["state"] == "running"
 
 
 def test_placement_passes_a_cordoned_node_over_unless_it_is_named(ssi: Ssi) -> None:
