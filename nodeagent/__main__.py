@@ -26,6 +26,10 @@ _log = logging.getLogger("nodeagent")
 
 MAX_DESCRIPTORS = 65_536
 
+BLOCKING_THREADS = 8
+"""For what blocks: reading files, walking /proc. asyncio would take as many as there are cores, and
+four more, each with its memory."""
+
 LOG_BYTES = 4 * 1024 * 1024
 """Size at which agent.log is put aside as agent.log.1."""
 
@@ -78,12 +82,14 @@ def _run(options: argparse.Namespace, places: Places) -> int:
 
 async def _until_signal(agent: object) -> None:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from nodeagent.agent import Agent
 
     assert isinstance(agent, Agent)
-    running = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="blocking"))
+    running = asyncio.ensure_future(agent.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):
