@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cluster import Cluster, cluster
 from doors import Door
+from ending import ending
 
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState, Roster, RosterEntry
@@ -130,6 +131,11 @@ class Agent:
         within = ["nsenter", "--target", str(self.first), "--mount", "--pid", "--wd", "--root"]
         subprocess.run([*within, "sh", "-c", f"kill -KILL {self.pid}"], check=True)
 
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
     def install(self, roster: Roster) -> None:
         door = Door(self.seen / "run/door.sock")
         door.ask(InstallRoster(roster=roster), Done)
@@ -157,7 +163,6 @@ def main() -> int:
         "--nice", type=int, default=10, help="priority of the agents: 19 the lowest"
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else the agents would stay
     with cluster(1) as made:
         agents = [Agent(f"m{i:0{WIDTH}}", made, i) for i in range(1, options.agents + 2)]
         host = made.lab.host("n1")
@@ -169,10 +174,9 @@ def main() -> int:
             started(agents, str(Path(library).parent), options.nice)
             return watch(agents, options.seconds)
         finally:
-            for agent in agents:
-                if agent.process is not None:
-                    agent.process.kill()
-                    agent.process.wait()
+            with ending.cleaning():
+                for agent in agents:
+                    agent.end()
 
 
 def started(agents: list[Agent], library: str, nice: int) -> None:

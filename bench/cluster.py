@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ending import ending
+
 from ssi.lab import Lab
 
 SSI = str(Path(sys.executable).with_name("ssi"))
@@ -86,10 +88,23 @@ class Cluster:
                 timeout=30,
             )
 
+    def down(self) -> None:
+        """All nodes leave; the agent of this machine ends with the last of them."""
+        words = [SSI, "down", "--force"]
+        done = subprocess.run(
+            words, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        if done.returncode:  # said, and no other end: what went wrong before is what matters
+            print(f"{words} failed ({done.returncode}): {done.stderr}", file=sys.stderr)
+
 
 @contextmanager
 def cluster(size: int) -> Iterator[Cluster]:
-    """A lab of its own with so many hosts, on which `ssi up` was run; gone afterwards."""
+    """A lab of its own with so many hosts, on which `ssi up` was run.
+
+    It is gone afterwards, also where a signal ended the measurement.
+    """
+    ending.by_signals()
     name = f"b{os.getpid() % 10_000_000}"
     with TemporaryDirectory(prefix="ssi-") as folder:
         try:
@@ -104,12 +119,14 @@ def cluster(size: int) -> Iterator[Cluster]:
             Path(made.multiplexed).write_text(
                 MULTIPLEXED.format(folder=folder) + lab.ssh_config.read_text()
             )
-            made.ssi("up", f"n1..n{size}" if size > 1 else "n1")
-            made.open_connections()
             try:
+                made.ssi("up", f"n1..n{size}" if size > 1 else "n1")
+                made.open_connections()
                 yield made
             finally:
-                made.close_connections()
-                made.ssi("down", "--force")  # the agent of this machine ends with its last node
+                with ending.cleaning():
+                    made.close_connections()
+                    made.down()
         finally:
-            Lab.remove(name)
+            with ending.cleaning():
+                Lab.remove(name)

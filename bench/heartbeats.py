@@ -70,10 +70,12 @@ def during(made: Cluster, act: Callable[[], None]) -> list[float]:
     watchers = [threading.Thread(target=watch, args=(name,)) for name in made.hosts]
     for each in watchers:
         each.start()
-    act()
-    ended.set()
-    for each in watchers:
-        each.join()
+    try:
+        act()
+    finally:
+        ended.set()
+        for each in watchers:
+            each.join()
     return sorted(rtt_ms for _, rtt_ms in found)
 
 

@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from ending import ending
+
 from ssi.lab import Lab
 
 ROUNDS = 7
@@ -53,6 +55,7 @@ STEPS: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
+    ending.by_signals()
     try:
         Lab.up(name=NAME, size=1).down()  # the first one may have to make the Debian root
         figures: dict[str, list[float]] = {step: [] for step in STEPS}
@@ -60,7 +63,8 @@ def main() -> None:
             for name, step in STEPS.items():
                 figures[name].append(elapsed_s(step))
     finally:
-        Lab.remove(NAME)
+        with ending.cleaning():
+            Lab.remove(NAME)
     print(f"{'step':<32} {'median s':>9} {'slowest s':>10}   ({ROUNDS} rounds)")
     for name, taken in figures.items():
         print(f"{name:<32} {statistics.median(taken):>9.2f} {max(taken):>10.2f}")

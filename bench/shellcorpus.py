@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ending import ending
+
 LIMIT_S = 60
 NOT_FOR_HERE = frozenset({"run-all", "run-minimal", "run-gprof", "run-jobs", "run-histexpand"})
 """The first three run others; the last two need a terminal and minutes."""
@@ -45,6 +47,7 @@ def passes(script: Path, shell: str, folder: Path) -> bool:
 
 
 def main() -> int:
+    ending.by_signals()
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
     scripts = sorted(

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from ending import ending
 from measure import judge, need
 
 from nodeagent.tablelog import TableLog
@@ -285,6 +286,7 @@ def main() -> int:
     if chosen.serve is not None:
         asyncio.run(serve(chosen.serve, chosen.processes))
         return 0
+    ending.by_signals()
     load = os.getloadavg()
     print(f"load of this machine: {load[0]:.1f} on {os.cpu_count()} cores")
     paint_s = first_paint_s(chosen.rounds)
