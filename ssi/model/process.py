@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 
-class ProcessRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One process. A struct and not a dataclass, because tables of thousands cross the wire.
+
+    It holds nothing that could hold it, so the collector of cycles has no need to look through
+    tables of thousands either.
 
     Attributes:
         gpid: Its name in the whole system.

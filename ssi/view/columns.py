@@ -115,8 +115,13 @@ def column_named(name: str, option: str) -> ProcessColumn:
 
 def command_text(row: ProcessRow) -> str:
     """What the COMMAND column shows; ``[name]`` without arguments, as ps(1) does."""
-    text = " ".join(row.command) if row.command else f"[{row.name}]"
-    return f"{text} <defunct>" if row.state == "Z" else text
+    return command_line(row.name, row.command, row.state)
+
+
+def command_line(name: str, command: Sequence[str], state: str) -> str:
+    """The same of what it is made of."""
+    text = " ".join(command) if command else f"[{name}]"
+    return f"{text} <defunct>" if state == "Z" else text
 
 
 def memory_percent(placed: Placed) -> float:

@@ -41,7 +41,8 @@ def forest(links: Sequence[tuple[int, int]]) -> list[Branch]:
     ordered: list[Branch] = []
     seen: set[int] = set()
     for root in (*roots, *range(len(links))):  # the second part reaches who is in a ring
-        _grow(root, links, children, seen, ordered)
+        if root not in seen:
+            _grow(root, links, children, seen, ordered)
     return ordered
 
 
@@ -76,8 +77,8 @@ def _grow(
         seen.add(branch.row)
         ordered.append(branch)
         # Two rows of one name are possible while a job moves; its children hang below the first.
-        below = children.pop(links[branch.row][0], [])
-        waiting.extend(
-            Branch(child, branch.depth + 1, last=position == 0)
-            for position, child in enumerate(reversed(below))
-        )
+        below = children.pop(links[branch.row][0], None)
+        if below is not None:
+            depth = branch.depth + 1
+            waiting.append(Branch(below.pop(), depth, True))
+            waiting += [Branch(child, depth, False) for child in reversed(below)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tui.model.arrangement import Line, arrange, ranks
+from tui.model.arrangement import NOTHING, Arrangement, arrange
 from tui.model.census import Census
 from tui.model.choice import Choice
 from tui.model.columns import MAIN
@@ -31,7 +31,7 @@ class Browser:
         self.census = census
         self.choice = choice or Choice()
         self.columns: tuple[str, ...] = MAIN
-        self.lines: list[Line] = []
+        self.lines: Arrangement = NOTHING
         self.cursor = 0
         self.tags: set[Identity] = set()
         self.following: Identity | None = None
@@ -41,7 +41,7 @@ class Browser:
     @property
     def current(self) -> Entry | None:
         """The process under the cursor."""
-        return self.lines[self.cursor].entry if self.lines else None
+        return self.lines.entries[self.cursor] if self.lines else None
 
     def process_of(self, entry: Entry) -> Entry | None:
         """The process that is meant: of a thread, the one that it belongs to, while that lives."""
@@ -65,9 +65,7 @@ class Browser:
         """Puts all lines where they belong; the cursor stays on what it must not leave."""
         chosen = self.current
         held = self.is_held(now_s)
-        self.lines = arrange(
-            self.census.entries(), self.choice, ranks(self.lines) if held else None
-        )
+        self.lines = arrange(self.census.by_gpid(), self.choice, self.lines, held=held)
         kept = self.following
         if kept is None and (held or self.choice.tree) and chosen is not None:
             kept = chosen.identity
@@ -169,16 +167,16 @@ class Browser:
         first = self.cursor if start is None else start
         for distance in range(count):
             index = (first + step * distance) % count
-            if fits(self.lines[index].entry):
+            if fits(self.lines.entries[index]):
                 self.move_to(index, now_s)
                 return True
         return False
 
     def _index_of(self, identity: Identity) -> int | None:
-        for index, line in enumerate(self.lines):
-            if line.entry.row.gpid == identity.gpid and line.entry.identity == identity:
-                return index
-        return None
+        """Where it stands now that all lines are those of the census."""
+        entry = self.census.find(identity.gpid)
+        known = entry is not None and entry.identity == identity
+        return self.lines.place_of(entry) if known and entry is not None else None
 
     def _within(self, index: int) -> int:
         return max(0, min(index, len(self.lines) - 1))

@@ -136,6 +136,10 @@ class Census:
         return self.age_s(node, now_s) > STALE_S
 
     def entries(self) -> list[Entry]:
+        """All processes, each once."""
+        return list(self.by_gpid().values())
+
+    def by_gpid(self) -> dict[int, Entry]:
         """All processes, each once: one that moved is where it was told of last."""
         found: dict[int, Entry] = {}
         twice: set[int] = set()
@@ -145,7 +149,7 @@ class Census:
         for gpid in twice:
             if (newest := self.find(gpid)) is not None:
                 found[gpid] = newest
-        return list(found.values())
+        return found
 
     def find(self, gpid: int) -> Entry | None:
         """The process of that gpid, where it was told of last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tui.model.columns import COLUMNS
@@ -37,15 +38,22 @@ class Choice:
     wrapped: bool = False
     closed: frozenset[Identity] = frozenset()
 
-    def shows(self, entry: Entry) -> bool:
-        """Whether a process is to be seen at all."""
-        return (
-            (not self.users or entry.row.user in self.users)
-            and (not self.nodes or entry.node in self.nodes)
-            and (self.kernel_threads or not is_kernel_thread(entry.row))
-            and (self.threads or not entry.row.thread_of)
-            and self.query.takes(entry)
-        )
+    def seen(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those that are to be seen at all. What nobody asked for costs nothing."""
+        kernel, threads = self.kernel_threads, self.threads
+        seen = [
+            entry
+            for entry in entries
+            if (kernel or entry.row.command or not is_kernel_thread(entry.row))
+            and (threads or not entry.row.thread_of)
+        ]
+        if self.users:
+            seen = [entry for entry in seen if entry.row.user in self.users]
+        if self.nodes:
+            seen = [entry for entry in seen if entry.node in self.nodes]
+        for test in self.query.tests:
+            seen = [entry for entry in seen if test(entry)]
+        return seen
 
     def sorted_by(self, name: str) -> Choice:
         """By that column, its natural way round; the other way where it was sorted by it before."""

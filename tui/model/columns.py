@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from ssi.view.quantity import size
@@ -75,18 +76,21 @@ def _column(
     )
 
 
+_nice: Final = attrgetter("row.nice")
 _ALL: Final = (
-    _column("gpid", "GPID", 9, lambda e: str(e.row.gpid), lambda e: e.row.gpid),
-    _column("node", "NODE", 5, lambda e: plain(e.node), lambda e: e.node, right=False),
-    _column("user", "USER", 8, lambda e: plain(e.row.user), lambda e: e.row.user, right=False),
-    _column("pri", "PRI", 3, lambda e: str(20 + e.row.nice), lambda e: e.row.nice, from_width=100),
-    _column("ni", "NI", 3, lambda e: str(e.row.nice), lambda e: e.row.nice),
+    _column("gpid", "GPID", 9, lambda e: str(e.row.gpid), attrgetter("row.gpid")),
+    _column("node", "NODE", 5, lambda e: plain(e.node), attrgetter("node"), right=False),
+    _column("user", "USER", 8, lambda e: plain(e.row.user), attrgetter("row.user"), right=False),
+    _column(
+        "pri", "PRI", 3, lambda e: str(20 + e.row.nice), attrgetter("row.nice"), from_width=100
+    ),
+    _column("ni", "NI", 3, lambda e: str(e.row.nice), _nice),
     _column(
         "virt",
         "VIRT",
         5,
         lambda e: size(e.row.vsize_bytes),
-        lambda e: e.row.vsize_bytes,
+        attrgetter("row.vsize_bytes"),
         largest_first=True,
         from_width=100,
     ),
@@ -95,16 +99,16 @@ _ALL: Final = (
         "RES",
         5,
         lambda e: size(e.row.rss_bytes),
-        lambda e: e.row.rss_bytes,
+        attrgetter("row.rss_bytes"),
         largest_first=True,
     ),
-    _column("s", "S", 1, lambda e: e.row.state, lambda e: e.row.state, right=False),
+    _column("s", "S", 1, lambda e: e.row.state, attrgetter("row.state"), right=False),
     _column(
         "cpu",
         "CPU%",
         5,
         lambda e: _percent(e.cpu_percent),
-        lambda e: e.cpu_percent,
+        attrgetter("cpu_percent"),
         largest_first=True,
     ),
     _column(
@@ -112,7 +116,7 @@ _ALL: Final = (
         "MEM%",
         5,
         lambda e: _percent(e.memory_percent),
-        lambda e: e.memory_percent,
+        attrgetter("memory_percent"),
         largest_first=True,
     ),
     _column(
@@ -120,7 +124,7 @@ _ALL: Final = (
         "TIME+",
         9,
         lambda e: time_text(e.row.cpu_s),
-        lambda e: e.row.cpu_s,
+        attrgetter("row.cpu_s"),
         largest_first=True,
     ),
     _column(
@@ -128,7 +132,7 @@ _ALL: Final = (
         "THR",
         4,
         lambda e: str(e.row.threads),
-        lambda e: e.row.threads,
+        attrgetter("row.threads"),
         largest_first=True,
     ),
     _column(
@@ -136,7 +140,7 @@ _ALL: Final = (
         "READ/s",
         7,
         lambda e: size(e.read_bytes_s),
-        lambda e: e.read_bytes_s,
+        attrgetter("read_bytes_s"),
         largest_first=True,
     ),
     _column(
@@ -144,7 +148,7 @@ _ALL: Final = (
         "WRITE/s",
         8,
         lambda e: size(e.written_bytes_s),
-        lambda e: e.written_bytes_s,
+        attrgetter("written_bytes_s"),
         largest_first=True,
     ),
     _column(
@@ -155,8 +159,8 @@ _ALL: Final = (
         lambda e: e.read_bytes_s + e.written_bytes_s,
         largest_first=True,
     ),
-    _column("job", "JOB", 9, lambda e: str(e.row.job or "-"), lambda e: e.row.job),
-    _column("tty", "TTY", 8, lambda e: plain(e.row.tty), lambda e: e.row.tty, right=False),
+    _column("job", "JOB", 9, lambda e: str(e.row.job or "-"), attrgetter("row.job")),
+    _column("tty", "TTY", 8, lambda e: plain(e.row.tty), attrgetter("row.tty"), right=False),
     _column(
         "command",
         "Command",

@@ -8,11 +8,13 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from ssi.model.errors import SsiError, UsageError
 from ssi.model.nodeset import expand
-from ssi.view.columns import command_text
+from ssi.model.process import ProcessRow
+from ssi.view.columns import command_line, command_text
 from tui.model.entry import Entry
 
 Test: TypeAlias = Callable[[Entry], bool]
@@ -127,11 +129,18 @@ def _contains(word: str) -> Test:
     parts = [part.casefold() for part in word.split("|") if part]
     if not parts:
         return lambda _entry: True
-    return lambda entry: any(part in _haystack(entry) for part in parts)
+    return lambda entry: any(part in _haystack(entry.row) for part in parts)
 
 
-def _haystack(entry: Entry) -> str:
-    return f"{entry.row.name} {command_text(entry.row)}".casefold()
+def _haystack(row: ProcessRow) -> str:
+    """What words are looked for in."""
+    return _folded(row.name, row.command, "Z" if row.state == "Z" else "")
+
+
+@lru_cache(maxsize=16_384)
+def _folded(name: str, command: tuple[str, ...], state: str) -> str:
+    """Kept, for it is asked for once a second of each process, and again with every key typed."""
+    return f"{name} {command_line(name, command, state)}".casefold()
 
 
 def _turned(test: Test, *, turned: bool) -> Test:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from ssi.model.process import ProcessRow
 from tests.unit.view.samples import process
 from tui.model.browser import HOLD_S, Browser, window
 from tui.model.census import STALE_S, Census
+from tui.model.choice import Choice
 from tui.model.entry import Identity
 
 
@@ -84,6 +87,31 @@ def test_newcomers_stand_at_the_end_while_order_is_held() -> None:
     told(browser.census, "n1", [*rows, process(gpid=10000009, pid=9, cpu_percent=99.0)], 101.0)
     browser.rearrange(101.0)
     assert pids(browser) == [3, 2, 1, 9]
+
+
+def test_shape_of_a_tree_stays_until_rows_or_what_is_hidden_differ() -> None:
+    census = Census()
+    rows = [process(gpid=10000000 + n, pid=n, parent_gpid=10000000 + n // 2) for n in range(1, 8)]
+    told(census, "n1", rows, 100.0)
+    browser = Browser(census, Choice(tree=True))
+    browser.rearrange(100.0)
+    shape, prefixes = browser.lines.tree, [line.prefix for line in browser.lines]
+    assert pids(browser) == [1, 2, 4, 5, 3, 6, 7]
+    rows = [msgspec.structs.replace(row, cpu_s=9.0) for row in rows]
+    told(census, "n1", rows, 102.0)
+    browser.rearrange(102.0)
+    assert browser.lines.tree is shape
+    assert {line.entry.row.cpu_s for line in browser.lines} == {9.0}, "rows are new all the same"
+    assert [line.prefix for line in browser.lines[2:4]] == prefixes[2:4]
+    browser.find_gpid("10000003", 102.0)
+    browser.toggle_closed()
+    browser.rearrange(102.0)
+    assert pids(browser) == [1, 2, 4, 5, 3]
+    told(census, "n1", [row for row in rows if row.pid != 4], 103.0)
+    browser.rearrange(103.0)
+    assert pids(browser) == [1, 2, 5, 3]
+    assert browser.current is not None
+    assert browser.current.row.pid == 3
 
 
 def test_following_stays_on_a_process_that_moves_to_another_node() -> None:

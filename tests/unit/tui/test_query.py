@@ -59,3 +59,9 @@ def test_what_cannot_be_understood_is_told(text: str, told: str) -> None:
     with pytest.raises(UsageError, match=told.replace("[", r"\[")) as caught:
         parse_query(text)
     assert caught.value.advice()
+
+
+def test_filter_looks_at_a_command_as_it_is_shown() -> None:
+    ended = entry("n2", 0.0, state="Z", command=(), name="zsh")
+    assert parse_query("defunct [zsh]").takes(ended)
+    assert not parse_query("defunct").takes(entry("n2", 0.0, command=(), name="zsh"))
