@@ -26,6 +26,8 @@ app = typer.Typer(
     name="lab",
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Throwaway Linux hosts on this machine, to try ssi on.",
 )
 

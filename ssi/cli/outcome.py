@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import sys
@@ -28,6 +29,9 @@ from ssi.view.text import plain
 
 _SUGGESTION: Final = re.compile(r"Did you mean:?|\(Possible options:")
 
+_UNWRITABLE: Final = {errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Why output cannot be written though somebody would read it."""
+
 Body = Callable[[System], Coroutine[Any, Any, int]]  # Any: what the coroutine is sent
 
 
@@ -39,6 +43,20 @@ class NotConfirmed(SsiError):
 
     def what(self) -> str:
         return "it was not confirmed, and nothing was done"
+
+
+@dataclass(eq=False, kw_only=True)
+class OutputFailed(SsiError):
+    """What a command shows could not be written to where its output goes."""
+
+    word = "output-failed"
+    reason: str
+
+    def what(self) -> str:
+        return f"the output cannot be written: {self.reason}"
+
+    def advice(self) -> str:
+        return "nothing but the output is lost; see where stdout leads"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -149,16 +167,32 @@ def _error_of(error: Exception) -> SsiError:
         return _usage_error(error)
     if isinstance(error, typer.Abort):
         return NotConfirmed()
-    found = first_error(error) if isinstance(error, ExceptionGroup) else None
-    return found or _bug(error)
+    if isinstance(error, ExceptionGroup):
+        found = first_error(error)
+        if found is not None:
+            return found
+    return _output_failed(error) or _bug(error)
+
+
+def _output_failed(error: Exception) -> OutputFailed | None:
+    """A file system that is full, or a descriptor that was closed; None for anything else.
+
+    Files that a command itself opens are named in the errors that they lead to.
+    """
+    if isinstance(error, ExceptionGroup):
+        found = map(_output_failed, error.exceptions)
+        return next((each for each in found if each is not None), None)
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        return OutputFailed(reason=error.strerror or str(error))
+    return None
 
 
 def _usage_error(error: ClickException) -> UsageError:
     """What the parser of the command line says, in our form."""
-    said, *meant = _SUGGESTION.split(error.format_message().strip().rstrip(")?"))
+    said, *meant = _SUGGESTION.split(error.format_message().strip().rstrip("?"))
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ssi"
-    hint = f"did you mean {meant[0].strip()}?" if meant else f"`{path} --help` tells how"
+    hint = f"did you mean {meant[0].strip(' )')}?" if meant else f"`{path} --help` tells how"
     said = said.strip().rstrip(".")
     return UsageError(text=said[:1].lower() + said[1:], hint=hint)
 
@@ -176,10 +210,23 @@ def _flushed(status: int) -> int:
             sys.stdout.flush()
     except BrokenPipeError:
         return _broken_pipe()
+    except OSError as exc:
+        error = _output_failed(exc)
+        if error is None:
+            raise
+        _leave_stdout()
+        if status == 0:
+            complain(error)
+        return status or error.exit_code
     return status
 
 
 def _broken_pipe() -> int:
     """Silence, as other programs that SIGPIPE ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _leave_stdout()
     return 141
+
+
+def _leave_stdout() -> None:
+    """What is still to be written goes nowhere; the interpreter would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -68,6 +68,7 @@ async def connect(
 
     Raises:
         OutputClosed: A sink takes no more; the job was told by SIGPIPE.
+        OSError: A sink failed otherwise, in a group; likewise.
         SsiError: The job is out of reach.
     """
     feeding = asyncio.create_task(_feed(job, source)) if source is not None else None
@@ -80,6 +81,9 @@ async def connect(
     except* BrokenPipeError as group:
         await job.signal(signal.SIGPIPE)
         raise OutputClosed from group
+    except* OSError:  # a full disk, say: nobody has what the job writes from now on
+        await job.signal(signal.SIGPIPE)
+        raise
     except* SsiError as group:
         raise first_error(group) or group from group
     finally:

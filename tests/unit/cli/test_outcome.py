@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ssi.cli.main import COMMANDS, carry_out, load_command, tree
+from ssi.cli.main import COMMANDS, LOCAL, carry_out, load_command, tree
 from ssi.cli.outcome import ended, note
 from ssi.cli.settings import add_settings
 from ssi.model.errors import SsiError
@@ -37,6 +37,10 @@ def fail(error: BaseException) -> int:
         ("nodes --json -o yaml", "--json and -o yaml are opposites; give one of them [usage]"),
         ("clone 15000001 -o noon", "-o: there is no format 'noon'; formats: table, wide, "),
         ("nodes --sort nonsense", "--sort: there is no column 'nonsense'"),
+        (
+            "uptime n1",
+            "got unexpected extra argument(s) (n1); `ssi uptime --help` tells how [usage]",
+        ),
         ("kill", "missing argument '[-SIGNAL] GPID...'; `ssi kill --help` tells how [usage]"),
     ],
 )
@@ -129,11 +133,63 @@ def test_a_closed_pipe_is_silent() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+UNWRITTEN = "ssi: the output cannot be written: "
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "told"),
+    [
+        (">&-", 1, f"{UNWRITTEN}Bad file descriptor; "),
+        (">/dev/full", 1, f"{UNWRITTEN}No space left on device; "),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("words", ["explain usage", "explain -o json", "explain --help"])
+def test_a_descriptor_that_is_closed_or_full_is_told_in_one_line(
+    words: str, redirection: str, status: int, told: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m ssi.cli {words} {redirection}', sys.executable],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SSI_COLD": "1"},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr[: len(told)]) == (status, told)
+    assert done.stderr.count("\n") == status
+    assert bool(done.stdout) == (status == 0)
+
+
+def test_a_socket_never_gets_the_number_of_a_closed_descriptor() -> None:
+    program = "from ssi.cli.descriptors import fill_closed; fill_closed(); import socket; "
+    program += "print(socket.socket().fileno(), repr(open(0).read()), file=open('/dev/stderr','w'))"
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" <&- >&-', sys.executable, program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr.split() == ["3", "''"]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_is_plain_text_of_one_form(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(name, "--help") == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Usage: ")
+    assert shown.out.isascii()
+    assert shown.err == ""
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_takes_the_options_that_all_take(name: str) -> None:
     options = {option for each in load_command(name).params for option in each.opts}
     if "commands" not in dir(load_command(name)):
         assert {"--quiet", "--debug", "--color"} <= options
+        assert ("--timeout" in options) == (name not in LOCAL)
 
 
 @pytest.mark.parametrize(
