@@ -107,15 +107,20 @@ async def _drain(job: JobHandle, stream: StreamName, sink: Sink, *, peek: bool) 
     """Copies a stream to its end; the next bytes are fetched while the last are written."""
     offset = 0
     writing: asyncio.Task[None] | None = None
-    while True:
-        data = await job.read(stream, offset, peek=peek)
-        if writing is not None:
-            await writing
-        offset = data.offset + len(data.data)
-        writing = asyncio.ensure_future(sink(data.data))
-        if data.ended:
-            await writing
-            return
+    try:
+        while True:
+            data = await job.read(stream, offset, peek=peek)
+            if writing is not None:
+                await writing
+            offset = data.offset + len(data.data)
+            writing = asyncio.ensure_future(sink(data.data))
+            if data.ended:
+                await writing
+                return
+    finally:
+        if writing is not None:  # of many readers one may leave while this one is fetching
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _feed(job: JobHandle, source: Source) -> None:

@@ -1,0 +1,102 @@
+"""A job's output on its way out: what becomes of it where nobody takes it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from typing import Any, cast
+
+import pytest
+
+from ssi.client.attachment import OutputClosed, connect
+from ssi.client.jobs import JobHandle
+from ssi.protocol.jobs import StreamData
+
+
+class _Row:
+    has_terminal = False
+
+
+class _Job:
+    """One that writes for ever on stdout; on stderr it says nothing until it is told to end."""
+
+    row = _Row()
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    async def read(self, stream: str, offset: int, *, peek: bool) -> StreamData:
+        await asyncio.sleep(0)
+        if stream == "stderr":
+            await asyncio.Event().wait()
+        return StreamData(offset=offset, data=b"y\n", ended=False)
+
+    async def signal(self, number: int) -> None:
+        self.told.append(number)
+
+
+def carried(error: OSError) -> tuple[_Job, BaseException, list[dict[str, Any]]]:
+    """What comes of a job whose output cannot be written, and what the loop complains of."""
+    job, complaints = _Job(), []
+
+    async def sink(_data: bytes) -> None:
+        raise error
+
+    async def body() -> BaseException:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+        with pytest.raises(BaseException) as raised:
+            await connect(cast("JobHandle", job), source=None, sinks=(sink, sink))
+        return raised.value
+
+    value = asyncio.run(body())
+    gc.collect()
+    return job, value, complaints
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(BrokenPipeError(32, "Broken pipe"), OutputClosed), (OSError(28, "No space left"), OSError)],
+)
+def test_output_that_nobody_takes_ends_the_job_by_sigpipe(
+    error: OSError, kind: type[Exception]
+) -> None:
+    job, value, complaints = carried(error)
+    assert job.told == [signal.SIGPIPE]
+    leaves = value.exceptions if isinstance(value, BaseExceptionGroup) else (value,)
+    assert [type(each) for each in leaves] == [kind]
+    assert complaints == []
+
+
+def test_a_write_that_fails_while_its_reader_is_given_up_is_no_complaint() -> None:
+    """History of the race: 1. bytes are being written; 2. the next ones are fetched; 3. all of it
+    is given up, for another node's reader left; 4. the write fails, too, and nobody asks it."""
+    complaints: list[dict[str, Any]] = []
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+        writing, broken = asyncio.Event(), asyncio.Event()
+
+        class Silent(_Job):
+            async def read(self, stream: str, offset: int, *, peek: bool) -> StreamData:
+                if offset or stream == "stderr":
+                    await asyncio.Event().wait()
+                return StreamData(offset=offset, data=b"y\n", ended=False)
+
+        async def sink(_data: bytes) -> None:
+            writing.set()
+            await broken.wait()
+            raise BrokenPipeError(32, "Broken pipe")
+
+        job = cast("JobHandle", Silent())
+        task = asyncio.ensure_future(connect(job, source=None, sinks=(sink, sink)))
+        await writing.wait()
+        broken.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(body())
+    gc.collect()
+    assert complaints == []
