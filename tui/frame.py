@@ -11,6 +11,7 @@ from tui.model.browser import Browser
 from tui.model.cards import node_lines
 from tui.model.census import Census
 from tui.model.choice import Choice
+from tui.model.columns import OF_GPUS
 from tui.model.parts import text_of
 from tui.model.sheet import header_parts, layout_of, row_parts
 from tui.settings import Settings
@@ -28,6 +29,7 @@ async def one_frame(system: System, settings: Settings, columns: int) -> str:
     """
     browser = Browser(Census(), Choice(sort=settings.sort, tree=settings.tree))
     watch = Watch(system, browser.census, settings.every_s)
+    watch.with_gpus = not {*settings.columns, settings.sort}.isdisjoint(OF_GPUS)
     await watch.look_once(PATIENCE_S)
     await asyncio.sleep(APART_S)
     await watch.look_once(PATIENCE_S)

@@ -28,7 +28,9 @@ async def fetch_rows(
         return job_rows(jobs, time.time())
     if view == EVENTS:
         return event_rows(await _events(system, feed), deeds)
-    return gpu_rows(feed.nodes) if view == GPUS else node_rows(feed.nodes, feed.meters)
+    if view == GPUS:
+        return gpu_rows(feed.nodes, feed.census.entries())
+    return node_rows(feed.nodes, feed.meters)
 
 
 async def _events(system: System, feed: Watch) -> Sequence[MeshEvent]:

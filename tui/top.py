@@ -28,12 +28,12 @@ from tui.model.bottom import key_at
 from tui.model.browser import Browser
 from tui.model.census import Census
 from tui.model.choice import Choice
-from tui.model.columns import OF_TRAFFIC
+from tui.model.columns import OF_GPUS, OF_TRAFFIC
 from tui.model.entry import Target, target_of
 from tui.model.listing import Listing
 from tui.model.outcome import Outcome, failed
 from tui.model.parts import Tone
-from tui.model.views import PROCESSES, TRAFFIC
+from tui.model.views import GPUS, PROCESSES, TRAFFIC
 from tui.modes.mode import Mode
 from tui.modes.stack import ModeStack
 from tui.news import News
@@ -282,6 +282,8 @@ class Top(App[int]):
         self.screen.styles.background = BACKGROUNDS[worn]
 
     def _tick(self) -> None:
+        shown = {*self.browser.columns, self.browser.choice.sort}
+        self.feed.with_gpus = self.view == GPUS or not shown.isdisjoint(OF_GPUS)
         self.browser.refresh(self.now_s())
         listing = self._scene.listing
         if listing is not None and (self._fetching is None or self._fetching.done()):

@@ -49,6 +49,8 @@ class Watch:
         meters: How busy each node is.
         with_traffic: Whether nodes are asked what processes read and write.
         with_threads: Whether nodes are asked for threads, too.
+        with_gpus: Whether nodes are asked what processes use of GPUs.
+        census: That is told.
     """
 
     def __init__(self, system: System, census: Census, every_s: float = 1.0) -> None:
@@ -57,8 +59,9 @@ class Watch:
         self.problem = ""
         self.every_s = every_s
         self._system = system
-        self._census = census
+        self.census = census
         self.with_traffic = False
+        self.with_gpus = False
         self.with_threads = False
         self._known: dict[str, tuple[bytes, int]] = {}
         self._counters: dict[str, HostCounters] = {}
@@ -112,7 +115,7 @@ class Watch:
         except SsiError as exc:
             self.problem = exc.what()
             return
-        self._census.forget(row.name for row in self.nodes)
+        self.census.forget(row.name for row in self.nodes)
 
     async def _mend(self) -> None:
         """Connects to the door again where that broke."""
@@ -125,7 +128,7 @@ class Watch:
 
     async def _look(self, row: NodeRow) -> None:
         if row.state in {NodeState.DEAD, NodeState.LEFT}:
-            self._census.miss(row.name, NodeDown(node=row.name, silent_s=row.age_s).what())
+            self.census.miss(row.name, NodeDown(node=row.name, silent_s=row.age_s).what())
             return
         memory = row.metrics.memory_total_bytes if row.metrics is not None else 0
         try:
@@ -136,14 +139,18 @@ class Watch:
         except BadMessage:  # it knows no such request
             self._older.add(row.name)
         except SsiError as exc:
-            self._census.miss(row.name, exc.what())
+            self.census.miss(row.name, exc.what())
 
     async def _look_at_change(self, name: str, memory_bytes: int) -> None:
         table, since = self._known.get(name, (b"", 0))
-        if name not in self._census.sheets:  # it was forgotten meanwhile
+        if name not in self.census.sheets:  # it was forgotten meanwhile
             table, since = b"", 0
         request = WatchProcesses(
-            table=table, since=since, traffic=self.with_traffic, threads=self.with_threads
+            table=table,
+            since=since,
+            traffic=self.with_traffic,
+            threads=self.with_threads,
+            gpus=self.with_gpus,
         )
         change = await self._system.ask(request, TableChange, node=name, timeout_s=PATIENCE_S)
         told: Told = {
@@ -152,11 +159,12 @@ class Watch:
             "now_s": time.monotonic(),
         }
         if change.whole:
-            self._census.hear(name, change.rows, **told)
+            self.census.hear(name, change.rows, **told)
         else:
-            self._census.hear_change(name, change.rows, change.gone, **told)
+            self.census.hear_change(name, change.rows, change.gone, **told)
         self._known[name] = change.table, change.version
-        self._census.hear_traffic(name, change.traffic, change.taken_at_s)
+        self.census.hear_traffic(name, change.traffic, change.taken_at_s)
+        self.census.hear_gpus(name, change.gpus)
         if change.counters is not None:
             before = self._counters.get(name)
             if before is not None and (meters := meters_between(before, change.counters)):
@@ -168,7 +176,7 @@ class Watch:
         reply = await self._system.ask(
             ListProcesses(), ProcessList, node=name, timeout_s=PATIENCE_S
         )
-        self._census.hear(
+        self.census.hear(
             name,
             reply.rows,
             taken_at_s=reply.taken_at_s,

@@ -20,6 +20,7 @@ from nodeagent.mechanism.limits import limits_here
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
 from nodeagent.services.cordon import CordonService
+from nodeagent.services.gpus import kinds_of_gpus
 from ssi.model.examination import NodeFacts
 from ssi.protocol.system import Examine, Examined
 from ssi.version import VERSION
@@ -77,6 +78,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         limits=limits_here(),
         started_by="systemd" if is_of_systemd() else "ssi up",
         shell_lacks=shell_lacks(places),
+        gpus=kinds_of_gpus(),
     )
 
 

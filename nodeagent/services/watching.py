@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.mechanism.hostcounters import read_counters
 from nodeagent.mechanism.tuning import traffic
+from nodeagent.services.gpus import GpuWatch
 from nodeagent.services.processes import hide_commands
 from nodeagent.services.table import TableService
 from nodeagent.tablelog import TableLog
@@ -29,6 +30,7 @@ class WatchService:
         self._table = table
         self._log = TableLog()
         self._thread_log = TableLog()
+        self._gpus = GpuWatch()
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to viewers."""
@@ -41,6 +43,7 @@ class WatchService:
             rows, log = self._table.with_threads(rows), self._thread_log
         log.observe(rows)
         change = log.since(body.table, body.since)
+        gpus = await self._gpus.read(rows) if body.gpus else ()
         return TableChange(
             node=self._node,
             taken_at_s=taken_at_s,
@@ -51,6 +54,7 @@ class WatchService:
             gone=tuple(change.gone),
             counters=read_counters(),
             traffic=self._traffic(caller, rows) if body.traffic else (),
+            gpus=gpus,
         )
 
     def _traffic(self, caller: Caller, rows: Iterable[ProcessRow]) -> tuple[ProcessTraffic, ...]:

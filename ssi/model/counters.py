@@ -32,3 +32,16 @@ class ProcessTraffic(msgspec.Struct, frozen=True, kw_only=True, array_like=True)
     gpid: int
     read_bytes: int
     written_bytes: int
+
+
+class ProcessGpu(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a process uses of GPUs.
+
+    Attributes:
+        percent: Of its busiest kind of engine, since the reading before; 100 is all of one GPU.
+        memory_bytes: In all GPUs, as their drivers count it.
+    """
+
+    gpid: int
+    percent: float
+    memory_bytes: int

@@ -56,6 +56,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         started_by: ``systemd`` or ``ssi up``; empty from an agent that does not tell.
         shell_lacks: Of what the shell there reads and colours lines with (``shfmt``,
             ``tree-sitter``), what was not deployed.
+        gpus: Whose use by processes it reads: ``drm``, ``nvidia``.
     """
 
     python: str
@@ -82,6 +83,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     limits: Limits = Limits()
     started_by: str = ""
     shell_lacks: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):

@@ -46,6 +46,8 @@ def judge_node(name: str, facts: NodeFacts, *, ours: str) -> list[Finding]:
     }
     if facts.started_by:
         checks["boot"] = _boot(name, facts.started_by)
+    if facts.gpus:
+        checks["gpus"] = _gpus(facts.gpus)
     found = [_finding(name, check, outcome) for check, outcome in checks.items()]
     return [*found, *judge_limits(name, facts.limits, is_root=facts.is_root)]
 
@@ -106,6 +108,12 @@ def _boot(name: str, started_by: str) -> _Outcome:
     if started_by == "systemd":
         return OK, "systemd starts the agent with the machine; its journal has the log, too", ""
     return OK, f"no unit of systemd holds the agent: after a reboot `ssi up {name}`", ""
+
+
+def _gpus(kinds: Sequence[str]) -> _Outcome:
+    sources = {"drm": "/proc/PID/fdinfo", "nvidia": "nvidia-smi pmon"}
+    read = " and ".join(sources[kind] for kind in kinds if kind in sources)
+    return OK, f"use by processes comes from {read}; this was never tried on a real GPU", ""
 
 
 def _python(name: str, version: str) -> _Outcome:

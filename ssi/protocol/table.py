@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, TypeAlias
 
-from ssi.model.counters import HostCounters, ProcessTraffic
+from ssi.model.counters import HostCounters, ProcessGpu, ProcessTraffic
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
@@ -21,12 +21,14 @@ class WatchProcesses(RequestMessage, frozen=True, tag="watch-processes"):
         traffic: Whether to tell what processes read and wrote, which costs a file for each.
         threads: Whether threads are rows too, which costs a file for each; without the arguments
             of their processes. It is another table, with versions of its own.
+        gpus: Whether to tell what processes use of GPUs; costs nothing where there is none.
     """
 
     table: bytes = b""
     since: int = 0
     traffic: bool = False
     threads: bool = False
+    gpus: bool = False
 
 
 class TableChange(ReplyMessage, frozen=True, tag="table-change"):
@@ -39,6 +41,7 @@ class TableChange(ReplyMessage, frozen=True, tag="table-change"):
         rows: Those that are new or differ in more than their age.
         gone: Gpids of those that ended or left.
         traffic: Of processes of the caller, and of all for root, where it was asked for.
+        gpus: Of processes that have a GPU open, where it was asked for.
     """
 
     node: str
@@ -50,6 +53,7 @@ class TableChange(ReplyMessage, frozen=True, tag="table-change"):
     gone: tuple[int, ...] = ()
     counters: HostCounters | None = None
     traffic: tuple[ProcessTraffic, ...] = ()
+    gpus: tuple[ProcessGpu, ...] = ()
 
 
 class TuneProcess(RequestMessage, frozen=True, tag="tune-process"):

@@ -13,7 +13,7 @@ import msgspec
 from nodeagent.tablelog import TableLog
 from ssi.client.connection import Connection
 from ssi.client.system import System
-from ssi.model.counters import HostCounters
+from ssi.model.counters import HostCounters, ProcessGpu
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import MeshEvent, NodeRow, NodeState
@@ -62,6 +62,7 @@ class Mesh:
         blockers: What stands in the way of a move to a node.
         older: Nodes whose agents know no changes of the table.
         told_rows: How many rows viewers were sent.
+        gpus: What processes use of GPUs, by node; told where it is asked for.
         asked: Everything that changes something, with the node that was asked.
     """
 
@@ -88,6 +89,7 @@ class Mesh:
             ],
         }
         self.threads: dict[int, list[ProcessRow]] = {}
+        self.gpus: dict[str, tuple[ProcessGpu, ...]] = {}
         self.silent: set[str] = set()
         self.failures: dict[str, SsiError] = {}
         self.blockers: dict[str, tuple[str, ...]] = {}
@@ -213,6 +215,7 @@ class Mesh:
             taken_at_s=self._clock_s,
             table=log.name,
             version=change.version,
+            gpus=self.gpus.get(name, ()) if body.gpus else (),
             whole=change.whole,
             rows=tuple(change.rows),
             gone=tuple(change.gone),

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from textual import events
 
+from ssi.model.counters import ProcessGpu
 from ssi.protocol.jobs import SignalProcess
 from ssi.view.text import width
 from tests.faces.fingers import Fingers
@@ -286,6 +287,38 @@ def test_tab_goes_through_the_views_and_back(tell: Callable[..., Mesh]) -> None:
         await fingers.sees("TIME", "WHAT")
 
     tell(story)
+
+
+def test_processes_are_sorted_by_their_use_of_gpus_which_is_asked_for_only_then(
+    tell: Callable[..., Mesh],
+) -> None:
+    mesh = Mesh()
+    mesh.gpus = {
+        "n2": (ProcessGpu(gpid=20000007, percent=37.5, memory_bytes=3 << 30),),
+        "n3": (ProcessGpu(gpid=15000002, percent=88.0, memory_bytes=1 << 30),),
+    }
+
+    async def story(fingers: Fingers) -> None:
+        assert not fingers.top.feed.with_gpus
+        await fingers.press("G")
+        await fingers.sees("GPU%▽", "GMEM")
+        await fingers.until(lambda: fingers.rows()[:2] == ["15000002", "20000007"], "the order")
+        await fingers.sees("88.0  1.0G", "37.5  3.0G")
+        mesh.gpus["n3"] = ()
+        await fingers.until(lambda: fingers.rows()[0] == "20000007", "it has let go of its GPU")
+        await fingers.press("f4")
+        await fingers.type("gpu>30")
+        await fingers.press("enter")
+        await fingers.until(lambda: fingers.rows() == ["20000007"], "the others are filtered")
+        await fingers.press("tab", "tab")
+        await fingers.sees("20000007 sleep of root", "38%", "3.0G")
+        await fingers.press("k")
+        await fingers.sees("Send signal", "20000007 sleep of root on n2")
+        await fingers.press("escape", "tab", "tab", "tab", "tab")
+        await fingers.sees("CPU%▽")
+        await fingers.until(lambda: not fingers.top.feed.with_gpus, "it is asked for no longer")
+
+    tell(story, mesh)
 
 
 def test_settings_are_seen_at_once_and_kept_with_what_they_mean(

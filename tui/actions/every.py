@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 from tui.actions import arranging, jobs, looking, moving, nodes, setup, signalling, tuning
 from tui.desk import Desk
-from tui.model.views import EVENTS, GPUS, JOBS, VIEWS
+from tui.model.columns import with_gpus
+from tui.model.views import EVENTS, JOBS, PROCESSES, VIEWS
 
 Action: TypeAlias = Callable[[Desk], Awaitable[None]]
 
@@ -86,6 +87,14 @@ def _hide_cards(desk: Desk) -> None:
     desk.settings = replace(desk.settings, cards=not desk.settings.cards)
 
 
+def _sort_gpu(desk: Desk) -> None:
+    if desk.view != PROCESSES:
+        desk.show(PROCESSES)
+    desk.browser.columns = with_gpus(desk.browser.columns)
+    changed = replace(desk.browser.choice, sort="gpu", turned=False, tree=False)
+    desk.browser.choose(changed, desk.now_s())
+
+
 def _untag(desk: Desk) -> None:
     desk.browser.tags.clear()
 
@@ -104,6 +113,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "sort-memory": _sorting("mem"),
     "sort-time": _sorting("time"),
     "sort-gpid": _sorting("gpid"),
+    "sort-gpu": _at_once(_sort_gpu),
     "invert": _at_once(_invert),
     "users": arranging.users,
     "nodes": arranging.nodes,
@@ -146,7 +156,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "next-view": _at_once(lambda desk: _go_on(desk, 1)),
     "previous-view": _at_once(lambda desk: _go_on(desk, -1)),
     "jobs": _at_once(lambda desk: desk.show(JOBS)),
-    "gpus": _at_once(lambda desk: desk.show(GPUS)),
     "events": _at_once(lambda desk: desk.show(EVENTS)),
     "palette": looking.palette,
     "redraw": _at_once(lambda desk: desk.redraw(anew=True)),

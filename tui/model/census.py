@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ssi.model.counters import ProcessTraffic
+from ssi.model.counters import ProcessGpu, ProcessTraffic
 from ssi.model.process import ProcessRow
 from ssi.view.threads import with_commands
 from tui.model.entry import Entry
@@ -108,6 +108,19 @@ class Census:
                 sheet.entries[each.gpid] = entry._replace(
                     read_bytes_s=max(each.read_bytes - read, 0) / lapse_s,
                     written_bytes_s=max(each.written_bytes - written, 0) / lapse_s,
+                )
+
+    def hear_gpus(self, node: str, told: Iterable[ProcessGpu]) -> None:
+        """A node told what processes use of GPUs; all others use none."""
+        entries = self.sheets[node].entries
+        used = {each.gpid: each for each in told}
+        for gpid in [g for g, entry in entries.items() if entry.gpu_bytes or entry.gpu_percent]:
+            if gpid not in used:
+                entries[gpid] = entries[gpid]._replace(gpu_percent=0.0, gpu_bytes=0)
+        for gpid, each in used.items():
+            if (entry := entries.get(gpid)) is not None:
+                entries[gpid] = entry._replace(
+                    gpu_percent=each.percent, gpu_bytes=each.memory_bytes
                 )
 
     def hear_nice(self, gpid: int, nice: int) -> None:

@@ -159,6 +159,22 @@ _ALL: Final = (
         lambda e: e.read_bytes_s + e.written_bytes_s,
         largest_first=True,
     ),
+    _column(
+        "gpu",
+        "GPU%",
+        5,
+        lambda e: _percent(e.gpu_percent),
+        attrgetter("gpu_percent"),
+        largest_first=True,
+    ),
+    _column(
+        "gpumem",
+        "GMEM",
+        5,
+        lambda e: size(e.gpu_bytes),
+        attrgetter("gpu_bytes"),
+        largest_first=True,
+    ),
     _column("job", "JOB", 9, lambda e: str(e.row.job or "-"), attrgetter("row.job")),
     _column("tty", "TTY", 8, lambda e: plain(e.row.tty), attrgetter("row.tty"), right=False),
     _column(
@@ -191,6 +207,16 @@ MAIN: Final = (
 
 OF_TRAFFIC: Final = ("gpid", "node", "user", "s", "cpu", "io", "read", "write", "command")
 """What the view of I/O shows."""
+
+
+OF_GPUS: Final = ("gpu", "gpumem")
+"""What nodes are asked for only while it is shown or sorted by."""
+
+
+def with_gpus(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same columns, and before the last one those of GPUs."""
+    kept = tuple(name for name in names if name not in OF_GPUS)
+    return (*kept[:-1], *OF_GPUS, kept[-1])
 
 
 def fitting(names: tuple[str, ...], screen_width: int) -> list[ProcessColumn]:

@@ -29,6 +29,8 @@ class Entry(NamedTuple):
         memory_percent: Of its node's memory.
         read_bytes_s: From disks, while that is asked for.
         written_bytes_s: To disks.
+        gpu_percent: Of a GPU, while that is asked for; 100 being all of one.
+        gpu_bytes: In GPUs.
     """
 
     node: str
@@ -37,6 +39,8 @@ class Entry(NamedTuple):
     memory_percent: float
     read_bytes_s: float = 0.0
     written_bytes_s: float = 0.0
+    gpu_percent: float = 0.0
+    gpu_bytes: int = 0
 
     @property
     def identity(self) -> Identity:

@@ -29,6 +29,8 @@ _NUMBERS: Final[dict[str, Callable[[Entry], float]]] = {
     "nice": lambda entry: entry.row.nice,
     "threads": lambda entry: entry.row.threads,
     "time": lambda entry: entry.row.cpu_s,
+    "gpu": lambda entry: entry.gpu_percent,
+    "gpumem": lambda entry: entry.gpu_bytes,
     "gpid": lambda entry: entry.row.gpid,
     "pid": lambda entry: entry.row.pid,
     "job": lambda entry: entry.row.job,

@@ -11,7 +11,7 @@ from ssi.model.job import JobRow, JobState
 from ssi.model.node import MeshEvent, NodeRow, NodeState
 from ssi.view.quantity import NONE, age, milliseconds, size, used_of
 from ssi.view.table import Column
-from tui.model.entry import Target
+from tui.model.entry import Entry, Target, target_of
 from tui.model.listing import Listing, ListRow
 from tui.model.meters import Meters
 from tui.model.parts import Part, Tone
@@ -115,8 +115,29 @@ def node_rows(nodes: Sequence[NodeRow], meters: Mapping[str, Meters]) -> list[Li
     ]
 
 
-def gpu_rows(nodes: Sequence[NodeRow]) -> list[ListRow]:
-    """Each GPU of each node."""
+def gpu_rows(nodes: Sequence[NodeRow], entries: Iterable[Entry] = ()) -> list[ListRow]:
+    """Each GPU of each node, and below them the processes that use any, the busiest first."""
+    users = [entry for entry in entries if entry.gpu_percent or entry.gpu_bytes]
+    users.sort(key=lambda entry: (-entry.gpu_percent, -entry.gpu_bytes, entry.row.gpid))
+    return [*_devices(nodes), *map(_gpu_user, users)]
+
+
+def _gpu_user(entry: Entry) -> ListRow:
+    return ListRow(
+        key=entry.identity,
+        cells=(
+            entry.node,
+            str(entry.row.gpid),
+            f"{entry.row.name} of {entry.row.user}",
+            f"{entry.gpu_percent:.0f}%",
+            size(entry.gpu_bytes),
+        ),
+        target=target_of(entry),
+        node=entry.node,
+    )
+
+
+def _devices(nodes: Sequence[NodeRow]) -> list[ListRow]:
     return [
         ListRow(
             key=(row.name, number),

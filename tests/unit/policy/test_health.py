@@ -38,6 +38,14 @@ def test_a_node_that_has_all_gets_no_word_of_blame() -> None:
     assert troubles() == []
 
 
+def test_gpus_are_spoken_of_only_where_there_are_any_and_as_what_was_never_tried() -> None:
+    assert not [each for each in judge_node("n1", WELL, ours="0.1.0") if each.check == "gpus"]
+    facts = msgspec.structs.replace(WELL, gpus=("drm", "nvidia"))
+    (found,) = [each for each in judge_node("n1", facts, ours="0.1.0") if each.check == "gpus"]
+    assert found.verdict is Verdict.OK
+    assert "fdinfo and nvidia-smi pmon; this was never tried on a real GPU" in found.text
+
+
 @pytest.mark.parametrize(
     ("changes", "check", "verdict", "remedy"),
     [
