@@ -101,7 +101,7 @@ class Heart:
         self._tell = tell
         self._context: zmq.Context[zmq.Socket[bytes]] = make_context()
         self._gate = Gate(self._context, knows) if name else None
-        self._routes = Routes(self._context, key)
+        self._routes = Routes(self._context, key, lambda: self._machine.probes_all)
         self._lock = threading.Lock()
         self._posted: deque[Event] = deque()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

@@ -3,22 +3,21 @@
 There are two ways to a member: our connection to it, and its connection to us. A datagram takes
 the one on which the member was heard last, so that a member whose side refuses us as yet, or which
 came back at another address, is still talked to. Where there is only its connection, that is used
-as long as it stands: ZeroMQ's heartbeats close one that does not, and a handshake costs both sides
-more than a hundred datagrams.
+as long as it stands, for a handshake costs both sides more than a hundred datagrams.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import zmq
 
-from ssi.protocol.pulse import MAX_DATAGRAM_BYTES
+from nodeagent.pulse.link import Link, configure, dial
 from ssi.transport.gate import DOMAIN
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint
@@ -27,37 +26,11 @@ from ssi.transport.listener import PortTaken
 BUDGET: Final = 256
 """Datagrams taken from one socket before the next has its turn."""
 
-UNSENT: Final = 32
-"""Datagrams that wait for one member; more are dropped, as they would be late."""
-
 FRESH_S: Final = 3.0
 """For so long after it was heard from, a member's own connection is trusted to work."""
 
-SILENT_S: Final = 5.0
-"""A connection of ours that brought nothing for so long is made anew: TCP would wait ever longer
-before it tries again, and ZeroMQ does not come back where it was refused."""
-
-UNPROVEN_S: Final = 1.5
-"""Likewise for one that has never brought anything."""
-
 IDLE_S: Final = 60.0
 """A connection that was not used for so long is closed."""
-
-
-@dataclass(slots=True)
-class _Link:
-    socket: zmq.Socket[bytes]
-    endpoint: Endpoint
-    opened_at_s: float
-    used_at_s: float
-    heard_at_s: float = float("-inf")
-
-    def is_mute(self, now_s: float) -> bool:
-        """Whether it was used and nothing came of it."""
-        proven = self.heard_at_s > self.opened_at_s
-        since_s = max(self.heard_at_s, self.opened_at_s)
-        limit_s = SILENT_S if proven else UNPROVEN_S
-        return now_s - since_s > limit_s and self.used_at_s > since_s
 
 
 @dataclass(slots=True)
@@ -74,13 +47,17 @@ class Routes:
     Args:
         context: With its gate up already.
         key: Of this agent.
+        pings: Whether ZeroMQ shall ping on a link that is made now; one that stands keeps its ways.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], key: KeyPair) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], key: KeyPair, pings: Callable[[], bool]
+    ) -> None:
         self._context = context
         self._key = key
+        self._pings = pings
         self._listener: zmq.Socket[bytes] | None = None
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         self._ways: dict[str, _Way] = {}
         self.poller = zmq.Poller()
 
@@ -91,7 +68,7 @@ class Routes:
             PortTaken: Somebody else listens there.
         """
         socket = self._context.socket(zmq.ROUTER)
-        _configure(socket)
+        configure(socket)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.curve_server = True
         socket.curve_secretkey = self._key.secret.encode()
@@ -125,7 +102,7 @@ class Routes:
         if endpoint is None:
             return
         link = self._link(to, endpoint, now_s)
-        link.used_at_s = now_s
+        link.use(now_s)
         with suppress(zmq.Again):
             link.socket.send(payload, zmq.DONTWAIT)
 
@@ -144,7 +121,7 @@ class Routes:
         for name, link in self._links.items():
             if link.socket in ready:
                 for frames in _drain(link.socket):
-                    link.heard_at_s = now_s
+                    link.hear(now_s)
                     taken.append((name, b"", frames[-1].bytes))
         if self._listener is not None and self._listener in ready:
             for frames in _drain(self._listener):
@@ -186,20 +163,15 @@ class Routes:
             return False  # it has closed that connection
         return True
 
-    def _link(self, name: str, endpoint: Endpoint, now_s: float) -> _Link:
+    def _link(self, name: str, endpoint: Endpoint, now_s: float) -> Link:
         link = self._links.get(name)
         if link is not None and (link.endpoint != endpoint or link.is_mute(now_s)):
             self._close(name)
             link = None
         if link is None:
-            socket = self._context.socket(zmq.DEALER)
-            _configure(socket)
-            socket.curve_publickey = self._key.public.encode()
-            socket.curve_secretkey = self._key.secret.encode()
-            socket.curve_serverkey = endpoint.public_key.encode()
-            socket.connect(endpoint.url)
-            self.poller.register(socket, zmq.POLLIN)
-            link = self._links[name] = _Link(socket, endpoint, now_s, now_s)
+            link = dial(self._context, self._key, endpoint, pings=self._pings())
+            self.poller.register(link.socket, zmq.POLLIN)
+            self._links[name] = link
         return link
 
     def _close(self, name: str) -> None:
@@ -208,24 +180,11 @@ class Routes:
         link.socket.close(linger=0)
 
 
-def _serves(way: _Way, link: _Link | None, now_s: float) -> bool:
+def _serves(way: _Way, link: Link | None, now_s: float) -> bool:
     """Whether a member's own connection is the better one."""
     if link is None:
         return now_s - way.heard_at_s < IDLE_S
     return way.heard_at_s > link.heard_at_s and now_s - way.heard_at_s < FRESH_S
-
-
-def _configure(socket: zmq.Socket[bytes]) -> None:
-    socket.linger = 0
-    socket.setsockopt(zmq.SNDHWM, UNSENT)
-    socket.setsockopt(zmq.IPV6, 1)
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_DATAGRAM_BYTES)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 2000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 4000)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
-    socket.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
-    socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 400)
 
 
 def _drain(socket: zmq.Socket[bytes]) -> Iterator[list[zmq.Frame]]:

@@ -84,6 +84,11 @@ class Membership:
         told = " ".join(f"{m.name}={m.state}" for m in members)
         return f"Membership({self.beliefs.me.name}: {told})"
 
+    @property
+    def probes_all(self) -> bool:
+        """Whether each of the others is probed in each period."""
+        return self.settings.probes_all(self.beliefs.size)
+
     def due_s(self) -> float:
         """When the next :class:`Tick` is due; infinity if only another event can change that."""
         due_s = min(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import zmq
 
-from nodeagent.pulse import route
+from nodeagent.pulse import link, route
 from nodeagent.pulse.heart import Heart, Told
 from nodeagent.pulse.route import Routes
 from nodeagent.register import Register
@@ -80,6 +83,54 @@ class Beating:
     def state(self, name: str) -> NodeState | None:
         member = self.heart.member(name)
         return member.state if member is not None and member.ever_heard else None
+
+
+class Cable:
+    """A connection to a port that can be cut so that either end still takes it for whole."""
+
+    def __init__(self, port: int) -> None:
+        self._there = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ends: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self.carried = 0
+        self.cut = threading.Event()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+                self._ends.append(near)
+                far = socket.create_connection(self._there)
+            except OSError:  # one of both listens no more
+                return
+            self._ends.append(far)
+            self.carried += 1
+            for source, sink in ((near, far), (far, near)):
+                ends = (source, sink, self.carried == 1)
+                self._threads.append(threading.Thread(target=self._carry, args=ends, daemon=True))
+                self._threads[-1].start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket, is_first: bool) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                if not (is_first and self.cut.is_set()):
+                    sink.sendall(data)
+        except OSError:
+            return  # one end closed it
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(LIMIT_S)
+        for each in self._ends:
+            with suppress(OSError):  # the other end has closed it already
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(LIMIT_S)
+        for each in (self._listener, *self._ends):
+            each.close()
 
 
 @pytest.fixture
@@ -192,7 +243,7 @@ def test_members_own_connection_is_used_where_there_is_no_other(
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     keys = make_key(), make_key()
     gate = Gate(context, bool)
-    one, two = Routes(context, keys[0]), Routes(context, keys[1])
+    one, two = Routes(context, keys[0], lambda: True), Routes(context, keys[1], lambda: True)
     there = Endpoint(
         node="n1", address="127.0.0.1", port=one.bind("127.0.0.1", 0), public_key=keys[0].public
     )
@@ -218,3 +269,35 @@ def test_members_own_connection_is_used_where_there_is_no_other(
         two.close()
         gate.close()
         context.destroy(linger=0)
+
+
+def test_link_that_is_open_at_one_end_only_is_replaced_though_nobody_pings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """1. n2 and n1 talk. 2. The cable is cut, and neither kernel knows. 3. n2 goes on talking."""
+    monkeypatch.setattr(link, "SILENT_S", 0.3)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    keys = make_key(), make_key()
+    gate = Gate(context, bool)
+    one, two = Routes(context, keys[0], lambda: False), Routes(context, keys[1], lambda: False)
+    cable = Cable(one.bind("127.0.0.1", 0))
+    there = Endpoint(node="n1", address="127.0.0.1", port=cable.port, public_key=keys[0].public)
+
+    def answered(text: bytes) -> bool:
+        two.send("n1", there, text)
+        for _key, routing_id, payload in one.receive(0.02):
+            one.came_from("n2", routing_id)
+            one.send("n2", None, payload)
+        return (("n1", b"", text)) in two.receive(0.02)
+
+    try:
+        eventually(lambda: answered(b"hello"), "n1 answers")
+        cable.cut.set()
+        eventually(lambda: answered(b"still there?"), "n1 answers on another connection")
+        assert cable.carried >= 2
+    finally:
+        one.close()
+        two.close()
+        gate.close()
+        context.destroy(linger=0)
+        cable.close()
