@@ -95,6 +95,7 @@ class Job:
         pulled_at_s: When another job last asked for a stream of it, by the monotonic clock.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
+        unread: Keys for its terminal that it had not read when it ended.
     """
 
     row: JobRow
@@ -114,6 +115,7 @@ class Job:
     pulled_at_s: dict[StreamName, float] = field(default_factory=dict)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    unread: bytes = b""
     _noted: Note | None = None
 
     @property
@@ -224,6 +226,7 @@ class Job:
                     _log.warning("event=shim-silent gpid=%d reason=%s", self.row.gpid, exc)
                     continue
                 if status.exit_status is not None:
+                    self.unread = status.unread
                     self._end(_record_of(status, status.exit_status))
                     return
         except ShimGone:

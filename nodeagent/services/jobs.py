@@ -226,7 +226,7 @@ class JobService:
             async with asyncio.timeout(min(body.wait_ms, MAX_WAIT_MS) / 1000):
                 await job.ended.wait()
         if job.is_over:  # also where another client has let go of it meanwhile
-            return JobReply(row=job.row)
+            return JobReply(row=job.row, unread=job.unread)
         return JobReply(row=owned_job(self._table, body.gpid, caller, self._node).row)
 
     async def _disown(self, caller: Caller, body: DisownJob) -> Done:

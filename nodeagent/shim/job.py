@@ -38,6 +38,9 @@ Buried: TypeAlias = Callable[[ShimFailed | None], None]
 REPAINT_S: Final = 0.05
 """Between the two sizes that let a program paint anew: time to notice the first."""
 
+MOST_UNREAD_BYTES: Final = 16 * 1024
+"""Of what was typed ahead; a terminal holds 4 KiB."""
+
 DEATH_LIMIT_S: Final = 10.0
 """For all processes of a killed job to be gone."""
 
@@ -55,6 +58,7 @@ class Job:
         memory: What is still on its way of its memory; None where all is here.
         wait_status: How its first process ended, as wait(2) tells it; None while it lives.
         problem: Why it was lost; empty where it was not.
+        unread: Keys for its terminal that it had not read when it ended.
     """
 
     def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
@@ -66,6 +70,7 @@ class Job:
         self.root = 0
         self.wait_status: int | None = None
         self.problem = ""
+        self.unread = b""
         self.memory: LateMemory | None = None
         self.epoch = 1
         self.note = b""
@@ -282,6 +287,7 @@ class Job:
 
     def _end(self) -> None:
         self.take(Step.EXIT)
+        self.unread = self._take_unread()
         self.release_terminal()
         told = {
             "exit_status": self.exit_status,
@@ -295,6 +301,14 @@ class Job:
             replace_file(path, json.dumps(told).encode(), durable=False)
         except OSError as exc:
             _log.warning("event=exit-not-written reason=%s", exc.strerror)
+
+    def _take_unread(self) -> bytes:
+        """Keys for its terminal, in their order, that it has left to whoever has that next."""
+        pump = self.stdio.keys or self.stdio.inlet
+        if self.terminal is None or pump is None:
+            return b""
+        _, behind = pump.stream.peek(pump.stream.start, MOST_UNREAD_BYTES)
+        return (self.terminal.unread() + behind)[:MOST_UNREAD_BYTES]
 
     def _signal(self, number: signal.Signals) -> None:
         if not self.root or self.exit_status is not None:

@@ -112,6 +112,7 @@ class Status(Message, frozen=True, tag="status"):
         note: What the agent last gave with :class:`SetNote`.
         doing: What is under way between two stages, such as a dump; empty: nothing.
         problem: Why the job was lost; empty where it was not.
+        unread: Keys for its terminal that it had not read when it ended.
     """
 
     stage: str
@@ -124,6 +125,7 @@ class Status(Message, frozen=True, tag="status"):
     problem: str = ""
     killed_by: int = 0
     dumped_core: bool = False
+    unread: bytes = b""
 
 
 class SetNote(Message, frozen=True, tag="set-note"):

@@ -173,6 +173,7 @@ class Shim:
             epoch=job.epoch,
             doing=job.doing,
             problem=job.problem,
+            unread=job.unread,
         )
 
     def _tell_status(self, answer: Answer, failure: SsiError | None) -> None:

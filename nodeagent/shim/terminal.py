@@ -65,6 +65,13 @@ class ControllingTerminal:
         """The job has ended: once no other process holds it, its output ends."""
         os.close(self.slave)
 
+    def unread(self) -> bytes:
+        """Takes out the keys that the job, which has ended, has not read; no mark of a ``^D``."""
+        with contextlib.suppress(OSError):
+            saved, behind = self.take("")
+            return (saved.taken + behind).replace(b"\0", b"")
+        return b""
+
     def take(self, term: str) -> tuple[SavedTerminal, bytes]:
         """Takes out what a stopped job has not read, and keeps what CRIU does not.
 

@@ -136,7 +136,7 @@ class Conversation:
         await self._look()
         self._mark(marks.title(appearance.title_at_prompt(self._facts())), marks.PROMPT_BEGINS)
         try:
-            line = await self._editor.read(self._facts)
+            line = await self._editor.read(self._facts, self._seat.typed_ahead())
         except KeyboardInterrupt:
             self._status, self._duration_s = INTERRUPTED, 0.0
             return False

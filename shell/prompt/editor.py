@@ -18,6 +18,9 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.layout.controls import BufferControl
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import ColorDepth, Output
@@ -84,11 +87,12 @@ class Editor:
             output=given[1] if given else None,
         )
 
-    async def read(self, facts: Callable[[], Facts]) -> str:
+    async def read(self, facts: Callable[[], Facts], typed: bytes = b"") -> str:
         """The next line, which may have several rows.
 
         Args:
             facts: What the prompt is made of, asked again whenever it is drawn.
+            typed: Keys that were pressed already.
 
         Raises:
             KeyboardInterrupt: ^C was typed: it is dropped.
@@ -98,6 +102,7 @@ class Editor:
         self._clock = f"{datetime.now().astimezone():%H:%M}" if self._settings.clock else ""
         self._typing.begin()
         self._session.editing_mode = self._editing_mode()
+        store_typeahead(self._session.input, pressed(typed))
         return await self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
 
     def colour_by(self, lexer: Lexer) -> None:
@@ -175,6 +180,15 @@ class _Suggestions(AutoSuggest):
         where = self._seat.where
         rest = self._recall.suggest(document.text, node=where.node, cwd=where.cwd)
         return Suggestion(rest) if rest and "\n" not in rest else None
+
+
+def pressed(typed: bytes) -> list[KeyPress]:
+    """The keys of what a terminal sent; Enter also where that has become a newline."""
+    found: list[KeyPress] = []
+    parser = Vt100Parser(found.append)
+    parser.feed(typed.decode("utf-8", "surrogateescape").replace("\n", "\r"))
+    parser.flush()
+    return found
 
 
 def colour_depth(no_color: str) -> ColorDepth | None:

@@ -32,5 +32,8 @@ class Seat(Protocol):
     async def query(self, script: str, *, node: str = "", limit_s: float) -> bytes | None:
         """What a little script of bash writes, run beside the session; None where it is late."""
 
+    def typed_ahead(self) -> bytes:
+        """Keys that no program has read; they are the next line's, and given once."""
+
     async def notices(self) -> list[str]:
         """What is to be told before the next prompt."""

@@ -17,10 +17,13 @@ OWN = re.compile(
 """What belongs to one bash, or to one node, and is not carried."""
 
 TELL_STATUSES = """if [[ -n ${SSI_STATUSES-} ]]; then
-    trap "printf '%s ' \\"\\$?\\" \\"\\${PIPESTATUS[@]}\\" >'$SSI_STATUSES'" EXIT
+    trap "printf '%s ' \\"\\$?\\" \\"\\${PIPESTATUS[@]}\\" 2>/dev/null >'$SSI_STATUSES'" EXIT
     unset SSI_STATUSES
 fi"""
-"""A job of several commands leaves there how each of them ended."""
+"""A job of several commands leaves there how each of them ended.
+
+One that was moved does not find that directory, and its user need not hear of it.
+"""
 
 NOT_CARRIED = re.compile(
     r"set [-+]o (?:monitor|history|histexpand|emacs|vi)$|"

@@ -186,6 +186,7 @@ class Runner:
                 await job.release()
             if entry is not None:
                 session.table.remove(entry)
+            session.typeahead += job.unread + watch.unsent
             status = _status_of(row)
             if status == INTERRUPTED and os.isatty(1):
                 self._tell("\n")

@@ -42,8 +42,7 @@ class Session:
         where: Where the next line runs.
         last: How the last line ended; None before the first.
         show: Takes what jobs in the background write; the line editor may put another in its place.
-        typeahead: Keys that no program has read, meant for the next prompt; whoever takes them
-            empties it.
+        typeahead: Keys that no program has read, meant for the next prompt.
     """
 
     def __init__(self, system: System, resident: Resident, neighbours: Neighbours) -> None:
@@ -173,6 +172,11 @@ class Session:
         if not node or node == self.where.node:
             return await self._resident.query(script, limit_s)
         return await self._runner.query_on(node, script, limit_s)
+
+    def typed_ahead(self) -> bytes:
+        """Keys that no program has read; they are the next line's, and given once."""
+        keys, self.typeahead = self.typeahead, b""
+        return keys
 
     async def notices(self) -> list[str]:
         """What is to be told before the next prompt: jobs that ended or stopped, lost nodes."""

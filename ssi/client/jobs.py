@@ -49,11 +49,13 @@ class JobHandle:
     Attributes:
         row: As last heard.
         notice: What the user should know of its start, a sentence; empty: nothing.
+        unread: Keys for its terminal that it had not read when it ended.
     """
 
     def __init__(self, system: System, row: JobRow, notice: str = "") -> None:
         self.row = row
         self.notice = notice
+        self.unread = b""
         self._system = system
         self._node = row.node
         self._reconnecting = asyncio.Lock()
@@ -132,7 +134,8 @@ class JobHandle:
         """The job's row once it has ended."""
         while True:
             body = WaitJob(gpid=self.row.gpid, wait_ms=POLL_MS)
-            self.row = (await self._ask(body, JobReply)).row
+            reply = await self._ask(body, JobReply)
+            self.row, self.unread = reply.row, reply.unread
             if self.row.state in {JobState.EXITED, JobState.LOST}:
                 return self.row
 

@@ -24,6 +24,9 @@ from ssi.protocol.refusals import NoSuchProcess, NotAJob
 MOST_TYPED_BYTES: Final = 256 * 1024
 """Of keys that the job has not taken yet; no more are read beyond that."""
 
+ANSWER_S: Final = 1.0
+"""For the last keys' answer once the job has ended: whether it still got them."""
+
 END_OF_INPUT: Final = b"\x04"
 """``^D``, where the keys came from a pipe or a file that has ended."""
 
@@ -66,9 +69,11 @@ class Watch:
     Attributes:
         seen_bytes: How far its output was shown.
         typed: Is told what is typed.
+        unsent: Keys that were typed and had not gone to the job when it ended.
     """
 
     seen_bytes: int = 0
+    unsent: bytes = b""
     typed: Callable[[bytes], None] | None = None
 
 
@@ -106,6 +111,8 @@ class _Viewer:
         self._is_person = os.isatty(keys)
         self._modes = ScreenModes()
         self._typed = bytearray()
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -126,6 +133,9 @@ class _Viewer:
                     others.append(tasks.create_task(self._send()))
                     others.append(tasks.create_task(self._follow_size()))
                 row = await self._see_to_end(tasks)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_S):
+                        await self._answered.wait()
                 for task in others:
                     task.cancel()
             return row
@@ -136,6 +146,8 @@ class _Viewer:
         finally:
             if not self._left.done():
                 self._left.cancel()
+            if self._answered.is_set():  # else the job may have them: no key is given twice
+                self._watch.unsent = bytes(self._typed)
             await self._put(self._modes.undo())
         await self._put(b"\r\n" if self._is_person else b"")
         raise left[0]
@@ -241,15 +253,17 @@ class _Viewer:
         offset = 0
         while True:
             await self._news.wait()
+            keys = bytes(self._typed[:READ_BYTES])
+            self._answered.clear()
             try:
-                accepted = await self._job.write(
-                    offset, bytes(self._typed[:READ_BYTES]), terminal=self._size()
-                )
+                accepted = await self._job.write(offset, keys, terminal=self._size())
             except (NoSuchProcess, NotAJob):  # it has ended
-                return
-            if accepted.closed:
+                self._answered.set()
                 return
             del self._typed[: accepted.offset - offset]
+            self._answered.set()
+            if accepted.closed:
+                return
             offset = accepted.offset
             if not self._typed:
                 self._news.clear()

@@ -20,10 +20,12 @@ class JobReply(ReplyMessage, frozen=True, tag="job"):
 
     Attributes:
         notice: What its user should know of its start, a sentence; empty: nothing.
+        unread: Keys for its terminal that it had not read when it ended.
     """
 
     row: JobRow
     notice: str = ""
+    unread: bytes = b""
 
 
 class WaitJob(RequestMessage, frozen=True, tag="wait-job"):

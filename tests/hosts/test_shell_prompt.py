@@ -61,6 +61,22 @@ def test_a_prompt_tells_how_lines_ended_and_takes_rows_and_pastes(ada: Person) -
     ada.sees(r"^left=3")
 
 
+def test_what_is_typed_while_a_program_runs_is_the_next_line(ssi: Ssi, ada: Person) -> None:
+    for number, waits in enumerate(("sh -c 'echo up; {}'", "echo up; {}"), 1):  # a job; bash itself
+        line = waits.format(f"until [ -e /tmp/go{number} ]; do sleep 0.1; done")
+        ada.type(line)
+        ada.sees(r"^up\s*$")
+        ada.type(f"echo ahead$((40+{number}))")
+        ada.keys("echo half")
+        ada.sees(rf"^echo ahead.*{number}\)\)\s*\necho half\s*$")  # in its terminal, unread
+        ssi.host("n1").run("touch", f"/tmp/go{number}")
+        ada.sees(rf"^ahead4{number}\s*\n" + HERE + r"echo half")
+        ada.keys("way")
+        ada.press("Enter")
+        ada.sees(r"^halfway\s*\n" + HERE)
+    ssi.host("n1").run("rm", "/tmp/go1", "/tmp/go2")
+
+
 def test_words_are_completed_on_the_node_where_they_will_be(ssi: Ssi, ada: Person) -> None:
     ada.type("mkdir -p '/tmp/prompt here' && cd /tmp")
     ada.sees(rf"^n1 /tmp {TOOK}# ")

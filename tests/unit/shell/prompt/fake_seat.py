@@ -35,6 +35,7 @@ class FakeSeat:
     told: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     answers: bool = True
+    unread: bytes = b""
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/bin:/bin"})
     directory: str = "/"
 
@@ -78,6 +79,10 @@ class FakeSeat:
             cwd=self.directory,
             env=self.environment,
         )
+
+    def typed_ahead(self) -> bytes:
+        keys, self.unread = self.unread, b""
+        return keys
 
     async def notices(self) -> list[str]:
         told, self.told = self.told, []

@@ -119,6 +119,22 @@ def test_lines_that_were_typed_ahead_are_run_one_after_another(history: Path) ->
     assert sitting.status == 0
 
 
+def test_keys_that_a_program_did_not_read_are_the_next_lines(history: Path) -> None:
+    def leaves_keys(seat: FakeSeat) -> int:
+        seat.unread = "echo é\nls\rhal".encode()  # a terminal made newlines of some
+        return 0
+
+    async def story(person: Story) -> None:
+        person.types("first\r")
+        await person.until(lambda: person.line == "hal")
+        person.types("f\r")
+        await person.until(lambda: seat.lines[-1] == "half")
+
+    seat = FakeSeat(deeds={"first": leaves_keys})
+    Sitting(seat, history).plays(story)
+    assert seat.lines == ["first", "echo é", "ls", "half"]
+
+
 def test_letters_that_come_together_are_one_change(history: Path) -> None:
     long = "echo " + "é" * 5000
     sitting = Sitting(FakeSeat(), history).types(f"{long}\x7f\x7f!\x01x\r{LEAVE}")
