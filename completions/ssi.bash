@@ -1,8 +1,9 @@
 # Completions of ssi for bash. Written by `ssi completion bash`; not to be edited.
 
 declare -gA _ssi_verbs=(
-    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail mount umount srun sbatch squeue scancel sinfo metrics doctor explain man schema lab tour completion'
+    [' ']='up down nodes events ps top free uptime run jobs wait logs attach disown stop cont kill freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon drain cp ls cat tail clients mount umount srun sbatch squeue scancel sinfo metrics doctor explain man schema lab tour completion'
     [' checkpoints']=rm
+    [' clients']=revoke
     [' lab']='up status ssh down kill pause resume cut heal'
     [' completion']='show install'
 )
@@ -41,6 +42,8 @@ declare -gA _ssi_help=(
     [' ls']='List files of nodes: ssi ls -l n1:/etc.'
     [' cat']='Show files of nodes: ssi cat n1:/etc/hostname.'
     [' tail']='Show the end of files of nodes: ssi tail -f n1..3:/var/log/syslog.'
+    [' clients']='Show the keys that the nodes let in; `revoke KEY...` ends some.'
+    [' clients revoke']='Let keys in no more, on no node; whoever has one is cut off at...'
     [' mount']='Mount a node'"'"'s files, or show what is mounted where.'
     [' umount']='Take a mount of another node'"'"'s files away, whoever uses it.'
     [' srun']='Run processes on nodes, as Slurm'"'"'s srun does; there is no queue,...'
@@ -104,6 +107,8 @@ declare -gA _ssi_flags=(
     [' ls']='--long -l --all -a -A --directory -d --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' cat']='--quiet -q --debug --color --timeout --help -h'
     [' tail']='--lines -n --follow -f -F --quiet -q --debug --color --timeout --help -h'
+    [' clients']='--nodes --node -n --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
+    [' clients revoke']='--quiet -q --debug --color --timeout --help -h'
     [' mount']='--on --cache --sync --deadline --output -o --json --no-headers --sort --watch -w --every --quiet -q --debug --color --timeout --help -h'
     [' umount']='--on --quiet -q --debug --color --timeout --help -h'
     [' srun']='--ntasks -n --nodes -N --cpus-per-task -c --mem --gres --nodelist -w --exclude -x --job-name -J --output -o --error -e --label -l --pty --quiet -q --debug --color --timeout --help -h'
@@ -330,6 +335,17 @@ declare -gA _ssi_takes=(
     [' tail -n']=nothing
     [' tail --color']='=auto always never'
     [' tail --timeout']=nothing
+    [' clients --nodes']=nodes
+    [' clients --node']=nodes
+    [' clients -n']=nodes
+    [' clients --output']='=table wide json jsonl yaml name'
+    [' clients -o']='=table wide json jsonl yaml name'
+    [' clients --sort']=nothing
+    [' clients --every']=nothing
+    [' clients --color']='=auto always never'
+    [' clients --timeout']=nothing
+    [' clients revoke --color']='=auto always never'
+    [' clients revoke --timeout']=nothing
     [' mount --on']=nodes
     [' mount --cache']=nothing
     [' mount --deadline']=nothing
@@ -497,6 +513,7 @@ declare -gA _ssi_args=(
     [' ls']=places
     [' cat']=places
     [' tail']=places
+    [' clients revoke']=nothing
     [' mount']='nodes|files|nothing'
     [' umount']='files|nothing'
     [' srun']=command

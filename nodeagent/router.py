@@ -11,7 +11,7 @@ from nodeagent.register import Register
 from ssi.model.errors import SsiError
 from ssi.protocol.codec import BadMessage, is_bulk, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
-from ssi.protocol.refusals import NodeDown, NotPermitted
+from ssi.protocol.refusals import ClientRefused, NodeDown, NotPermitted
 from ssi.transport.door import DoorUser
 
 MAX_DEADLINE_S = 3600.0
@@ -66,7 +66,11 @@ class Router:
                 raise BadMessage(reason=f"it is for {request.target}, this is {self._node}")
         except SsiError as exc:
             return make_failure(request.id, exc)
-        return await self._dispatcher.answer(request, caller)
+        answer = await self._dispatcher.answer(request, caller)
+        if self._register.knows(peer_key):
+            return answer
+        # It was revoked meanwhile: what it waited for, such as output of a job, is not for it now.
+        return make_failure(request.id, self._stranger(request, peer_key))
 
     async def _pass_on(self, request: Request, user: str) -> Reply:
         silent_s = self._silent_s(request.target)
@@ -94,6 +98,7 @@ class Router:
 
         Raises:
             NotPermitted: The key has no word here, or not that user's.
+            ClientRefused: It was revoked.
         """
         roster = self._register.roster
         entry = roster.node_by_key(peer_key) if roster is not None else None
@@ -106,6 +111,14 @@ class Router:
             return Caller(user=entry.user, node=entry.name)
         user = self._register.clients.get(peer_key)
         if user is None or request.caller not in {"", user}:
-            claimed = request.caller or "unknown"
-            raise NotPermitted(node=self._node, user=claimed, deed="ask with this key")
+            raise self._stranger(request, peer_key)
         return Caller(user=user)
+
+    def _stranger(self, request: Request, peer_key: str) -> SsiError:
+        roster = self._register.roster
+        for revoked in roster.revoked if roster is not None else ():
+            if revoked.public_key == peer_key:
+                user = request.caller or revoked.user or "anybody"
+                return ClientRefused(node=self._node, user=user, reason="it was revoked")
+        claimed = request.caller or "unknown"
+        return NotPermitted(node=self._node, user=claimed, deed="ask with this key")

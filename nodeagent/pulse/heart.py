@@ -97,6 +97,8 @@ class Heart:
         # Choices that spread load and guard nothing.
         random = Random()  # noqa: S311
         self._machine = Membership(name, incarnation if name else 0, random)
+        self._knows = knows
+        self._revoked: frozenset[str] = frozenset()
         self._entries = entries
         self._tell = tell
         self._context: zmq.Context[zmq.Socket[bytes]] = make_context()
@@ -145,6 +147,7 @@ class Heart:
         names = {entry.public_key: entry.name for entry in roster.nodes}
         with self._lock:
             self._endpoints, self._names = endpoints, names
+            self._revoked = frozenset(each.public_key for each in roster.revoked)
             self._fares = {name: each for name, each in self._fares.items() if name in endpoints}
             self._speaks = {name: each for name, each in self._speaks.items() if name in endpoints}
         addresses = {entry.name: entry.address for entry in roster.nodes}
@@ -234,6 +237,8 @@ class Heart:
             self._handle(self._posted.popleft(), _now())
 
     def _take(self, source: str, routing_id: bytes, payload: bytes) -> None:
+        if source in self._revoked and not self._knows(source):
+            return  # its connection is from before, and it looks on no more
         if routing_id:  # it is its key that tells who this is
             source = self._names.get(source, f"?{source}")
             self._routes.came_from(source, routing_id)

@@ -17,9 +17,18 @@ from nodeagent.pulse.heart import Heart, Look, Told
 from nodeagent.register import Register
 from ssi.mesh.chronicle import kind_of
 from ssi.mesh.event import FetchRoster, Moved, TakeEntries
-from ssi.mesh.hybridclock import wall_ms_of
+from ssi.mesh.hybridclock import COUNTER_BITS, wall_ms_of
+from ssi.model.client import fingerprint
 from ssi.model.errors import SsiError
-from ssi.model.node import MeshEvent, NodeMetrics, NodeRow, NodeState, Roster, RosterEntry
+from ssi.model.node import (
+    MeshEvent,
+    NodeMetrics,
+    NodeRow,
+    NodeState,
+    RevokedKey,
+    Roster,
+    RosterEntry,
+)
 from ssi.protocol.codec import BadMessage, VersionMismatch, decode_fares, encode_fares
 from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import Done
@@ -212,7 +221,10 @@ class MeshService:
 
     async def _list_events(self, _caller: Caller, body: ListEvents) -> EventList:
         told = [rumour for rumour in self.heart.happenings() if rumour.at > body.since]
-        return EventList(rows=tuple(_event_of(rumour) for rumour in told))
+        roster = self._register.roster
+        revoked = map(_event_of_key, roster.revoked if roster is not None else ())
+        rows = [*map(_event_of, told), *(each for each in revoked if each.stamp > body.since)]
+        return EventList(rows=tuple(sorted(rows, key=lambda row: row.stamp)))
 
     async def _list_nodes(self, _caller: Caller, _body: ListNodes) -> NodeList:
         await self._first_look()
@@ -313,4 +325,16 @@ def _event_of(rumour: Rumour) -> MeshEvent:
         kind=kind_of(rumour),
         incarnation=rumour.incarnation,
         by=rumour.by,
+    )
+
+
+def _event_of_key(key: RevokedKey) -> MeshEvent:
+    """It is in the roster, so that all nodes tell the same of it."""
+    return MeshEvent(
+        stamp=key.at_ms << COUNTER_BITS,
+        at_s=key.at_ms / 1000,
+        node=key.name or fingerprint(key.public_key),
+        kind="revoked",
+        incarnation=key.at_ms,
+        by=key.by,
     )

@@ -20,6 +20,7 @@ from nodeagent.places import Places
 from nodeagent.register import Register
 from nodeagent.services.adoption import AdoptionService
 from nodeagent.services.checkpoints import CheckpointService
+from nodeagent.services.clients import ClientKeys
 from nodeagent.services.cordon import CordonService
 from nodeagent.services.examination import ExaminationService
 from nodeagent.services.freezer import FreezerService
@@ -34,8 +35,6 @@ from nodeagent.services.tuning import TuningService
 from nodeagent.services.watching import WatchService
 from ssi.model.job import JobRow
 from ssi.model.node import NodeMetrics
-from ssi.protocol.message import Done
-from ssi.protocol.system import AllowClient
 
 METRICS_AGE_S = 1.0
 """How old metrics may be; every prober asks for them each second."""
@@ -112,7 +111,7 @@ class NodeServices:
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves all that belongs to a node."""
-        dispatcher.serve(AllowClient, self._allow_client)
+        ClientKeys(self._node, self._register).register_handlers(dispatcher)
         self._table.register_handlers(dispatcher)
         WatchService(self._node, self._table).register_handlers(dispatcher)
         TuningService(self._node, self._table).register_handlers(dispatcher)
@@ -166,7 +165,3 @@ class NodeServices:
         roster = self._register.roster
         entry = roster.node(self._node) if roster is not None else None
         return entry.number if entry is not None else None
-
-    async def _allow_client(self, caller: Caller, body: AllowClient) -> Done:
-        self._register.allow_client(body.public_key, caller.user)
-        return Done()

@@ -24,6 +24,7 @@ MODULES: Final = (
     "nodeagent.shim.frames",
     "shell.errors",
     "shell.prompt.history",
+    "ssi.cli.clients",
     "ssi.cli.outcome",
     "ssi.cli.tour",
     "ssi.client.errors",

@@ -53,6 +53,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "ls": "ssi.cli.ls:ls",
     "cat": "ssi.cli.cat:cat",
     "tail": "ssi.cli.tail:tail",
+    "clients": "ssi.cli.clients:app",
     "mount": "ssi.cli.mount:mount",
     "umount": "ssi.cli.mount:umount",
     "srun": "ssi.cli.slurm.srun:srun",

@@ -13,7 +13,7 @@
 # behind or run for long, and get a process of their own.
 our %WARM = map { $_ => 1 } qw(
     ps nodes free uptime run jobs wait logs disown stop cont kill
-    freeze thaw migrate checkpoint checkpoints restore clone adopt why cordon uncordon
+    freeze thaw migrate checkpoint checkpoints clients restore clone adopt why cordon uncordon
     mount umount cp ls cat tail __complete
     explain schema squeue scancel sinfo
 );

@@ -77,6 +77,11 @@ def save_roster(roster: Roster) -> None:
     replace_file(paths.cluster(), msgspec.json.encode(roster))
 
 
+def own_name() -> str:
+    """What the nodes call this user on this machine, beside the key."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
 def public_key() -> str:
     """The key by which the nodes know this user on this machine; made at the first time.
 

@@ -101,7 +101,7 @@ class Deployment:
             for host in hosts:
                 host.hang_up()
         if roster is not None:
-            tell_local_agent(roster)
+            tell_local_agent(roster, key)
             if self._own is not None and roster != self._own:
                 named = {host.candidate.name for host in _ready(hosts) if host.candidate}
                 self.untold = tell_others(roster, named, self._resolver, self._trust, self._limit)
@@ -138,7 +138,7 @@ class Deployment:
         with journey.step("start"):
             ready = remote.start(target.alias, agent, faces)
             host.changed = sent or ready.started
-            host.roster = _roster_of(remote)
+            host.roster = roster_of(remote)
         address = remote.probe.address if target.jumps else connection.peer_address
         with journey.step("check"):
             _check_port(target, address, ready.control_port)
@@ -190,7 +190,10 @@ class Deployment:
         assert host.remote is not None
         assert host.candidate is not None
         with host.journey.step("join"):
-            requests = [InstallRoster(roster=roster), AllowClient(public_key=key)]
+            requests = [
+                InstallRoster(roster=roster),
+                AllowClient(public_key=key, name=cluster.own_name()),
+            ]
             for frame in host.remote.ask([door.question(each) for each in requests]):
                 door.answer(frame, Done)
         node = roster.node(host.candidate.name)
@@ -206,7 +209,8 @@ def _ready(hosts: Iterable[_Host]) -> list[_Host]:
     return [host for host in hosts if host.candidate is not None and not host.journey.given_up]
 
 
-def _roster_of(remote: Remote) -> Roster | None:
+def roster_of(remote: Remote) -> Roster | None:
+    """As the host's agent has it; None where it has none."""
     (frame,) = remote.ask([door.question(GetRoster())])
     return door.answer(frame, RosterReply).roster
 

@@ -73,11 +73,16 @@ def newest(own: Roster | None, others: Iterable[Roster]) -> Roster | None:
     """The roster to go on from: of our system the highest version; without one, the first other's.
 
     Another machine may have deployed to this system since, and its nodes know better than we do.
+    Of one version the one that has revoked more holds: an older ssi keeps nothing of that.
     """
     for other in others:
-        if own is None or (other.system == own.system and other.version > own.version):
+        if own is None or (other.system == own.system and _rank(other) > _rank(own)):
             own = other
     return own
+
+
+def _rank(roster: Roster) -> tuple[int, int]:
+    return roster.version, len(roster.revoked)
 
 
 def _changed(

@@ -22,10 +22,20 @@ TIMEOUT_S = 3.0
 
 class _Ready(msgspec.Struct, frozen=True):
     pid: int
+    public_key: str = ""
 
 
-def tell_local_agent(roster: Roster) -> None:
-    """The client-mode agent knows the roster, or has ended: the next command starts it again."""
+def tell_local_agent(roster: Roster, public_key: str) -> None:
+    """The client-mode agent knows the roster, or has ended: the next command starts it again.
+
+    Args:
+        roster: The new one.
+        public_key: By which the nodes know us. An agent that has another one is from before the
+            file of the key was moved away.
+    """
+    ready = _ready()
+    if ready is not None and ready.public_key != public_key:
+        end_local_agent()
     try:
         _ask(door.question(InstallRoster(roster=roster)))
     except FileNotFoundError:
@@ -36,16 +46,25 @@ def tell_local_agent(roster: Roster) -> None:
 
 def end_local_agent() -> None:
     """No client-mode agent runs."""
+    ready = _ready()
+    if ready is None:
+        return
     try:
-        ready = msgspec.json.decode((paths.client_runtime() / "ready").read_bytes(), type=_Ready)
         os.kill(ready.pid, signal.SIGTERM)
-    except (OSError, *UNREADABLE):
+    except OSError:
         return
     give_up_at_s = time.monotonic() + TIMEOUT_S
     while paths.client_door().exists() and time.monotonic() < give_up_at_s:
         if not os.path.exists(f"/proc/{ready.pid}"):  # noqa: PTH110 - of a pid
             return
         time.sleep(0.02)
+
+
+def _ready() -> _Ready | None:
+    try:
+        return msgspec.json.decode((paths.client_runtime() / "ready").read_bytes(), type=_Ready)
+    except (OSError, *UNREADABLE):
+        return None
 
 
 def _ask(request: bytes) -> Done:

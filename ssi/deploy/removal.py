@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from ssi.deploy import cluster, door
 from ssi.deploy.connection import Connection, connect
 from ssi.deploy.crew import work_on
-from ssi.deploy.enrolment import dismiss
+from ssi.deploy.deployment import roster_of
+from ssi.deploy.enrolment import dismiss, newest
 from ssi.deploy.errors import JobsRunning, LeftBehind
 from ssi.deploy.hostkey import Trust
 from ssi.deploy.limit import Limit
@@ -21,7 +22,7 @@ from ssi.deploy.remote import Remote
 from ssi.deploy.target import Resolver
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.model.node import RosterEntry
+from ssi.model.node import Roster, RosterEntry
 from ssi.model.nodeset import fold
 from ssi.protocol.codec import VersionMismatch
 from ssi.protocol.jobs import SignalProcess
@@ -38,6 +39,9 @@ class _Host:
     journey: Journey
     connection: Connection | None = None
     remote: Remote | None = None
+    roster: Roster | None = None
+    """As the host's agent has it."""
+
     jobs: list[JobRow] = field(default_factory=list)
     shims: int = 0
     was_there: bool = False
@@ -140,6 +144,7 @@ class Removal:
                 # A shim keeps what an ended job left; the agent knows which those are. One of
                 # another version cannot be asked: then every shim counts, and ends with the rest.
                 with suppress(VersionMismatch):
+                    host.roster = roster_of(host.remote)
                     host.jobs = _running_jobs(host.remote)
                     host.shims = 0
 
@@ -169,15 +174,17 @@ class Removal:
         """The roster is without those that are gone, here and on the nodes that remain."""
         if self._roster is None:
             return
+        known = newest(self._roster, (host.roster for host in hosts if host.roster is not None))
+        assert known is not None
         gone = {host.name for host in hosts if host.reached or (self._forget and host.is_away)}
-        roster = dismiss(self._roster, gone)
+        roster = dismiss(known, gone)
         if not roster.nodes:
             end_local_agent()
             cluster.forget_system()
-        elif roster is not self._roster:
+        elif roster is not known:
             cluster.save_roster(roster)
             self.untold = tell_others(roster, gone, self._resolver, self._trust, self._limit)
-            tell_local_agent(roster)
+            tell_local_agent(roster, cluster.public_key())
 
 
 def _running_jobs(remote: Remote) -> list[JobRow]:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from ssi.model.ed25519 import KEY_BYTES, public_key, sign, verify
-from ssi.model.node import Roster, RosterEntry
+from ssi.model.node import RevokedKey, Roster, RosterEntry
 from ssi.model.sha512 import sha512
 from ssi.protocol.codec import decode_statement, encode_statement
 from ssi.protocol.pulse import SignedEntry, Statement
@@ -51,8 +51,11 @@ def signer_of(node: str, secret_key: str) -> Signer:
 
 
 def digest_of(roster: Roster) -> bytes:
-    """The same for equal rosters."""
-    return sha512(msgspec.msgpack.encode(roster))[:DIGEST_BYTES]
+    """The same for equal rosters; where no key is revoked, also to versions that know of none."""
+    fields = [getattr(roster, name) for name in roster.__struct_fields__]
+    if not roster.revoked:
+        fields.pop()  # it is the last, and was not there once
+    return sha512(msgspec.msgpack.encode(fields))[:DIGEST_BYTES]
 
 
 def changes(before: Roster | None, after: Roster) -> list[Statement]:
@@ -60,18 +63,33 @@ def changes(before: Roster | None, after: Roster) -> list[Statement]:
     old = {entry.name: entry for entry in before.nodes} if before is not None else {}
     new = {entry.name: entry for entry in after.nodes}
     digest = digest_of(after)
-    return [
-        Statement(
+
+    def statement(
+        name: str, entry: RosterEntry | None, revoked: RevokedKey | None = None
+    ) -> Statement:
+        return Statement(
             system=after.system,
             version=after.version,
             name=name,
-            entry=new.get(name),
+            entry=entry,
             next_number=after.next_number,
             digest=digest,
             profile=after.profile,
+            revoked=revoked,
         )
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+
+    before_revoked = frozenset(before.revoked) if before is not None else frozenset()
+    return [
+        *(
+            statement(name, new.get(name))
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ),
+        *(
+            statement(f"!{each.public_key} {each.user}", None, each)
+            for each in after.revoked
+            if each not in before_revoked
+        ),
     ]
 
 
@@ -86,10 +104,18 @@ def may_say(sayer: RosterEntry, known: RosterEntry | None, entry: RosterEntry | 
     return all(each is None or each.user == sayer.user for each in (known, entry))
 
 
+def may_revoke(sayer: RosterEntry, key: RevokedKey) -> bool:
+    """Whether a node is believed about a key: root's in everything, any other for its own user."""
+    return sayer.user in {"root", key.user}
+
+
 def may_change(sayer: RosterEntry, before: Roster, after: Roster) -> bool:
     """Whether a node is believed in all that a roster of its changes."""
-    return all(
-        may_say(sayer, before.node(each.name), each.entry) for each in changes(before, after)
+    keys = frozenset(before.revoked) ^ frozenset(after.revoked)
+    return all(may_revoke(sayer, each) for each in keys) and all(
+        may_say(sayer, before.node(each.name), each.entry)
+        for each in changes(before, after)
+        if each.revoked is None
     )
 
 
@@ -107,15 +133,18 @@ def follow(roster: Roster, told: Iterable[SignedEntry]) -> Roster | None:
     if not news or news[0][0].version <= roster.version:
         return None
     entries = {entry.name: entry for entry in roster.nodes}
+    revoked = {each.order: each for each in roster.revoked}
     for statement, signed in news:
         if statement.system != roster.system:
             return None
-        signer, known = entries.get(signed.signer), entries.get(statement.name)
-        if signer is None or not may_say(signer, known, statement.entry):
+        signer = entries.get(signed.signer)
+        if signer is None or not _may_state(signer, entries.get(statement.name), statement):
             return None
         if not verify(signer.signing_key, signed.statement, signed.signature):
             return None
-        if statement.entry is None:
+        if statement.revoked is not None:
+            revoked[statement.revoked.order] = statement.revoked
+        elif statement.entry is None:
             entries.pop(statement.name, None)
         else:
             entries[statement.name] = statement.entry
@@ -126,5 +155,12 @@ def follow(roster: Roster, told: Iterable[SignedEntry]) -> Roster | None:
         nodes=tuple(sorted(entries.values(), key=lambda entry: entry.number)),
         next_number=newest.next_number,
         profile=newest.profile,
+        revoked=tuple(revoked[order] for order in sorted(revoked)),
     )
     return after if digest_of(after) == newest.digest else None
+
+
+def _may_state(sayer: RosterEntry, known: RosterEntry | None, statement: Statement) -> bool:
+    if statement.revoked is not None:
+        return may_revoke(sayer, statement.revoked)
+    return may_say(sayer, known, statement.entry)

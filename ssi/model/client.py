@@ -16,6 +16,7 @@ _MARK: Final = "~"
 """No node has it in its name."""
 
 _DIGITS: Final = 10
+_FINGERPRINT_DIGITS: Final = 16
 _LONGEST_HOST: Final = 40
 _OTHERS: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -51,3 +52,8 @@ class ServedRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     node: str
     jobs: int
     problem: str = ""
+
+
+def fingerprint(public_key: str) -> str:
+    """What a client's key is called in words and tables: 16 digits, of which a few are enough."""
+    return sha512(public_key.encode()).hex()[:_FINGERPRINT_DIGITS]

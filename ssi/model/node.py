@@ -21,6 +21,10 @@ _Z85 = frozenset(
 )
 
 
+MAX_REVOKED = 1000
+"""Keys that a roster remembers as revoked."""
+
+
 def is_public_key(text: str) -> bool:
     """Whether a text can be a CURVE public key. Source: ZeroMQ RFC 32 (Z85)."""
     return len(text) == 40 and _Z85.issuperset(text)
@@ -74,6 +78,29 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return "" if all(0 < port < 65536 for port in ports) else f"ports {ports}"
 
 
+class RevokedKey(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A client's key that lets nobody in any more.
+
+    Attributes:
+        public_key: CURVE public key, Z85.
+        user: Whose word it has no more; empty for anybody's.
+        name: Of the machine that brought it, as ``ada@laptop``; empty where nobody knows.
+        by: Who revoked it and where, as ``ada@n1``.
+        at_ms: When that was, by the wall clock there.
+    """
+
+    public_key: str
+    user: str = ""
+    name: str = ""
+    by: str = ""
+    at_ms: int = 0
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What it is about: there is one for each key and user."""
+        return self.public_key, self.user
+
+
 class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """All nodes of the system, versioned: of two rosters the one of higher version holds.
 
@@ -83,6 +110,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         nodes: Ordered by number.
         next_number: The number that the next new node gets; numbers are never used again.
         profile: How far apart its nodes are, ``lan`` or ``wan``: which times its heartbeats keep.
+        revoked: Keys of clients that are not let in, in their order; it only grows.
     """
 
     system: str
@@ -90,6 +118,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     nodes: tuple[RosterEntry, ...] = ()
     next_number: int = 1
     profile: str = "lan"
+    revoked: tuple[RevokedKey, ...] = ()
 
     def fault(self) -> str:
         """What is wrong with it, so that it must not be installed; empty where nothing is."""
@@ -105,7 +134,16 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
                 return f"two nodes have one of their {what} in common"
         if self.nodes and self.next_number <= max(entry.number for entry in self.nodes):
             return f"next_number {self.next_number} is in use"
+        orders = [each.order for each in self.revoked]
+        if orders != sorted(set(orders)) or len(orders) > MAX_REVOKED:
+            return "its revoked keys are out of order, or too many"
         return "" if self.version >= 1 else f"version {self.version}"
+
+    def has_revoked(self, public_key: str, user: str) -> bool:
+        """Whether that key has that user's word no more."""
+        return any(
+            each.public_key == public_key and each.user in {"", user} for each in self.revoked
+        )
 
     def node(self, name: str) -> RosterEntry | None:
         """The entry of that name, if there is one."""
@@ -201,7 +239,7 @@ class MeshEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         stamp: On the hybrid clock of the mesh, which never goes back; events are ordered by it.
         at_s: About which wall-clock time that was.
         node: Whom it is about.
-        kind: ``joined``, ``suspected``, ``refuted``, ``died`` or ``left``.
+        kind: ``joined``, ``suspected``, ``refuted``, ``died`` or ``left``; of a client ``revoked``.
         incarnation: Of the node.
         by: Who found out; empty for a node that joined.
     """

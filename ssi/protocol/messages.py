@@ -58,6 +58,7 @@ from ssi.protocol.mounts import ListMounts, MountFiles, MountList, UnmountFiles
 from ssi.protocol.pipes import CloseStream, JoinStreams, LaneOpened, OpenLane, TakeStream
 from ssi.protocol.system import (
     AllowClient,
+    ClientList,
     CordonNode,
     EventList,
     Examine,
@@ -65,6 +66,7 @@ from ssi.protocol.system import (
     GetRoster,
     InstallRoster,
     JobList,
+    ListClients,
     ListEvents,
     ListJobs,
     ListNodes,
@@ -73,6 +75,7 @@ from ssi.protocol.system import (
     Located,
     NodeList,
     ProcessList,
+    RevokeClient,
     RosterReply,
 )
 from ssi.protocol.table import (
@@ -87,6 +90,8 @@ RequestBody: TypeAlias = (
     GetRoster
     | InstallRoster
     | AllowClient
+    | ListClients
+    | RevokeClient
     | ListNodes
     | ListEvents
     | ListProcesses
@@ -141,6 +146,7 @@ RequestBody: TypeAlias = (
 ReplyBody: TypeAlias = (
     RosterReply
     | Done
+    | ClientList
     | NodeList
     | EventList
     | ProcessList

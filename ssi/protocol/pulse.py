@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ssi.model.node import NodeMetrics, NodeState, RosterEntry
+from ssi.model.node import NodeMetrics, NodeState, RevokedKey, RosterEntry
 
 MAX_DATAGRAM_BYTES: Final = 1024 * 1024
 """Longest datagram that is read: a :class:`Sync` of many thousand members fits."""
@@ -54,6 +54,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         next_number: Of the roster.
         digest: Of the whole roster of that version: whoever has heard all has the same.
         profile: Of the roster.
+        revoked: A client's key that is let in no more; there is no entry then, and the name is the
+            key's and no node's.
     """
 
     system: str
@@ -63,6 +65,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     next_number: int
     digest: bytes
     profile: str = "lan"
+    revoked: RevokedKey | None = None
 
 
 class SignedEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

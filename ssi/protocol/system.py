@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from ssi.model.examination import NodeFacts
 from ssi.model.job import JobRow
 from ssi.model.node import MeshEvent, NodeRow, Roster
@@ -29,10 +31,47 @@ class InstallRoster(RequestMessage, frozen=True, tag="install-roster"):
 
 
 class AllowClient(RequestMessage, frozen=True, tag="allow-client"):
-    """Lets a client-mode agent connect, as the user who asks. Answered by :class:`Done`."""
+    """Lets a client-mode agent connect, as the user who asks. Answered by :class:`Done`.
+
+    Attributes:
+        public_key: Of the agent.
+        name: Of its user and machine, as ``ada@laptop``; only shown.
+    """
 
     mutating: ClassVar[bool] = True
     public_key: str
+    name: str = ""
+
+
+class ListClients(RequestMessage, frozen=True, tag="list-clients"):
+    """Asks a node whose keys it lets in, the asker's own or, for root, all: :class:`ClientList`."""
+
+
+class ClientRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A key that a node lets in, the user whose word it has, and the machine that brought it."""
+
+    public_key: str
+    user: str
+    name: str = ""
+
+
+class ClientList(ReplyMessage, frozen=True, tag="clients"):
+    """The keys that a node lets in."""
+
+    rows: tuple[ClientRow, ...]
+
+
+class RevokeClient(RequestMessage, frozen=True, tag="revoke-client"):
+    """Lets a client's key in no more, on no node; the asker's own, or for root any: :class:`Done`.
+
+    Attributes:
+        public_key: The key.
+        name: Of the machine that brought it, for those who are told.
+    """
+
+    mutating: ClassVar[bool] = True
+    public_key: str
+    name: str = ""
 
 
 class ListNodes(RequestMessage, frozen=True, tag="list-nodes"):

@@ -10,7 +10,13 @@ from ssi.model.node import MeshEvent
 from ssi.view.jsonview import event_objects
 from ssi.view.listing import Field, Listing
 
-_COLOURS: Final = {"died": "red", "suspected": "yellow", "refuted": "green", "joined": "green"}
+_COLOURS: Final = {
+    "died": "red",
+    "revoked": "red",
+    "suspected": "yellow",
+    "refuted": "green",
+    "joined": "green",
+}
 
 
 def event_listing(events: Sequence[MeshEvent]) -> Listing[MeshEvent]:

@@ -160,7 +160,11 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("stamp", "int", "on the hybrid clock of the mesh, the same order everywhere"),
             Name("at_s", "float", "about which wall-clock time that was"),
             Name("node", "str", "whom it is about"),
-            Name("event", "str", "`joined`, `suspected`, `refuted`, `died` or `left`"),
+            Name(
+                "event",
+                "str",
+                "`joined`, `suspected`, `refuted`, `died` or `left`; of a client `revoked`",
+            ),
             Name("incarnation", "int", "of the node"),
             Name("by", "str?", "who found out; null for one that joined"),
         ),
@@ -304,6 +308,18 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("node", "str"),
             Name("total_ms", "float"),
             Name("freeze_ms", "float", "of the job that was cloned"),
+        ),
+    ),
+    "clients": Kind(
+        title="ssi clients",
+        about="An object for each key and user: a machine that is no node, from which people ask.",
+        names=(
+            Name("key", "str", "fingerprint, of which a few digits name it"),
+            Name("public_key", "str", "all of it"),
+            Name("user", "str", "whose word it has"),
+            Name("machine", "str?", "who brought it, as `ada@laptop`; null where nobody knows"),
+            Name("nodes", "[str]", "that let it in, of those that answered"),
+            Name("here", "bool", "whether it is the key of this user on this machine"),
         ),
     ),
     "mount": Kind(

@@ -15,6 +15,7 @@ from typing import Any
 
 from ssi.lab import Host
 from ssi.lab.process import namespace_pids
+from tests.hosts.conftest import end_client_agent
 from tests.hosts.striking import pids_of
 from tests.hosts.system import Ssi, eventually, pid_of
 
@@ -130,3 +131,41 @@ def test_node_that_is_taken_down_has_left_and_did_not_die(ssi: Ssi) -> None:
         lambda: ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"},
         what="n3 is a node again",
     )
+
+
+def test_revoked_client_is_cut_off_on_all_nodes_also_on_one_that_was_away(
+    ssi: Ssi, tmp_path: Path
+) -> None:
+    other = Ssi(ssi.lab, tmp_path / "config")
+    other.ok("up", "n1..n3")
+    try:
+        (key,) = [row["key"] for row in other.json("clients") if row["here"]]
+        assert [row["nodes"] for row in ssi.json("clients") if row["key"] == key] == [
+            ["n1", "n2", "n3"]
+        ]
+        with other.start("run", "-n", "n1", "--", "sh", "-c", "echo up; exec sleep 4327") as run:
+            assert run.stdout is not None and run.stderr is not None
+            assert run.stdout.readline() == b"up\n"
+            with stopped(ssi, "n3"):
+                eventually(lambda: ssi.states()["n3"] == "dead", what="n3 is away")
+                revoked = ssi("clients", "revoke", key[:6])
+                assert revoked.status == 0, revoked
+                assert "n3: no answer; who is away hears of it on coming back" in revoked.err
+                assert run.wait(60) == 255
+                assert b"it was revoked; move ~/.config/ssi/client.key aside" in run.stderr.read()
+        eventually(
+            lambda: all(row["key"] != key for row in ssi.json("clients")) and ssi.states()["n3"],
+            what="n3 has heard of it",
+        )
+        assert other("run", "-n", "n3", "--", "true").status == 255
+        assert ssi("clients", "revoke", key).status == 8
+        again = other("up", "n1")
+        assert again.status == 7
+        assert "it was revoked" in again.err
+        assert "revoked" in [event["event"] for event in ssi.json("events")]
+        (other.config / "client.key").rename(other.config / "old.key")
+        other.ok("up", "n1..n3")
+        assert other.states()["n1"] == "alive"
+        assert ssi.ok("run", "-n", "n2", "--", "echo", "still here") == "still here\n"
+    finally:
+        end_client_agent(tmp_path)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from ssi.deploy.enrolment import Candidate, dismiss, enrol, newest
-from ssi.model.node import Roster
+from ssi.model.node import RevokedKey, Roster
 
 EMPTY = Roster(system="s", version=0)
 
@@ -70,6 +72,15 @@ def test_a_newer_roster_of_the_same_system_is_taken_over() -> None:
     own = enrol(EMPTY, [candidate("n1")])
     newer = enrol(own, [candidate("n2")])
     assert newest(own, [EMPTY, newer]) is newer
+
+
+def test_what_was_revoked_is_not_lost_to_a_roster_that_an_older_version_kept() -> None:
+    own = enrol(EMPTY, [candidate("n1")])
+    knows = msgspec.structs.replace(own, revoked=(RevokedKey(public_key="a" * 40),))
+    assert newest(own, [knows]) is knows
+    assert newest(knows, [own]) is knows
+    assert enrol(knows, [candidate("n2")]).revoked == knows.revoked
+    assert dismiss(knows, ["n1"]).revoked == knows.revoked
 
 
 def test_a_roster_of_another_system_is_taken_over_by_nobody_who_has_one() -> None:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ssi.mesh.vouching import Signer, changes, digest_of, follow, may_change, signer_of
-from ssi.model.node import Roster, RosterEntry
+from ssi.mesh.vouching import (
+    DIGEST_BYTES,
+    Signer,
+    changes,
+    digest_of,
+    follow,
+    may_change,
+    signer_of,
+)
+from ssi.model.node import RevokedKey, Roster, RosterEntry
+from ssi.model.sha512 import sha512
 from ssi.protocol.codec import BadMessage, decode_statement, encode_statement
 from ssi.protocol.pulse import SignedEntry
 
@@ -111,3 +120,43 @@ def test_digest_is_that_of_the_content() -> None:
 
 def test_secret_is_in_no_repr() -> None:
     assert repr(SIGNERS["n1"]) == "Signer(n1)"
+
+
+def without(*revoked: RevokedKey, version: int = 2) -> Roster:
+    return msgspec.structs.replace(OLD, version=version, revoked=revoked)
+
+
+ROOTS, ADAS = RevokedKey(public_key="x" * 40), RevokedKey(public_key="y" * 40, user="ada")
+
+
+@pytest.mark.parametrize(
+    ("signer", "after", "is_believed"),
+    [
+        ("n1", without(ROOTS), True),
+        ("n1", without(ROOTS, ADAS), True),
+        ("n2", without(ADAS), True),
+        ("n2", without(ROOTS), False),
+        ("n2", without(ROOTS, ADAS), False),
+    ],
+)
+def test_agent_without_root_revokes_keys_of_its_own_user_alone(
+    signer: str, after: Roster, is_believed: bool
+) -> None:
+    told = vouched(SIGNERS[signer], OLD, after)
+    assert follow(OLD, told) == (after if is_believed else None)
+    sayer = OLD.node(signer)
+    assert sayer is not None
+    assert may_change(sayer, OLD, after) == is_believed
+
+
+def test_only_who_may_revoke_a_key_may_drop_it_from_the_list() -> None:
+    after = without(version=3)
+    assert may_change(OLD.nodes[0], without(ROOTS), after)
+    assert may_change(OLD.nodes[1], without(ADAS), after)
+    assert not may_change(OLD.nodes[1], without(ROOTS), after)
+
+
+def test_digest_is_what_older_versions_make_of_it_while_no_key_is_revoked() -> None:
+    older = ("s", 1, OLD.nodes, 5, "lan")
+    assert digest_of(OLD) == sha512(msgspec.msgpack.encode(older))[:DIGEST_BYTES]
+    assert digest_of(without(ROOTS)) != digest_of(without(ADAS)) != digest_of(without())

@@ -63,11 +63,13 @@ from ssi.protocol.system import (
     Examine,
     GetRoster,
     InstallRoster,
+    ListClients,
     ListEvents,
     ListJobs,
     ListNodes,
     ListProcesses,
     Locate,
+    RevokeClient,
 )
 from ssi.protocol.table import InspectProcess, TuneProcess, WatchProcesses
 from ssi.transport.keys import KeyPair
@@ -78,6 +80,8 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     InstallRoster: Audience.ROOT,
     AllowClient: Audience.ANYONE,  # for the asker's own user only
     AllowFiles: Audience.ANYONE,  # likewise
+    ListClients: Audience.ANYONE,  # the asker's own, all for root
+    RevokeClient: Audience.ANYONE,  # likewise
     ListNodes: Audience.ANYONE,
     ListEvents: Audience.ANYONE,
     ListProcesses: Audience.ANYONE,  # command lines of others are left out

@@ -12,7 +12,7 @@ import pytest
 from nodeagent.register import MAX_CLIENTS_PER_USER, Register
 from nodeagent.vouchers import MAX_TOLD, Vouchers
 from ssi.mesh.vouching import Signer, signer_of
-from ssi.model.node import Roster, RosterEntry
+from ssi.model.node import RevokedKey, Roster, RosterEntry
 from ssi.protocol.refusals import ClientRefused, RosterConflict
 
 KEYS = KEY_A, KEY_B, KEY_C, KEY_D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
@@ -244,3 +244,65 @@ def test_vouchers_that_cannot_be_read_are_as_good_as_none(
     assert register.signed_since(0) == ()
     register.install(signing(2, one, signer_of("n2", "secret 2")))
     assert len(register.signed_since(1)) == 1
+
+
+def revoked(key: str, user: str = "") -> RevokedKey:
+    return RevokedKey(public_key=key, user=user, by=f"{user or 'root'}@n1", at_ms=1)
+
+
+def test_revoked_key_is_let_in_on_no_node_and_never_again(tmp_path: Path) -> None:
+    first, one = vouching(tmp_path / "1", 1)
+    away, two = vouching(tmp_path / "2", 2)
+    for each in (first, away):
+        each.install(signing(1, one, two))
+        each.allow_client(KEY_C, "ada", "ada@laptop")
+        each.allow_client(KEY_D, "ada")
+    first.revoke(revoked(KEY_C))
+    assert away.knows(KEY_C)
+    assert first.roster is not None
+    assert away.install_of("n1", first.roster)
+    for folder in ("1", "2"):
+        register, _ = vouching(tmp_path / folder, 1)  # kept over a restart
+        assert register.clients == {KEY_D: "ada"}
+        assert not register.knows(KEY_C)
+        for user in ("ada", "bob"):
+            with pytest.raises(ClientRefused, match="it was revoked"):
+                register.allow_client(KEY_C, user)
+
+
+def test_revocation_spreads_as_a_signed_entry(tmp_path: Path) -> None:
+    first, one = vouching(tmp_path / "1", 1)
+    second, two = vouching(tmp_path / "2", 2)
+    for each in (first, second):
+        each.install(signing(1, one, two))
+        each.allow_client(KEY_C, "ada")
+    first.revoke(revoked(KEY_D))
+    first.revoke(revoked(KEY_C, "ada"))
+    assert second.install_signed(first.signed_since(1))
+    assert second.roster == first.roster
+    assert second.clients == {}
+
+
+def test_key_that_one_user_revoked_is_anothers_still(register: Register) -> None:
+    register.install(roster())
+    register.allow_client(KEY_C, "bob")
+    register.revoke(revoked(KEY_C, "ada"))
+    assert register.clients == {KEY_C: "bob"}
+
+
+def test_one_user_cannot_fill_the_list_of_revoked_keys(register: Register) -> None:
+    register.install(roster())
+    for number in range(MAX_CLIENTS_PER_USER):
+        register.revoke(revoked(f"{number:040d}", "ada"))
+    with pytest.raises(ClientRefused, match="100 keys are revoked already"):
+        register.revoke(revoked(KEY_C, "ada"))
+    register.revoke(revoked(KEY_C))
+    assert register.roster is not None
+    assert register.roster.has_revoked(KEY_C, "ada")
+
+
+def test_client_is_called_as_it_says_from_the_next_time_on(tmp_path: Path) -> None:
+    register = again(tmp_path)
+    register.allow_client(KEY_C, "ada")  # by a version that does not say
+    register.allow_client(KEY_C, "ada", "ada@laptop")
+    assert again(tmp_path).client_names == {KEY_C: "ada@laptop"}

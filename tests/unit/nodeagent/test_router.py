@@ -13,13 +13,13 @@ from nodeagent.dispatch import Audience, Caller
 from nodeagent.peers import Peers
 from nodeagent.register import Register
 from nodeagent.router import MAX_DEADLINE_S, Router
-from ssi.model.node import Roster, RosterEntry
+from ssi.model.node import RevokedKey, Roster, RosterEntry
 from ssi.protocol.codec import BadMessage, encode_reply_body
 from ssi.protocol.envelope import Reply, Request
 from ssi.protocol.jobs import ReadStream
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.migration import ResumeJob
-from ssi.protocol.refusals import LinkDown, NodeDown, NotPermitted
+from ssi.protocol.refusals import ClientRefused, LinkDown, NodeDown, NotPermitted
 from ssi.protocol.system import ListNodes
 from ssi.transport.door import DoorUser
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
@@ -288,6 +288,29 @@ def test_revoked_node_has_no_say_with_its_very_next_message(agent: Agent) -> Non
 
     run(test())
     assert len(agent.callers) == 1
+
+
+def test_revoked_client_does_not_get_what_it_waited_for(agent: Agent) -> None:
+    """History of the race: 1. a client waits for output; 2. its key is revoked; 3. output comes."""
+
+    async def test() -> None:
+        async with agent.routing() as router:
+
+            async def revoke(_caller: Caller, _body: RequestMessage) -> Done:
+                agent.register.revoke(RevokedKey(public_key=CLIENT))
+                return Done()
+
+            router._dispatcher.serve(ReadStream, revoke)
+            read = ReadStream(
+                gpid=15000001, stream="stdout", offset=0, limit_bytes=1024, wait_ms=1000
+            )
+            for asked in (read, ListNodes()):
+                error = error_in(await router.from_mesh(request_of(asked), CLIENT))
+                assert isinstance(error, ClientRefused)
+                assert error.reason == "it was revoked"
+
+    run(test())
+    assert agent.callers == []
 
 
 def test_request_for_another_node_that_comes_by_the_mesh_is_not_passed_on(agent: Agent) -> None:
