@@ -50,6 +50,7 @@ def steps_by_shfmt(line: str) -> tuple[object, list[Step]] | None:
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(lines_of(PIECES), lines_of(PLAIN)))
 @example("2> a a[[ ")
+@example("a ;&> a a ")
 def test_a_plain_line_is_read_as_shfmt_reads_it(line: str) -> None:
     tree = plain_tree(line)
     if tree is None:
