@@ -300,4 +300,4 @@ class Heart:
 
 
 def _now() -> Now:
-    return Now(time.monotonic(), int(time.time() * 1000))
+    return Now(time.monotonic(), time.time() * 1000)

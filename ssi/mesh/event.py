@@ -16,11 +16,12 @@ class Now(NamedTuple):
 
     Attributes:
         elapsed_s: On a clock that only goes forward; all waiting goes by it.
-        wall_ms: Wall-clock time, which may jump; only shown, and compared between machines.
+        wall_ms: Wall-clock time, which may jump; only shown, and compared between machines. Read
+            after the other, with its fractions: a round trip may be shorter than a millisecond.
     """
 
     elapsed_s: float
-    wall_ms: int
+    wall_ms: float
 
 
 # What happened

@@ -21,12 +21,12 @@ class HybridClock:
     def __init__(self) -> None:
         self.last = 0
 
-    def stamp(self, wall_ms: int) -> int:
+    def stamp(self, wall_ms: float) -> int:
         """A stamp higher than every one that was given or observed."""
-        self.last = max(self.last + 1, wall_ms << COUNTER_BITS)
+        self.last = max(self.last + 1, int(wall_ms) << COUNTER_BITS)
         return self.last
 
-    def observe(self, stamp: int, wall_ms: int) -> None:
+    def observe(self, stamp: int, wall_ms: float) -> None:
         """Another member's stamp was seen: what is said from now on comes after it."""
         if stamp >> COUNTER_BITS <= wall_ms + MAX_AHEAD_MS:
             self.last = max(self.last, stamp)

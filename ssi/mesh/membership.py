@@ -364,8 +364,8 @@ class Membership:
             return []
         if source == pending.target:
             member.rtt_s = max(now.elapsed_s - pending.sent_at_s, 0.0)
-            sent_s = pending.sent_wall_ms / 1000
-            member.clock_offset_s = ack.wall_ms / 1000 - (sent_s + member.rtt_s / 2)
+            ahead_s = (ack.wall_ms - pending.sent_wall_ms) / 1000
+            member.clock_offset_s = ahead_s - member.rtt_s / 2
         return self.beliefs.heard_from(pending.target, member.incarnation, now)
 
     def _take_sync(self, source: str, sync: Sync) -> list[Instruction]:

@@ -23,7 +23,7 @@ class PendingProbe:
     sequence: int
     target: str
     sent_at_s: float
-    sent_wall_ms: int
+    sent_wall_ms: float
     asks_at_s: float
     fails_at_s: float
     helpers: set[str] = field(default_factory=set)

@@ -103,7 +103,7 @@ class World:
     def boot(self, name: str, address: str = "") -> None:
         """Starts a member, as a new one or again; it knows the newest roster."""
         old = self.hosts.get(name)
-        incarnation = self._now(old.skew_ms if old else 0).wall_ms
+        incarnation = int(self._now(old.skew_ms if old else 0).wall_ms)
         if old is not None:  # its agent remembers the last one it used
             incarnation = max(incarnation, old.machine.beliefs.me.incarnation + 1)
         machine = Membership(
@@ -226,7 +226,7 @@ class World:
     # How events are fed and instructions carried out
 
     def _now(self, skew_ms: int) -> Now:
-        return Now(self.now_s, START_MS + skew_ms + int(self.now_s * 1000))
+        return Now(self.now_s, START_MS + skew_ms + self.now_s * 1000)
 
     def _install(self, host: Host, version: int) -> None:
         event = RosterInstalled(version=version, addresses=self.rosters[version])

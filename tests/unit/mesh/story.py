@@ -53,7 +53,7 @@ class Story:
                 self.answer(instruction)
 
     def feed(self, event: Event) -> list[Instruction]:
-        now = Now(self.now_s, WALL_MS + int(self.now_s * 1000))
+        now = Now(self.now_s, WALL_MS + self.now_s * 1000)
         told = self.machine.handle(event, now)
         self.told += told
         self.machine.due_s()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
+
 from ssi.mesh.event import (
     Leave,
+    Now,
+    Received,
+    RosterInstalled,
     Send,
     Tick,
 )
+from ssi.mesh.membership import Membership
 from ssi.mesh.settings import LAN, Settings
 from ssi.model.node import NodeState
 from ssi.protocol.pulse import (
@@ -224,6 +232,33 @@ def test_round_trip_and_clock_offset_are_measured_by_direct_acks() -> None:
     assert member.rtt_s == 0.010
     assert member.clock_offset_s is not None
     assert abs(member.clock_offset_s - 2.0) < 1e-6
+
+
+@pytest.mark.parametrize("fraction_s", [0.0001, 0.0004, 0.0008, 0.00095])
+def test_offset_is_right_to_half_of_a_round_trip_shorter_than_a_millisecond(
+    fraction_s: float,
+) -> None:
+    """Both clocks are the same. In whole milliseconds one was told to be 0.6 +- 0.4 ahead."""
+    story = Story("n2")
+    other = Membership("n2", BORN, Random(8))
+    addresses = {"n1": "10.0.0.1", "n2": "10.0.0.2"}
+    other.handle(RosterInstalled(version=1, addresses=addresses), Now(0.0, WALL_MS))
+    probes = sent(story.told, Probe)
+    story.answer(Send(to="n2", datagram=probes[0][1]))
+    probes = []
+    while not probes:
+        story.now_s = story.machine.due_s() + fraction_s
+        probes = sent(story.feed(Tick()), Probe)
+    arrives_s = story.now_s + 0.0001
+    arrived = Received(source="n1", datagram=probes[0][1])
+    told = other.handle(arrived, Now(arrives_s, WALL_MS + arrives_s * 1000))
+    story.now_s += 0.0007
+    story.hear("n2", sent(told, Ack)[0][1])
+    member = story.machine.beliefs.members["n2"]
+    assert member.rtt_s is not None
+    assert member.clock_offset_s is not None
+    assert member.rtt_s == pytest.approx(0.0007)
+    assert abs(member.clock_offset_s) <= member.rtt_s / 2
 
 
 def test_repr_tells_what_is_believed() -> None:
