@@ -7,6 +7,7 @@ here only together with :mod:`shell.prompt`.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import time
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from shell.errors import NoSuchJob
 from shell.language.plan import Names, Step
 from shell.session.beginning import first_beginning, place_of
 from shell.session.builtins import OwnCommands
@@ -28,6 +30,7 @@ from ssi.client.attachment import put
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
+from ssi.view.complaints import error_line
 
 __all__ = ["Finished", "JobLine", "Session", "ShellLeft", "Where"]
 
@@ -121,7 +124,7 @@ class Session:
                 steps = await read_plan(line, self.names)
                 outcome = await self._run_steps(steps, outcome)
         except SsiError as exc:
-            outcome = Outcome(status=exc.exit_code if exc.exit_code in OF_A_START else FAILED)
+            outcome = _failed(exc)
             self._known_loss = exc
             raise
         finally:
@@ -211,13 +214,20 @@ class Session:
 
     async def _run_steps(self, steps: list[Step], outcome: Outcome) -> Outcome:
         gpids: tuple[int, ...] = ()
-        for step in steps:
+        for number, step in enumerate(steps, 1):
             if step.joint and (step.joint == "&&") == bool(outcome.status):
                 continue
-            if step.kind in {"own", "move"}:
-                outcome = await self._own.run(step, outcome)
-            else:
-                outcome = await self._runner.run(step, outcome)
+            try:
+                if step.kind in {"own", "move"}:
+                    outcome = await self._own.run(step, outcome)
+                else:
+                    outcome = await self._runner.run(step, outcome)
+            except SsiError as exc:
+                if number == len(steps) or self._resident.lost is not None:
+                    raise
+                # A command that fails ends no line: what follows may be what is to be done then.
+                os.write(2, f"ssi: {error_line(exc)}\n".encode("utf-8", "replace"))
+                outcome = _failed(exc)
             gpids += outcome.gpids
             if outcome.is_stopped:
                 break
@@ -254,6 +264,13 @@ class Session:
             home=resident.variable("HOME") or "/",
             state=self._neighbours.state_of(resident.node) or NodeState.ALIVE,
         )
+
+
+def _failed(error: SsiError) -> Outcome:
+    """How a command that ssi could not do ended; what bash has statuses for, has those of bash."""
+    is_of_bash = error.exit_code in OF_A_START or isinstance(error, NoSuchJob)
+    status = error.exit_code if is_of_bash else FAILED
+    return Outcome(status=status, statuses=(status,))
 
 
 def _ignore_interrupts() -> None:

@@ -75,6 +75,12 @@ def test_statuses_are_those_of_bash(ssi: Ssi) -> None:
         assert person.runs("PIPESTATUS=x; if").status == "2"
         assert "no node is called 'n9'" in person.runs("@n9 true").text
         assert person.runs("echo $?").text == "2"
+        goes_on = person.runs(
+            "@n9 true || echo or-$?; kill %9; echo then-$?; @n9 true && echo never"
+        )
+        for told in ("no node is called 'n9'", "or-2", "%9: no such job", "then-1"):
+            assert told in goes_on.text, goes_on
+        assert (goes_on.status, "never" in goes_on.text) == ("2", False), goes_on
         assert person.runs("set -e; false").status == "left 1"
 
 
