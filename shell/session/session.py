@@ -228,6 +228,7 @@ class Session:
                 # A command that fails ends no line: what follows may be what is to be done then.
                 os.write(2, f"ssi: {error_line(exc)}\n".encode("utf-8", "replace"))
                 outcome = _failed(exc)
+            self.where = self._where()  # `cd` is for all that follows, also on the same line
             gpids += outcome.gpids
             if outcome.is_stopped:
                 break

@@ -49,6 +49,11 @@ def test_what_bash_holds_carries_from_line_to_line_and_from_node_to_node(ssi: Ss
             "1 a b n2\n2 a b n2"
         )
         assert person.runs("@").text == "n3:/usr"
+        within = person.runs(
+            "cd /tmp; sh -c pwd; cd /var && sh -c pwd | cat && @n2 pwd; @n1; sh -c pwd"
+        )
+        assert (within.text, within.node) == ("/tmp\n/var\n/var\n/var", "n1"), within
+        assert person.runs("cd /usr; @n3; true").node == "n3"
         assert person.runs("exit 7").status == "left 7"
 
 
