@@ -191,7 +191,10 @@ class Top(App[int]):
         await self.feed.stop()
         try:
             with self.suspend():
-                return subprocess.run(words, check=False).returncode  # noqa: ASYNC221
+                began_s = self.now_s()
+                status = subprocess.run(words, check=False).returncode  # noqa: ASYNC221
+                self.browser.census.excuse(self.now_s() - began_s)
+                return status
         except SuspendNotSupported:
             self.say("this terminal cannot be lent", Tone.BAD)
             return 1

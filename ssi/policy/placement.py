@@ -122,7 +122,8 @@ def _score(node: str, metrics: NodeMetrics, wish: Wish) -> Suggestion:
     coming = wish.coming.get(node, 0)
     busy = max(metrics.load[0], float(metrics.jobs)) + coming
     score = busy / max(metrics.cores, 1)
-    reasons = [f"load {metrics.load[0]:.2f}, {metrics.jobs} jobs on {metrics.cores} cores"]
+    jobs = "job" if metrics.jobs == 1 else "jobs"
+    reasons = [f"load {metrics.load[0]:.2f}, {metrics.jobs} {jobs} on {metrics.cores} cores"]
     if coming:
         reasons.append(f"{coming} more on their way there")
     available = metrics.memory_available_bytes / max(metrics.memory_total_bytes, 1)

@@ -30,6 +30,11 @@ def used_of(used_bytes: float, total_bytes: float) -> str:
     return f"{size(used_bytes)}/{size(total_bytes)}" if total_bytes > 0 else NONE
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def percent(value: float) -> str:
     """A share, 100 being whole, with one digit after the point."""
     return f"{value:.1f}"

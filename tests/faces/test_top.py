@@ -317,6 +317,11 @@ def test_processes_are_sorted_by_their_use_of_gpus_which_is_asked_for_only_then(
         await fingers.press("escape", "tab", "tab", "tab", "tab")
         await fingers.sees("CPU%▽")
         await fingers.until(lambda: not fingers.top.feed.with_gpus, "it is asked for no longer")
+        for typed, shown in (("gmem", "GMEM▽"), ("io", "IO/s▽")):
+            await fingers.press("f6")
+            await fingers.type(typed)
+            await fingers.press("enter")
+            await fingers.sees(shown)
 
     tell(story, mesh)
 

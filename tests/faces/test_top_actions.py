@@ -256,7 +256,7 @@ def test_a_node_is_cordoned_and_drained_once_its_name_is_typed(tell: Callable[..
         await fingers.press("D")
         await fingers.type("n3")
         await fingers.press("enter")
-        await fingers.sees("drain n3: done: 1 jobs moved; it is cordoned")
+        await fingers.sees("drain n3: done: 1 job moved; it is cordoned")
 
     asked = tell(story).asked
     assert [(name, type(body).__name__) for name, body in asked] == [

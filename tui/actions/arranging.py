@@ -9,9 +9,10 @@ from ssi.view.text import plain
 from tui.desk import Desk
 from tui.model.browser import users_of
 from tui.model.choice import Choice
-from tui.model.columns import COLUMNS
+from tui.model.columns import COLUMNS, OF_GPUS, with_gpus
 from tui.model.parts import Tone
 from tui.model.query import parse_query
+from tui.model.views import OF_PROCESSES, PROCESSES, TRAFFIC
 from tui.modes.panel import Option, Panel
 from tui.modes.prompt import Prompt
 
@@ -62,8 +63,19 @@ async def sort(desk: Desk) -> None:
     now = list(COLUMNS).index(desk.browser.choice.sort)
     name = await desk.ask(Panel("Sort by", options, verb="Sort", cursor=now))
     if isinstance(name, str):
-        choice = replace(desk.browser.choice, sort=name, turned=False, tree=False)
-        desk.browser.choose(choice, desk.now_s())
+        sort_shown(desk, name)
+
+
+def sort_shown(desk: Desk, name: str) -> None:
+    """Sorts by a column, and shows it where its figures are asked for only while it is seen."""
+    if name in {"read", "write", "io"}:
+        desk.show(TRAFFIC)
+    elif desk.view not in OF_PROCESSES:
+        desk.show(PROCESSES)
+    if name in OF_GPUS:
+        desk.browser.columns = with_gpus(desk.browser.columns)
+    choice = replace(desk.browser.choice, sort=name, turned=False, tree=False)
+    desk.browser.choose(choice, desk.now_s())
 
 
 def sort_by(desk: Desk, name: str) -> None:

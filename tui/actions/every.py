@@ -8,8 +8,7 @@ from typing import Final, TypeAlias
 
 from tui.actions import arranging, jobs, looking, moving, nodes, setup, signalling, tuning
 from tui.desk import Desk
-from tui.model.columns import with_gpus
-from tui.model.views import EVENTS, JOBS, PROCESSES, VIEWS
+from tui.model.views import EVENTS, JOBS, VIEWS
 
 Action: TypeAlias = Callable[[Desk], Awaitable[None]]
 
@@ -87,14 +86,6 @@ def _hide_cards(desk: Desk) -> None:
     desk.settings = replace(desk.settings, cards=not desk.settings.cards)
 
 
-def _sort_gpu(desk: Desk) -> None:
-    if desk.view != PROCESSES:
-        desk.show(PROCESSES)
-    desk.browser.columns = with_gpus(desk.browser.columns)
-    changed = replace(desk.browser.choice, sort="gpu", turned=False, tree=False)
-    desk.browser.choose(changed, desk.now_s())
-
-
 def _untag(desk: Desk) -> None:
     desk.browser.tags.clear()
 
@@ -113,7 +104,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "sort-memory": _sorting("mem"),
     "sort-time": _sorting("time"),
     "sort-gpid": _sorting("gpid"),
-    "sort-gpu": _at_once(_sort_gpu),
+    "sort-gpu": _at_once(lambda desk: arranging.sort_shown(desk, "gpu")),
     "invert": _at_once(_invert),
     "users": arranging.users,
     "nodes": arranging.nodes,

@@ -29,7 +29,7 @@ async def palette(desk: Desk) -> None:
         for binding in BINDINGS
         if binding.action != "palette"
     ]
-    chosen = await desk.ask(Panel("Do", options, verb="Do it"))
+    chosen = await desk.ask(Panel("Do", options, verb="Do it", narrows=True))
     if isinstance(chosen, str):
         await desk.act(chosen)
 

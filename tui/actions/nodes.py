@@ -12,6 +12,7 @@ from ssi.model.node import NodeState
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import CordonNode
+from ssi.view.quantity import counted
 from ssi.view.text import plain
 from tui.actions.moving import PARALLEL
 from tui.actions.signalling import TIMEOUT_S
@@ -50,7 +51,7 @@ async def drain(desk: Desk) -> None:
         return
     finally:
         desk.end(number)
-    moved = f"{len(drained.moved)} jobs moved"
+    moved = f"{counted(len(drained.moved), 'job')} moved"
     if drained.left:
         first = drained.left[0]
         detail = f"{moved}, {len(drained.left)} stay: {first.gpid}: {first.reason}"

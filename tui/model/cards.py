@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ssi.model.node import NodeMetrics, NodeRow, NodeState
-from ssi.view.quantity import age, size, used_of
+from ssi.view.quantity import age, counted, size, used_of
 from ssi.view.text import plain, width
 from tui.model.meters import Meters
 from tui.model.parts import Part, Tone, fitted
@@ -48,10 +48,15 @@ def node_lines(
     for first in range(0, len(rows), beside):
         cards = [_card(row, meters.get(row.name)) for row in rows[first : first + beside]]
         drawn += [
-            fitted([part for card in cards for part in fitted(card[line], card_width)], columns)
+            fitted([part for card in cards for part in _apart(card[line], card_width)], columns)
             for line in range(CARD_LINES)
         ]
     return drawn
+
+
+def _apart(line: list[Part], cells: int) -> list[Part]:
+    """The line of a card, with a gap to the next one."""
+    return fitted(fitted(line, cells - 1), cells)
 
 
 def bar(title: str, share: float, text: str, cells: int) -> list[Part]:
@@ -87,7 +92,7 @@ def _card(row: NodeRow, meters: Meters | None) -> list[list[Part]]:
     first += [
         Part("  load ", Tone.DIM),
         Part(" ".join(f"{load:.2f}" for load in metrics.load)),
-        Part(f" {metrics.jobs} jobs {metrics.processes} procs", Tone.DIM),
+        Part(f" {counted(metrics.jobs, 'job')} {counted(metrics.processes, 'proc')}", Tone.DIM),
     ]
     return [
         first,
@@ -109,7 +114,7 @@ def _folded(row: NodeRow, meters: Meters | None) -> list[Part]:
         line.append(Part("cordoned ", Tone.WARN))
     line += [Part("load ", Tone.DIM), Part(f"{metrics.load[0]:.2f} ")]
     if metrics.jobs:
-        line.append(Part(f"{metrics.jobs} jobs "))
+        line.append(Part(f"{counted(metrics.jobs, 'job')} "))
     if metrics.swap_total_bytes:
         line += [*_swap(metrics, 18), Part(" ")]
     return [*line, *_traffic(meters), *_gpus(metrics)]

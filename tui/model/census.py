@@ -129,6 +129,11 @@ class Census:
             row = msgspec.structs.replace(entry.row, nice=nice)
             self.sheets[entry.node].entries[gpid] = entry._replace(row=row)
 
+    def excuse(self, lapse_s: float) -> None:
+        """Nobody asked for so long, so rows have not aged: whoever was not asked is not silent."""
+        for sheet in self.sheets.values():
+            sheet.heard_at_s += lapse_s
+
     def miss(self, node: str, problem: str) -> None:
         """A node did not answer: its rows stay as they are, and age."""
         self.sheets.setdefault(node, Sheet()).problem = problem

@@ -36,13 +36,14 @@ class Option:
 
 
 class Panel:
-    """A list with a cursor; what is typed goes to the first label that has it.
+    """A list with a cursor; what is typed goes to the first label that has it, or narrows the list.
 
     Args:
         title: Above the list.
         about: Lines below the title, such as whom it is about.
         verb: What Enter does.
         cancel: What Escape does.
+        narrows: Only what has the letters typed so far is shown, and Enter takes nothing else.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Panel:
         verb: str = "Choose",
         cancel: str = "Cancel",
         cursor: int = 0,
+        narrows: bool = False,
     ) -> None:
         self.options = list(options)
+        self._all = tuple(options) if narrows else None
         self.cursor = max(0, min(cursor, len(self.options) - 1))
         self._title = title
         self._about = tuple(about)
@@ -71,8 +74,9 @@ class Panel:
     @property
     def columns(self) -> int:
         """How wide it wants to be."""
-        lines = [self._title, *self._about, *(f" {each.label}" for each in self.options)]
-        lines += [f"    {note}" for each in self.options for note in each.notes]
+        options = self._all or self.options
+        lines = [self._title, *self._about, *(f" {each.label}" for each in options)]
+        lines += [f"    {note}" for each in options for note in each.notes]
         return min(max(map(width, lines), default=10) + 2, _LARGEST_WIDTH)
 
     def press(self, key: str) -> Answer | None:
@@ -82,8 +86,11 @@ class Panel:
         if key == "enter":
             chosen = self.options[self.cursor] if self.options else None
             return Answer(chosen.value) if chosen is not None and not chosen.refused else None
-        if key in MOVES:
-            self._typed = ""
+        if key == "backspace" and self._all is not None:
+            self._narrow(self._typed[:-1])
+        elif key in MOVES:
+            if self._all is None:
+                self._typed = ""
             self._move(MOVES[key])
         elif len(key) == 1 or key == "space":
             self._find(" " if key == "space" else key)
@@ -96,7 +103,8 @@ class Panel:
 
     def side_lines(self, columns: int, height: int) -> list[list[Part]]:
         """The list as it is drawn."""
-        head = [fitted([Part(f" {self._title}", Tone.HEADER)], columns, Tone.HEADER)]
+        title = f"{self._title}: {self._typed}" if self._all is not None else self._title
+        head = [fitted([Part(f" {title}", Tone.HEADER)], columns, Tone.HEADER)]
         for line in self._about:
             head += [
                 fitted([Part(f" {part}", Tone.STRONG)], columns)
@@ -124,12 +132,22 @@ class Panel:
         return lines
 
     def _move(self, way: str) -> None:
-        last = len(self.options) - 1
+        last = max(len(self.options) - 1, 0)
         steps = {"up": -1, "down": 1, "page-up": -10, "page-down": 10, "home": -last, "end": last}
         self.cursor = max(0, min(self.cursor + steps[way], last))
 
+    def _narrow(self, typed: str) -> None:
+        """Shows what has those letters, names that begin so before others."""
+        wanted = typed.casefold()
+        found = [each for each in self._all or () if wanted in each.label.casefold()]
+        found.sort(key=lambda each: not each.label.casefold().startswith(wanted))
+        self.options, self.cursor, self._typed = found, 0, typed
+
     def _find(self, character: str) -> None:
         """Goes to the option that the letters so far fit, beginning anew where none does."""
+        if self._all is not None:
+            self._narrow(self._typed + character)
+            return
         labels = [option.label.casefold() for option in self.options]
         for typed in (self._typed + character, character):
             wanted = typed.casefold()

@@ -150,6 +150,14 @@ def test_rows_of_a_silent_node_stay_and_age() -> None:
     assert census.entries() == [], "it was taken out of the system"
 
 
+def test_nobody_is_silent_who_was_not_asked() -> None:
+    census = Census()
+    told(census, "n1", [process()], 100.0)
+    census.excuse(60.0)
+    assert not census.is_stale("n1", 161.0)
+    assert census.age_s("n1", 161.0) == 1.0
+
+
 def test_changes_are_taken_in_as_if_all_had_been_told() -> None:
     census = Census()
     busy, idle, ended = (process(gpid=10000000 + n, cpu_s=1.0) for n in (1, 2, 3))

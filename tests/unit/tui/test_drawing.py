@@ -26,6 +26,14 @@ def test_cards_stand_beside_each_other_where_there_is_room() -> None:
     assert len(node_lines(rows, {}, columns=80, lines=24)) == 3, "folded on a small screen"
 
 
+def test_cards_keep_apart_however_much_they_tell() -> None:
+    busy = msgspec.structs.replace(METRICS, load=(100.0, 100.0, 100.0), processes=123456, jobs=1)
+    rows = [node(name=f"node-with-a-long-name-{number}", metrics=busy) for number in range(3)]
+    first = text_of(node_lines(rows, {}, columns=160, lines=50)[0])
+    assert first.count(" ● node-with-a-long-name-") == 2
+    assert " 1 job" in text_of(node_lines(rows[:1], {}, columns=160, lines=50)[0])
+
+
 def test_more_than_six_nodes_are_folded_and_hundreds_are_counted() -> None:
     rows = [node(name=f"n{number}") for number in range(1, 101)]
     assert len(node_lines(rows[:7], {}, columns=200, lines=100)) == 7

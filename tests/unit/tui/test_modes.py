@@ -32,6 +32,20 @@ def test_what_is_refused_cannot_be_chosen() -> None:
     assert "no criu" in text
 
 
+def test_a_list_that_narrows_takes_nothing_that_was_not_typed() -> None:
+    options = [Option(value=name, label=name) for name in ("explain", "drain", "details", "redraw")]
+    palette = Panel("Do", options, narrows=True)
+    for letter in "dr":
+        assert palette.press(letter) is None
+    shown = [text_of(line).strip() for line in palette.side_lines(20, 10)]
+    assert shown == ["Do: dr", "drain", "redraw"], "what begins so stands first"
+    palette.press("x")
+    assert palette.press("down") is None
+    assert palette.press("enter") is None, "there is no drx"
+    palette.press("backspace")
+    assert palette.press("enter") == Answer("drain")
+
+
 def test_a_long_list_scrolls_with_its_cursor() -> None:
     long = panel(*(f"entry {number}" for number in range(100)))
     long.press("end")
