@@ -38,12 +38,12 @@ PONG_MS: Final = 4000
 
 QUIET_S: Final = 15
 ASK_S: Final = 5
-ASKS: Final = 2
-"""After so long without a packet the kernel asks the other's, so often and at such distances, and
-gives the connection up: after 25 s. Source: tcp(7), TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT."""
+"""After so long without a packet the kernel asks the other's, and again at such distances. Source:
+tcp(7), TCP_KEEPIDLE, TCP_KEEPINTVL."""
 
 UNACKNOWLEDGED_MS: Final = 20_000
-"""Likewise where something was sent. Source: tcp(7), TCP_USER_TIMEOUT."""
+"""The kernel gives a connection up where the other's has said nothing for so long, whether it was
+asked so or something was sent. Source: tcp(7), TCP_USER_TIMEOUT, which overrides TCP_KEEPCNT."""
 
 
 @dataclass(slots=True)
@@ -114,5 +114,4 @@ def configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, QUIET_S)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, ASK_S)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, ASKS)
     socket.setsockopt(zmq.TCP_MAXRT, UNACKNOWLEDGED_MS)
