@@ -38,6 +38,8 @@ _log: Final = logging.getLogger(__name__)
 
 START_TIMEOUT_S: Final = 15.0
 MAX_WAIT_MS: Final = 30_000
+LONGEST_NAME: Final = 100
+"""Characters of what a user calls a job."""
 
 PID_BASE_FIRST: Final = 300
 PID_BASE_SPAN: Final = 29_000
@@ -163,6 +165,7 @@ class JobService:
             nodes=(self._node,),
             home=spec.files.home if spec.files is not None else spec.home or self._node,
             files=spec.files,
+            name=spec.name[:LONGEST_NAME],
         )
         return self._table.make(row)
 

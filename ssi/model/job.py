@@ -74,6 +74,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         home: Name of the node whose user typed it.
         lease_s: A foreground job without a client for so long gets SIGHUP; 0: never.
         files: What it is to see of other nodes' files; None: nothing.
+        name: What the user calls it, as Slurm's users do; empty for none.
     """
 
     argv: tuple[str, ...]
@@ -87,6 +88,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     lease_s: float = LEASE_S
     files: JobFiles | None = None
     piped_stdin: bool = False
+    name: str = ""
 
 
 class StreamSource(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -136,6 +138,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         files: What it sees of other nodes' files; None: nothing.
         stdin_from: Where its stdin comes from; None: from whoever writes to it.
         readers: Who reads its stdout and stderr, where that is another job's stdin.
+        name: What the user calls it; empty for none.
     """
 
     gpid: int
@@ -161,3 +164,4 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     killed_by: int = 0
     dumped_core: bool = False
     piped_stdin: bool = False
+    name: str = ""

@@ -68,6 +68,7 @@ def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:
             "processes": row.processes,
             "problem": row.problem,
             "frozen": row.frozen,
+            "name": row.name or None,
         }
         for row in rows
     ]

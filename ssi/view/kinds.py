@@ -117,6 +117,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("processes", "int"),
             Name("problem", "str", "empty where there is none"),
             Name("frozen", "bool"),
+            Name("name", "str?", "as `ssi srun -J` and `ssi sbatch -J` gave it"),
         ),
     ),
     "run": Kind(

@@ -40,7 +40,7 @@ def queue_listing(rows: Sequence[JobRow], *, now_ms: float) -> Listing[JobRow]:
     fields: tuple[Field[JobRow], ...] = (
         Field(name="jobid", cell=lambda row: str(row.gpid), order=lambda row: row.gpid, right=True),
         Field(name="partition", cell=lambda _row: "ssi", spare=1),
-        Field(name="name", cell=lambda row: PurePath(row.argv[0]).name),
+        Field(name="name", cell=lambda row: row.name or PurePath(row.argv[0]).name),
         Field(name="user", cell=lambda row: row.user),
         Field(name="st", cell=_state),
         Field(

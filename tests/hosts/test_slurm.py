@@ -25,7 +25,12 @@ def test_tasks_are_spread_and_a_script_is_started_listed_and_cancelled(
     job = ssi.ok("sbatch", "--parsable", "-w", "n2,n3", str(path), "a b").strip()
     eventually(lambda: ssi.ok("logs", job) == "story of n[2-3] a b\n", what="what the script says")
     assert [row["gpid"] for row in ssi.json("squeue", "-j", job)] == [int(job)]
+    assert ssi.ok("squeue", "--no-headers", "-j", job).split()[:3] == [job, "ssi", "story"]
     node = ssi.job(job)["node"]
+    away = next(name for name in ("n2", "n3") if name != node)
+    assert ssi("migrate", job, away).status == 0
+    node = ssi.job(job)["node"]
+    assert (node, ssi.job(job)["name"]) == (away, "story")
     eventually(
         lambda: {"mix", "alloc"} & set(ssi.ok("sinfo", "-w", node).split()),
         what="the node to be told as busy",

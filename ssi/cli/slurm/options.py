@@ -44,7 +44,7 @@ Exclude = Annotated[
     str | None, typer.Option("--exclude", "-x", metavar="NODES", help="On none of these.")
 ]
 Name = Annotated[
-    str | None, typer.Option("--job-name", "-J", help="Told to the job as SLURM_JOB_NAME.")
+    str | None, typer.Option("--job-name", "-J", help="What squeue and SLURM_JOB_NAME call it.")
 ]
 OutFile = Annotated[
     str | None,

@@ -132,6 +132,7 @@ def spec_of(command: Sequence[str], share: Share, environment: dict[str, str]) -
         cwd=os.getcwd(),  # noqa: PTH109 - what the user's shell calls it
         cwd_fallback=True,
         environment={**environment, **own},
+        name=environment.get("SLURM_JOB_NAME", ""),
     )
 
 
