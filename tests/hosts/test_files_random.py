@@ -50,7 +50,7 @@ def test_random_operations_of_two_nodes_are_those_of_a_local_file_system(
     for node in ("n1", "n3"):
         sh(ssi, node, "mkdir -p /mnt/strict")
         ssi.ok("mount", "n2", "/mnt/strict", "--on", node, "--sync")
-    eventually(lambda: "r" in sh(ssi, "n1", "ls /ssi/n/n2/srv"), within_s=20, what="the mount")
+    eventually(lambda: "r" in sh(ssi, "n1", "ls /ssi/n/n2/srv"), what="the mount")
     before = descriptors(ssi), inodes(ssi)
 
     def actor(node: str, folder: str) -> Actor:
