@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,8 +30,6 @@ class Sheet:
         heard_at_s: On ours.
         problem: Why it does not answer; empty where it does.
         traffic: What processes read and wrote so far, by gpid, and when that was.
-        busy: Gpids that used CPU as told last; of thousands of processes they are few.
-        on_gpus: Gpids that used GPUs as told last.
     """
 
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -39,8 +37,6 @@ class Sheet:
     heard_at_s: float = float("-inf")
     problem: str = ""
     traffic: dict[int, tuple[float, int, int]] = field(default_factory=dict)
-    busy: set[int] = field(default_factory=set)
-    on_gpus: set[int] = field(default_factory=set)
 
     def command(self, gpid: int) -> tuple[str, ...]:
         """The arguments of a process; none where it is not known."""
@@ -71,12 +67,7 @@ class Census:
             for row in with_commands(rows)
         }
         self.sheets[node] = replace(
-            old,
-            entries=entries,
-            taken_at_s=taken_at_s,
-            heard_at_s=now_s,
-            problem="",
-            busy=_busy(entries),
+            old, entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s, problem=""
         )
 
     def hear_change(
@@ -99,12 +90,10 @@ class Census:
             for row in with_commands(changed, sheet.command)
         }
         if lapse_s > SHORTEST_S:
-            for gpid in sheet.busy - fresh.keys():
-                if (entry := sheet.entries.get(gpid)) is not None:
+            for gpid, entry in sheet.entries.items():
+                if entry.cpu_percent and gpid not in fresh:
                     sheet.entries[gpid] = entry._replace(cpu_percent=0.0)
-            sheet.busy.clear()
         sheet.entries.update(fresh)
-        sheet.busy |= _busy(fresh)
         sheet.taken_at_s, sheet.heard_at_s, sheet.problem = taken_at_s, now_s, ""
 
     def hear_traffic(self, node: str, told: Iterable[ProcessTraffic], taken_at_s: float) -> None:
@@ -123,13 +112,16 @@ class Census:
 
     def hear_gpus(self, node: str, told: Iterable[ProcessGpu]) -> None:
         """A node told what processes use of GPUs; all others use none."""
-        sheet = self.sheets[node]
-        used = {each.gpid: (each.percent, each.memory_bytes) for each in told}
-        for gpid in sheet.on_gpus | used.keys():
-            if (entry := sheet.entries.get(gpid)) is not None:
-                percent, size_bytes = used.get(gpid, (0.0, 0))
-                sheet.entries[gpid] = entry._replace(gpu_percent=percent, gpu_bytes=size_bytes)
-        sheet.on_gpus = set(used)
+        entries = self.sheets[node].entries
+        used = {each.gpid: each for each in told}
+        for gpid in [g for g, entry in entries.items() if entry.gpu_bytes or entry.gpu_percent]:
+            if gpid not in used:
+                entries[gpid] = entries[gpid]._replace(gpu_percent=0.0, gpu_bytes=0)
+        for gpid, each in used.items():
+            if (entry := entries.get(gpid)) is not None:
+                entries[gpid] = entry._replace(
+                    gpu_percent=each.percent, gpu_bytes=each.memory_bytes
+                )
 
     def hear_nice(self, gpid: int, nice: int) -> None:
         """A process was given another priority, which its node will tell in its next answer."""
@@ -182,10 +174,6 @@ class Census:
         held = [sheet for sheet in self.sheets.values() if gpid in sheet.entries]
         newest = max(held, key=lambda sheet: sheet.heard_at_s, default=None)
         return newest.entries[gpid] if newest is not None else None
-
-
-def _busy(entries: Mapping[int, Entry]) -> set[int]:
-    return {gpid for gpid, entry in entries.items() if entry.cpu_percent}
 
 
 def _entry(
