@@ -27,8 +27,10 @@ class Settings:
         nack_after_s: After which a helper says that it lives but has heard nothing of the target.
         helpers: Members asked to try. More of them withstand more loss, for more messages on each
             failed probe. Source: SWIM, section 3.1 (k).
-        full_probing_up_to: Up to so many members each is probed by each once per period: deaths
-            are found within one period whoever else is slow. The cost grows with their number.
+        full_probing_up_to: Up to so many members each is probed by each, in turn: deaths are
+            found within one period whoever else is slow, and how busy each is comes with it.
+        probes_per_period: Of each member there. Up to so many others each is probed in each period.
+            More of them find how busy each is sooner; the cost of an agent grows with their number.
         suspicion_periods: How long a suspect has to refute, in periods, for up to ten members and
             as their logarithm beyond. Longer gives a paused machine more time; each death is
             known so much later.
@@ -66,6 +68,7 @@ class Settings:
     nack_after_s: float = 0.3
     helpers: int = 3
     full_probing_up_to: int = 50
+    probes_per_period: int = 16
     suspicion_periods: float = 2.9
     suspicion_stretch: float = 6.0
     confirmations: int = 2
@@ -91,12 +94,17 @@ class Settings:
         assert self.suspicion_stretch >= 1
 
     def probes_all(self, members: int) -> bool:
-        """Whether each of so many members is probed in each period."""
+        """Whether each of so many members is probed by each."""
         return members <= self.full_probing_up_to
 
     def probe_pace_s(self, members: int) -> float:
-        """Between two probes of one member. Full probing is the same ring, walked faster."""
-        return self.probe_interval_s / (members if self.probes_all(members) else 1)
+        """Between two probes of one member. Full probing is the same ring, walked faster.
+
+        However fast, all others together probe each member some :attr:`probes_per_period` times in
+        a period, so the first of them finds a death as soon as where all of them probe it.
+        """
+        each = min(members, self.probes_per_period) if self.probes_all(members) else 1
+        return self.probe_interval_s / each
 
     def reach_out(self, members: int) -> tuple[float, int]:
         """Between two rounds, and how many are probed; the burden of a large mesh is shared.

@@ -12,8 +12,12 @@ def test_suspicion_grows_with_the_logarithm_of_the_members(members: int, lasts_s
     assert LAN.shortest_suspicion_s(members) == pytest.approx(lasts_s)
 
 
-@pytest.mark.parametrize(("members", "pace_s"), [(1, 1.0), (8, 0.125), (50, 0.02), (51, 1.0)])
-def test_small_meshes_are_probed_whole_in_each_period(members: int, pace_s: float) -> None:
+@pytest.mark.parametrize(
+    ("members", "pace_s"), [(1, 1.0), (8, 0.125), (16, 0.0625), (50, 0.0625), (51, 1.0)]
+)
+def test_up_to_sixteen_others_are_probed_in_each_period_and_up_to_fifty_in_turn(
+    members: int, pace_s: float
+) -> None:
     assert LAN.probe_pace_s(members) == pytest.approx(pace_s)
 
 
