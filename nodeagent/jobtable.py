@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,6 +28,8 @@ from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
 _log = logging.getLogger(__name__)
+
+_Made = TypeVar("_Made")
 
 FORGET_AFTER_S = 5.0
 """How long an ended foreground job is still told of to those who were there."""
@@ -165,6 +168,10 @@ class JobTable:
         await asyncio.sleep(FORGET_AFTER_S)
         if self.jobs.get(job.row.gpid) is job:
             self.forget(job)
+
+    def begin(self, work: Coroutine[Any, Any, _Made]) -> asyncio.Task[_Made]:
+        """Does something for a job beside what is done now, and no longer than this agent lives."""
+        return self._tasks.create_task(work)
 
     def remove_later(self, directory: Path) -> None:
         """Removes a directory without anybody waiting: a gigabyte of images takes 0.2 s."""

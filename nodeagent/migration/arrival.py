@@ -46,7 +46,7 @@ class Arrival:
     images: Path
     landing: Landing
     checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
-    opening: asyncio.Task[Job] | None = None
+    opening: asyncio.Task[Job | SsiError | OSError] | None = None
     job: Job | None = None
     heard_at_s: float = field(default_factory=time.monotonic)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -56,6 +56,22 @@ class Arrival:
     def is_ready(self) -> bool:
         """Whether it stands at the barrier."""
         return self.job is not None and self.job.stage == "ready"
+
+    async def opened(self) -> Job | None:
+        """The job that got its shim ahead, which is :attr:`job` from now on; None where none did.
+
+        Raises:
+            SsiError: It got none.
+            OSError: It got no directory.
+        """
+        if self.opening is None:
+            return None
+        opening, self.opening = self.opening, None
+        job = await opening
+        if isinstance(job, Exception):
+            raise job
+        self.job = job
+        return job
 
 
 async def end(job: Job) -> None:

@@ -166,17 +166,20 @@ class Destination:
     def _open_ahead(self, arrival: Arrival) -> None:
         """Forks the shim while the job still runs at its source: it stands still for less."""
 
-        async def opened() -> Job:
-            job = self._make(arrival, arrival.row)
+        async def opened() -> Job | SsiError | OSError:
             try:
-                await self._open_shim(job)
-                await job.note()  # to an agent after this one it tells whose it was to be
-            except SsiError:
-                await end(job)
-                raise
+                job = self._make(arrival, arrival.row)
+                try:
+                    await self._open_shim(job)
+                    await job.note()  # to an agent after this one it tells whose it was to be
+                except SsiError:
+                    await end(job)
+                    raise
+            except (SsiError, OSError) as exc:
+                return exc  # to whoever wants the job; here it would end the agent
             return job
 
-        arrival.opening = asyncio.create_task(opened())
+        arrival.opening = self._table.begin(opened())
 
     def _make(self, arrival: Arrival, row: JobRow) -> Job:
         # Its record names no node until it runs: an agent that finds it with no shim then knows
@@ -232,9 +235,8 @@ class Destination:
 
     async def _opened(self, arrival: Arrival, row: JobRow) -> Job:
         """The job of an arrival, with its shim."""
-        if arrival.opening is not None:
-            opening, arrival.opening = arrival.opening, None
-            arrival.job = job = await opening
+        job = await arrival.opened()
+        if job is not None:
             job.row = msgspec.structs.replace(row, node="")
             job.save()
             return job
@@ -363,9 +365,8 @@ class Destination:
         self.arrivals.pop(gpid, None)
         self._clearing.add(gpid)
         try:
-            if arrival.opening is not None:
-                with suppress(SsiError, OSError):  # then it has no shim, or none that is known
-                    arrival.job = await arrival.opening
+            with suppress(SsiError, OSError):  # then it has no shim, or none that is known
+                await arrival.opened()
             if arrival.job is not None:
                 await end(arrival.job)
                 await remove_cgroup(gpid)

@@ -6,6 +6,7 @@ Made up are the clock, the network between the agents, the shims and what is loo
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -75,6 +76,7 @@ class Cluster:
                 raise _Over
         except* _Over:
             pass
+        gc.collect()  # a task that nobody has hold of any more is found now, and not some day
         if self.failures:
             raise Broken("; ".join(self.failures))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,15 @@ PARTS = 10
 
 SHARE = 4
 """A move is a longer story than the mesh's: of so many seeds for that, one is for this."""
+
+
+@pytest.fixture(autouse=True)
+def all_that_was_there_is_no_garbage() -> Iterator[None]:
+    """Each story ends with a search for tasks that nobody has hold of: only it is looked through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.timeout(600)
