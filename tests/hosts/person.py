@@ -53,13 +53,19 @@ class Person:
     def sees(self, pattern: str) -> re.Match[str]:
         """Waits until the screen matches."""
         compiled = re.compile(pattern, re.MULTILINE)
+        found: list[re.Match[str]] = []
+
+        def is_there() -> bool:
+            found.extend(compiled.finditer(self.screen()))
+            return bool(found)
+
         try:
-            eventually(lambda: compiled.search(self.screen()), what=f"to see {pattern}")
+            eventually(is_there, what=f"to see {pattern}")
         except AssertionError as exc:
             raise AssertionError(f"{exc}; what is seen:\n{self.screen()}") from exc
-        found = compiled.search(self.screen())
-        assert found, pattern
-        return found
+        return found[
+            0
+        ]  # of the screen that was looked at: the next may be in the midst of a change
 
     def runs(self, line: str) -> None:
         """Runs a command line of which :meth:`comes_back` tells the end."""

@@ -23,7 +23,7 @@ SHARE = 4
 
 @pytest.fixture(autouse=True)
 def all_that_was_there_is_no_garbage() -> Iterator[None]:
-    """Each story ends with a search for tasks that nobody has hold of: only it is looked through."""
+    """Each story ends with a search for tasks that nobody has hold of: that looks at it alone."""
     gc.collect()
     gc.freeze()
     yield
