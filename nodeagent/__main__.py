@@ -26,7 +26,7 @@ _log = logging.getLogger("nodeagent")
 
 MAX_DESCRIPTORS = 65_536
 
-BLOCKING_THREADS = 8
+BLOCKING_THREADS = 6
 """For what blocks: reading files, walking /proc. asyncio would take as many as there are cores, and
 four more, each with its memory."""
 
