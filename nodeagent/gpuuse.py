@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from nodeagent.mechanism.drm import DrmClient, Engine
+from ssi.model.counters import GpuUse
 
 SHORTEST_S: Final = 0.4
 """Two readings so close to each other tell little."""
-
-
-class GpuUse(NamedTuple):
-    """What a process uses: percent of its busiest kind of engine, and memory."""
-
-    percent: float
-    memory_bytes: int
 
 
 class GpuLedger:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Final
 
 from nodeagent.mechanism import signals, vfork
-from nodeagent.mechanism.threads import state_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +36,12 @@ async def until_stopped(pids: Iterable[int]) -> None:
             _log.warning("event=stop-pending pids=%s", sorted(running))
             return
         children = meant & {each.child for each in vfork.waiting(running)}
-        held = [pid for pid in children if _has_stopped(pid)]
+        held = [pid for pid in children if signals.has_stopped(pid)]
         _send(held, signal.SIGCONT)
         try:
             await asyncio.sleep(_POLL_S)
         finally:
             _send(held, signal.SIGSTOP)
-
-
-def _has_stopped(pid: int) -> bool:
-    return state_of(f"/proc/{pid}") == "T"
 
 
 def _send(pids: Iterable[int], number: int) -> None:

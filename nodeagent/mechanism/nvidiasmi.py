@@ -11,7 +11,9 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from ssi.model.counters import GpuUse
 
 APART_S: Final = 5.0
 """Between the starts of two runs."""
@@ -22,16 +24,9 @@ PATIENCE_S: Final = 20.0
 COMMAND: Final = ("nvidia-smi", "pmon", "-c", "1", "-s", "um")
 
 
-class Used(NamedTuple):
-    """What a process uses of all GPUs: percent of one of them, and bytes of their memory."""
-
-    percent: float
-    memory_bytes: int
-
-
-def parse_pmon(text: str) -> dict[int, Used]:
+def parse_pmon(text: str) -> dict[int, GpuUse]:
     """Use by pid. Columns are found by their titles, which differ between versions."""
-    each: dict[tuple[int, str], Used] = {}
+    each: dict[tuple[int, str], GpuUse] = {}
     titles: Sequence[str] = ()
     for line in text.splitlines():
         words = line.split()
@@ -41,14 +36,14 @@ def parse_pmon(text: str) -> dict[int, Used]:
             row = dict(zip(titles, words, strict=False))
             if row.get("pid", "").isdecimal():
                 place = int(row["pid"]), row.get("gpu", "")
-                before = each.get(place, Used(0.0, 0))  # some are listed twice
+                before = each.get(place, GpuUse(0.0, 0))  # some are listed twice
                 percent = max(before.percent, _number(row.get("sm", "")))
                 memory = max(before.memory_bytes, _number(row.get("fb", "")) << 20)
-                each[place] = Used(percent, memory)
-    used: dict[int, Used] = {}
+                each[place] = GpuUse(percent, memory)
+    used: dict[int, GpuUse] = {}
     for (pid, _gpu), (percent, memory) in each.items():
-        before = used.get(pid, Used(0.0, 0))
-        used[pid] = Used(before.percent + percent, before.memory_bytes + memory)
+        before = used.get(pid, GpuUse(0.0, 0))
+        used[pid] = GpuUse(before.percent + percent, before.memory_bytes + memory)
     return used
 
 
@@ -66,13 +61,13 @@ class NvidiaSmi:
         self._device = device
         self._run: subprocess.Popen[str] | None = None
         self._began_s = float("-inf")
-        self._last: dict[int, Used] = {}
+        self._last: dict[int, GpuUse] = {}
 
     def is_there(self) -> bool:
         """Whether there is such a GPU, and the program."""
         return self._device.exists() and shutil.which(self._command[0]) is not None
 
-    def read(self) -> dict[int, Used]:
+    def read(self) -> dict[int, GpuUse]:
         """What was said last; begins another run where it is time. Waits for nothing."""
         now_s = time.monotonic()
         run = self._run

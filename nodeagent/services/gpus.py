@@ -7,10 +7,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from nodeagent.gpuuse import GpuLedger, GpuUse
+from nodeagent.gpuuse import GpuLedger
 from nodeagent.mechanism.drm import has_devices, read_clients
 from nodeagent.mechanism.nvidiasmi import NvidiaSmi
-from ssi.model.counters import ProcessGpu
+from ssi.model.counters import GpuUse, ProcessGpu
 from ssi.model.process import ProcessRow
 
 LOOK_EVERY_S: Final = 30.0
@@ -47,7 +47,7 @@ class GpuWatch:
             if "drm" in self._kinds:
                 used = await asyncio.to_thread(self._read_drm, gpids.keys())
             if "nvidia" in self._kinds:
-                used = used | {pid: GpuUse(*told) for pid, told in self._nvidia.read().items()}
+                used = used | self._nvidia.read()
         return tuple(
             ProcessGpu(gpid=gpids[pid], percent=round(percent, 1), memory_bytes=memory)
             for pid, (percent, memory) in used.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -32,6 +34,13 @@ class ProcessTraffic(msgspec.Struct, frozen=True, kw_only=True, array_like=True)
     gpid: int
     read_bytes: int
     written_bytes: int
+
+
+class GpuUse(NamedTuple):
+    """What a process uses of all GPUs: percent of its busiest engine, and bytes of their memory."""
+
+    percent: float
+    memory_bytes: int
 
 
 class ProcessGpu(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nodeagent.gpuuse import GpuLedger, GpuUse
+from nodeagent.gpuuse import GpuLedger
 from nodeagent.mechanism.drm import DrmClient, Engine
+from ssi.model.counters import GpuUse
 
 
 def client(number: int = 1, *, memory: int = 0, **engines: Engine) -> DrmClient:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodeagent.mechanism.nvidiasmi import NvidiaSmi, Used, parse_pmon
+from nodeagent.mechanism.nvidiasmi import NvidiaSmi, parse_pmon
+from ssi.model.counters import GpuUse
 
 NEW = """# gpu         pid   type     sm    mem    enc    dec    jpg    ofa     fb   ccpm    command
 # Idx           #    C/G      %      %      %      %      %      %     MB     MB    name
@@ -22,10 +23,10 @@ OLD = """# gpu     pid  type    sm   mem   enc   dec   command
 
 def test_columns_are_found_by_their_titles_and_gpus_are_added_up() -> None:
     assert parse_pmon(NEW) == {
-        2094147: Used(100.0, (90480 + 20) << 20),
-        377306: Used(0.0, 550 << 20),
+        2094147: GpuUse(100.0, (90480 + 20) << 20),
+        377306: GpuUse(0.0, 550 << 20),
     }
-    assert parse_pmon(OLD) == {20131: Used(15.0, 0)}
+    assert parse_pmon(OLD) == {20131: GpuUse(15.0, 0)}
     assert parse_pmon("No devices were found\n") == {}
 
 
@@ -42,4 +43,4 @@ def test_what_it_said_last_is_known_and_it_is_never_waited_for(tmp_path: Path) -
     gate.touch()
     assert smi._run is not None
     smi._run.wait(60)
-    assert smi.read() == {20131: Used(15.0, 0)}
+    assert smi.read() == {20131: GpuUse(15.0, 0)}
