@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from collections import defaultdict
@@ -78,13 +79,14 @@ def main() -> int:
     need("ssh")
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default="", help="steps whose names have this in them")
     parser.add_argument("--realtime", action="store_true", help="before all else on this machine")
     options = parser.parse_args()
     with cluster(2) as made:
         prepare(made)
         if options.realtime:
             prefer(made)
-        series = measure(made, options.rounds, realtime=options.realtime)
+        series = measure(made, options.rounds, options.only, realtime=options.realtime)
     holds = [told(step, by_root) for step, by_root in series.items()]
     return 0 if all(holds) else 1
 
@@ -112,10 +114,12 @@ def prefer(made: Cluster) -> None:
         made.output(made.ssh(host, line))
 
 
-def measure(made: Cluster, rounds: int, *, realtime: bool) -> dict[str, dict[str, Series]]:
+def measure(
+    made: Cluster, rounds: int, only: str, *, realtime: bool
+) -> dict[str, dict[str, Series]]:
     roots = [word for name, root in ROOTS.items() for word in (name, root)]
     before = ["chrt", "-f", "10"] if realtime else []
-    words = made.ssh("n1", *before, "python3", "-", str(rounds), *roots)
+    words = made.ssh("n1", *before, "python3", "-", str(rounds), shlex.quote(only), *roots)
     program = Path(__file__).with_name("filework.py").read_bytes()
     done = subprocess.run(words, input=program, capture_output=True, timeout=LIMIT_S, check=False)
     if done.returncode:

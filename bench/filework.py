@@ -1,6 +1,7 @@
 """What `files.py` does on a host: each step on one mount after another, seconds as lines of JSON.
 
-It needs nothing but Python. Its words are the rounds, and for each mount its name and its root.
+It needs nothing but Python. Its words are the rounds, what is in the names of the steps, and for
+each mount its name and its root.
 """
 
 from __future__ import annotations
@@ -180,10 +181,12 @@ STEPS: dict[str, Step] = {
 
 
 def main() -> None:
-    rounds, *words = sys.argv[1:]
+    rounds, only, *words = sys.argv[1:]
     roots = dict(zip(words[::2], map(Path, words[1::2]), strict=True))
     for number in range(int(rounds)):
         for step, work in STEPS.items():
+            if only not in step:
+                continue
             for name in roots if number % 2 == 0 else reversed(roots):
                 if work in {start, start_rested} and name == "sshfs":
                     continue  # a program of it may not be executed beneath chroot: EPERM

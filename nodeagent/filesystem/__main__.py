@@ -28,7 +28,7 @@ def main() -> int:
     os.umask(0o077)
     if hold_lock(places.runtime / "files.lock") is None:
         return 0
-    open_log(places.files_log)
+    open_log(places.files_log, "ssi-files")
     take_title("ssi-warden", options.name)
     write_pidfile(places.files_pid, os.getpid())
     is_root = os.geteuid() == 0

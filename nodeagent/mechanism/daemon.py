@@ -13,6 +13,7 @@ from typing import Final
 
 import nodeagent
 from nodeagent.mechanism import libc
+from nodeagent.mechanism.journal import journal_handlers
 
 _ARG_START: Final = 45
 """Place of ``arg_start`` behind the name in /proc/PID/stat."""
@@ -61,8 +62,11 @@ def hold_lock(path: Path) -> int | None:
     return descriptor
 
 
-def open_log(path: Path) -> None:
-    """Standard output and error, and what is logged, go to the end of a file; nothing is read."""
+def open_log(path: Path, identifier: str) -> None:
+    """Standard output and error, and what is logged, go to the end of a file; nothing is read.
+
+    What is logged goes to the journal as well where systemd started us, by that identifier.
+    """
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open("/dev/null", os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -70,5 +74,7 @@ def open_log(path: Path) -> None:
     os.close(null)
     os.close(log)
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+        handlers=[logging.StreamHandler(), *journal_handlers(identifier)],
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
     )

@@ -79,6 +79,12 @@ def journal_handlers(
     return [journal]
 
 
+def leave_journal() -> None:
+    """Nothing more of this process goes there; for a fork, which has closed the socket."""
+    root = logging.getLogger()
+    root.handlers[:] = [each for each in root.handlers if not isinstance(each, Journal)]
+
+
 def is_of_systemd(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether a unit of systemd holds this process. Source: systemd.exec(5)."""
     return "JOURNAL_STREAM" in environment

@@ -24,6 +24,8 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
         user: On whose behalf; empty for what belongs to nobody (Hello, Release, ...).
         group: With which group new files are made; empty for the user's own.
         body: What is asked.
+        released: Open files that are not needed any more, and nobody waits until they are closed;
+            only where :attr:`Welcome.takes_released` says so.
     """
 
     id: int
@@ -31,6 +33,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     user: str
     group: str
     body: FileRequest
+    released: tuple[int, ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True):

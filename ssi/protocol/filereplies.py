@@ -31,6 +31,8 @@ class Welcome(_Reply, frozen=True, tag="welcome"):
         lease_s: After so long without a request the session ends.
         window_requests: So many requests may be under way.
         window_bytes: So many bytes of reads and writes.
+        direct_port: Where direct connections are made; 0 where there are none.
+        takes_released: Whether a request may tell what is not needed any more.
     """
 
     boot: str
@@ -40,10 +42,29 @@ class Welcome(_Reply, frozen=True, tag="welcome"):
     lease_s: float
     window_requests: int
     window_bytes: int
+    direct_port: int = 0
+    takes_released: bool = False
+
+
+class Way(_Reply, frozen=True, tag="way"):
+    """A direct connection that may be made once, within 10 s.
+
+    Attributes:
+        token: Names it; 16 bytes.
+        key: Of AES-256-GCM.
+    """
+
+    token: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "Way()"
 
 
 class Nothing(_Reply, frozen=True, tag="ok"):
-    """It is done."""
+    """It is done; ``above`` as in :class:`Entry`."""
+
+    above: bytes = b""
 
 
 class Entry(_Reply, frozen=True, tag="entry"):
@@ -53,11 +74,14 @@ class Entry(_Reply, frozen=True, tag="entry"):
         attributes: See :data:`ATTRIBUTES`; uid and gid are the server's.
         device: With the ino it is what the file is, under whatever name.
         plain: It has no extended attributes.
+        above: Attributes of the directory in which a name was made or removed, as they are since;
+            empty with all other requests, and where they are not known.
     """
 
     attributes: bytes
     device: int
     plain: bool = False
+    above: bytes = b""
 
 
 class Opened(_Reply, frozen=True, tag="opened"):
@@ -108,4 +132,6 @@ class Held(_Reply, frozen=True, tag="held"):
     pid: int
 
 
-FileReply: TypeAlias = Welcome | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
+FileReply: TypeAlias = (
+    Welcome | Way | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
+)

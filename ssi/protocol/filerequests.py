@@ -43,6 +43,10 @@ class Ping(_Request, frozen=True, tag="ping"):
     """Keeps the session alive: :class:`Nothing`."""
 
 
+class FindWay(_Request, frozen=True, tag="way"):
+    """Asks for a direct connection, which :attr:`Welcome.direct_port` promises: :class:`Way`."""
+
+
 class Lookup(_Request, frozen=True, tag="lookup"):
     """What is at a path, a symbolic link not followed: :class:`Entry`."""
 
@@ -331,6 +335,7 @@ FileRequest: TypeAlias = (
     Hello
     | Bye
     | Ping
+    | FindWay
     | Lookup
     | GetAttributes
     | SetAttributes
@@ -371,6 +376,7 @@ REPEATABLE: Final = frozenset(
         Hello,
         Bye,
         Ping,
+        FindWay,
         Lookup,
         GetAttributes,
         ReadLink,

@@ -6,6 +6,8 @@ What has no answer when a connection breaks is sent again over the next one; the
 the answers of what must not be done twice. The connection is made when something is asked, and
 closed when nothing was for a while. To a machine that is no node none can be made: its server
 comes to us, and we listen for as long as the mount stands. CURVE does not mind who calls whom.
+Beside it there may be a direct connection (:mod:`ssi.transport.directpath`), over which all but the
+greeting goes while it stands.
 """
 
 from __future__ import annotations
@@ -18,16 +20,19 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import zmq
+from msgspec import structs
 from zmq.utils.monitor import parse_monitor_message
 
 from ssi.model.errors import SsiError
 from ssi.protocol import filerequests
 from ssi.protocol.fileframes import Asked, decode_answered, encode
 from ssi.protocol.filereplies import FileReply, Listing, Opened, Welcome
-from ssi.protocol.filerequests import FileRequest, Hello
+from ssi.protocol.filerequests import FileRequest, FindWay, Hello
+from ssi.transport.directpath import Dialler, DirectPath
+from ssi.transport.filesocket import Loop, dealer, descriptor_of
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint
 
@@ -56,16 +61,6 @@ Then = Callable[[int, FileReply | None, memoryview], None]
 """Takes the outcome: 0 or an errno, the reply, and the bytes behind it."""
 
 
-class Loop(Protocol):
-    """What calls back."""
-
-    def watch(self, descriptor: int, readable: Callable[[], None] | None = None) -> object:
-        """From now on ``readable`` is called when ``descriptor`` is; without it, nothing is."""
-
-    def call_after(self, delay_s: float, callback: Callable[[], None]) -> object:
-        """Calls ``callback`` once, ``delay_s`` from now."""
-
-
 @dataclass(eq=False, slots=True)
 class Pending:
     """One request.
@@ -74,6 +69,7 @@ class Pending:
         due_s: When it is given up; infinite for one that may wait.
         cost_bytes: What it takes of the window.
         sent: Over the connection that stands.
+        is_direct: Over the direct one.
     """
 
     asked: Asked
@@ -82,6 +78,7 @@ class Pending:
     due_s: float
     cost_bytes: int
     sent: bool = False
+    is_direct: bool = False
 
 
 class FileLink:
@@ -95,6 +92,7 @@ class FileLink:
         session: 16 random bytes; those of an earlier worker, whose session then goes on.
         welcome: Called each time that a session stands.
         listens: The server connects to us, at the port of the endpoint.
+        dialler: Makes direct connections; without it there are none.
     """
 
     def __init__(
@@ -107,6 +105,7 @@ class FileLink:
         welcome: Callable[[Welcome], None],
         *,
         listens: bool = False,
+        dialler: Dialler | None = None,
     ) -> None:
         self.session = session or secrets.token_bytes(16)
         self.stands = False
@@ -128,7 +127,12 @@ class FileLink:
         self._listens = listens
         self._is_port_taken = False
         self._connections = self._refused = 0
+        self._address = ""
         self._hello_id = 0
+        self._path = DirectPath(
+            endpoint.node, dialler, loop,
+            find=self._find_way, came=self._answered, lost=self._lost_direct,
+        )  # fmt: skip
         if listens:
             self._open()
 
@@ -143,10 +147,11 @@ class FileLink:
         *,
         data: bytes = b"",
         within_s: float,
+        released: tuple[int, ...] = (),
     ) -> int:
         """Sends a request, now or once that is possible; its number."""
         self._last_id += 1
-        asked = Asked(self._last_id, self.session, user, group, body)
+        asked = Asked(self._last_id, self.session, user, group, body, released)
         cost_bytes = len(data) or (body.size if isinstance(body, filerequests.Read) else 0)
         pending = Pending(asked, data, then, time.monotonic() + within_s, cost_bytes)
         self._pending[asked.id] = pending
@@ -195,7 +200,7 @@ class FileLink:
             return
         for socket in (self._socket, self._monitor):
             assert socket is not None
-            self._loop.watch(_descriptor(socket))
+            self._loop.watch(descriptor_of(socket))
         with suppress(zmq.ZMQError):
             self._socket.disable_monitor()
         assert self._monitor is not None
@@ -208,22 +213,11 @@ class FileLink:
     # The connection
 
     def _open(self) -> None:
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
-        for option, value in (
-            (zmq.IMMEDIATE, 1), (zmq.IPV6, 1), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0),
-            (zmq.HEARTBEAT_IVL, 2000), (zmq.HEARTBEAT_TIMEOUT, 4000),
-            (zmq.CONNECT_TIMEOUT, 1000), (zmq.TCP_MAXRT, 5000),
-            (zmq.RECONNECT_IVL, 100), (zmq.RECONNECT_IVL_MAX, 1000),
-        ):  # fmt: skip
-            socket.setsockopt(option, value)
-        socket.curve_publickey = self._key.public.encode()
-        socket.curve_secretkey = self._key.secret.encode()
-        socket.curve_serverkey = self._endpoint.public_key.encode()
+        socket = dealer(self._context, self._key, self._endpoint)
         self._monitor = socket.get_monitor_socket(_EVENTS)
         self._socket = socket
-        self._loop.watch(_descriptor(self._monitor), readable=self._watch_connection)
-        self._loop.watch(_descriptor(socket), readable=self.drain)
+        self._loop.watch(descriptor_of(self._monitor), readable=self._watch_connection)
+        self._loop.watch(descriptor_of(socket), readable=self.drain)
         if not self._listens:
             socket.connect(self._endpoint.url)
         elif not self._bind(socket):
@@ -263,6 +257,7 @@ class FileLink:
 
     def _disconnected(self) -> None:
         self.stands = False
+        self._path.drop()
         self._send_again()
         # A server that came back may be here twice until its old connection is given up.
         if self._connections:
@@ -275,13 +270,24 @@ class FileLink:
             pending.sent = False
         self._unsent = deque(self._pending.values())
 
+    def _find_way(self, then: Then) -> None:
+        self.ask("", "", FindWay(), then, within_s=PING_S)
+
+    def _lost_direct(self) -> None:
+        """What was sent over the direct connection and has no answer goes over the other one."""
+        again = [each for each in self._pending.values() if each.sent and each.is_direct]
+        for pending in again:
+            self._settle(pending)
+        self._unsent.extendleft(reversed(again))
+        self._flush()
+
     def _say_hello(self) -> None:
         if self.stands:  # over another connection: what is asked there may have no answer
             self.stands = False
             self._send_again()
         self._last_id += 1
         self._hello_id = self._last_id
-        self._transmit(Asked(self._hello_id, self.session, "", "", Hello()), b"")
+        self._send([encode(Asked(self._hello_id, self.session, "", "", Hello()))])
 
     # Messages
 
@@ -295,17 +301,26 @@ class FileLink:
             if self._under_way and (self._under_way >= self._window_requests or full):
                 return
             self._unsent.popleft()
-            self._transmit(pending.asked, pending.data)
             pending.sent = True
             self._under_way += 1
             self._under_way_bytes += pending.cost_bytes
+            self._transmit(pending)
 
-    def _transmit(self, asked: Asked, data: bytes) -> None:
-        assert self._socket is not None
-        frames = [encode(asked), data] if data else [encode(asked)]
+    def _transmit(self, pending: Pending) -> None:
+        frame, data = encode(pending.asked), pending.data
         self._asked_s = time.monotonic()
+        direct = self._path.stands
+        pending.is_direct = direct is not None
+        if direct is not None:
+            direct.send(frame, data)
+        else:
+            self._send([frame, data] if data else [frame])
+
+    def _send(self, frames: list[bytes]) -> None:
+        assert self._socket is not None
+        copies = len(frames[-1]) < COPY_BELOW_BYTES
         with suppress(zmq.Again):  # the connection broke just now: it is sent over the next
-            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=len(data) < COPY_BELOW_BYTES)
+            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=copies)
         # To send may take in the event that an answer came, which is then not told again.
         if int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             self._loop.call_after(0.0, self.drain)
@@ -323,8 +338,14 @@ class FileLink:
         self._loop.call_after(0.0, self.drain)
 
     def _take(self, frames: list[zmq.Frame]) -> None:
+        if not self.stands:
+            with suppress(zmq.ZMQError):
+                self._address = str(frames[0].get("Peer-Address"))
+        self._answered(frames[0].bytes, frames[1].buffer if len(frames) > 1 else memoryview(b""))
+
+    def _answered(self, frame: bytes, data: memoryview) -> None:
         try:
-            answered = decode_answered(frames[0].bytes)
+            answered = decode_answered(frame)
         except SsiError as exc:
             _log.warning("event=bad-file-reply node=%s reason=%s", self._endpoint.node, exc.what())
             return
@@ -339,7 +360,6 @@ class FileLink:
             return
         pending = self.give_up(answered.id)
         if pending is not None:
-            data = frames[1].buffer if len(frames) > 1 else memoryview(b"")
             pending.then(answered.error, answered.body, data)
         elif isinstance(answered.body, Opened | Listing) and answered.body.handle:
             # Nobody waited any more for what was opened.
@@ -360,9 +380,11 @@ class FileLink:
         if not body.kept:
             self._lose_handles()
         self._flush()
+        self._path.seek(self._address, body.direct_port)
 
     def _lose_handles(self) -> None:
         for pending in list(self._pending.values()):
+            pending.asked = structs.replace(pending.asked, released=())
             if getattr(pending.asked.body, "handle", 0):
                 self.give_up(pending.asked.id)
                 pending.then(LOST, None, memoryview(b""))
@@ -372,10 +394,6 @@ class FileLink:
             pending.sent = False
             self._under_way -= 1
             self._under_way_bytes -= pending.cost_bytes
-
-
-def _descriptor(socket: zmq.Socket[bytes]) -> int:
-    return int(socket.getsockopt(zmq.FD))
 
 
 def _nothing(_error: int, _body: FileReply | None, _data: memoryview) -> None:

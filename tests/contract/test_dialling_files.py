@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import selectors
 import socket
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import zmq
 from nodeagent.filesystem.server.accounts import own_user
 from nodeagent.filesystem.server.orders import Serve
 from nodeagent.homeserver import HomeServer
-from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.ports import free_port
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.filereplies import FileReply, Opened, Welcome
@@ -25,22 +23,10 @@ from ssi.protocol.filerequests import FileRequest, Lookup, Open
 from ssi.transport.filelink import TICK_S, FileLink
 from ssi.transport.keys import KeyPair, load_or_make_key
 from ssi.transport.link import Endpoint
+from tests.contract.plainloop import PlainLoop
 
 PATIENCE_S = 60.0
 ME = own_user()
-
-
-class PlainLoop(Loop):
-    """A loop that leaves signals and children to pytest."""
-
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._watched, self._timers, self._after = {}, [], []
-        self._turn, self._prune_at = 0, 1000
-        self._running = False
-
-    def close(self) -> None:
-        self._selector.close()
 
 
 class Node:

@@ -41,7 +41,7 @@ class Served:
     def __init__(self, root: Path, exports: Exports) -> None:
         self.root = root
         self.operations = Operations(Paths(Tree(str(root)), lambda: exports))
-        self.session = Session("n1", b"")
+        self.session = Session("n1")
 
     def ask(self, body: FileRequest, data: bytes = b"") -> FileReply:
         asked = Asked(1, b"", "me", "", body)

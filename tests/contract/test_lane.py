@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -21,17 +20,6 @@ LIMIT_S = 60.0
 KEY = bytes(range(KEY_BYTES))
 WRITER = b"pipe"
 MIB = 1 << 20
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    before = signal.getsignal(signal.SIGCHLD)
-    made = Loop()
-    try:
-        yield made
-    finally:
-        made.close()
-        signal.signal(signal.SIGCHLD, before)
 
 
 class Ends:

@@ -63,7 +63,7 @@ def test_links_of_a_large_mesh_are_made_on_demand_and_closed_when_idle() -> None
             assert (peers.connected(), len(peers.names())) == ([], 199)
             assert peers.problem("n2") == ""
             for _ in range(2):
-                assert await peers.ask("n2", ListNodes(), timeout_s=10.0) == Done()
+                assert await peers.ask("n2", ListNodes(), timeout_s=60.0) == Done()
                 assert peers.connected() == ["n2"]
                 peers.sweep(time.monotonic() + IDLE_S / 2)
                 assert peers.connected() == ["n2"]
@@ -93,7 +93,7 @@ def test_link_on_which_an_answer_is_awaited_is_not_closed() -> None:
             context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
             peers = Peers(context, "n1", key)
             peers.follow(roster(1, 200, entry_of(n2.endpoint())))
-            asking = asyncio.ensure_future(peers.ask("n2", ListNodes(), timeout_s=10.0))
+            asking = asyncio.ensure_future(peers.ask("n2", ListNodes(), timeout_s=60.0))
             await asked.wait()
             peers.sweep(time.monotonic() + 2 * IDLE_S)
             assert peers.connected() == ["n2"]

@@ -42,7 +42,7 @@ class Server:
     def __post_init__(self) -> None:
         everything = Exports((Export(b""),), ())
         self._operations = Operations(Paths(ServedTree("/"), lambda: everything))
-        self._session = Session("guest", b"")
+        self._session = Session("guest")
 
     @property
     def users(self) -> Mapping[int, str]:

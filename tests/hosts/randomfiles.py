@@ -77,7 +77,7 @@ class Actor:
         return self._process.stdout.readline()
 
     def end(self) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
         assert self._process.returncode == 0
 
 

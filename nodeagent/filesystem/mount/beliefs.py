@@ -46,6 +46,17 @@ class Beliefs:
         entry = listed.entries.get(node.name)
         return entry if entry is not None and self.stands(entry, listed.at_s) else None
 
+    def vouch(self, folder: Node) -> None:
+        """What was told of a directory just now came with the last change that was made in it."""
+        folder.vouched = folder.changes
+        folder.vouched_until_s = time.monotonic() + self._believed_s
+
+    def vouched_s(self, folder: Node) -> float:
+        """For how long what was told of a directory still holds; not above 0 where it does not."""
+        if folder.vouched != folder.changes:
+            return 0.0
+        return folder.vouched_until_s - time.monotonic()
+
     def stands(self, entry: Entry, read_at_s: float) -> bool:
         """Whether this machine has left a file alone, by all of its names, since it was read.
 

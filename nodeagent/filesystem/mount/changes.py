@@ -9,7 +9,7 @@ from nodeagent.filesystem.fuse import requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Listed, Node
-from ssi.protocol import filerequests
+from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import Entry, FileReply
 from ssi.protocol.filerequests import FileRequest
 
@@ -52,13 +52,16 @@ def make_link(mount: Mount, header: Header, body: Body) -> None:
 
 def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
     mount.beliefs.name_changed(folder, name)
-    asked_s = time.monotonic()
+    asked_s, changes = time.monotonic(), folder.changes
 
     def made(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
+        is_only = folder.changes == changes
         if isinstance(asked, filerequests.MakeLink):
             mount.beliefs.links_changed()
         mount.beliefs.name_changed(folder, name, reply)
+        if is_only and reply.above:
+            mount.told_above(folder, reply.above)
         node = mount.tell_entry(header, folder, name, reply)
         if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
@@ -84,10 +87,15 @@ def remove_directory(mount: Mount, header: Header, body: Body) -> None:
 
 def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRequest) -> None:
     mount.beliefs.name_changed(folder, name)
+    changes = folder.changes
 
-    def removed(_reply: FileReply, _payload: memoryview) -> None:
+    def removed(reply: FileReply, _payload: memoryview) -> None:
+        assert isinstance(reply, filereplies.Nothing)
+        is_only = folder.changes == changes
         mount.beliefs.name_removed(folder, name)
         mount.nodes.removed(folder, name)
+        if is_only and reply.above:
+            mount.told_above(folder, reply.above)
         mount.reply(header)
 
     mount.ask(header, asked, removed)

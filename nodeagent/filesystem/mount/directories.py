@@ -42,6 +42,7 @@ def _list(
 
     def listed(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Listing)
+        node.vouched = -1  # it was read, which is one of its times
         if not reply.handle and node.changes == changes and mount.options.attributes_s > 0:
             node.listed = Listed(asked_s, dict(reply.entries))
         then(reply, asked_s)

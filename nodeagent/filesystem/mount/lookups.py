@@ -161,6 +161,10 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
         if listed is not None:
             found(listed, memoryview(b""))
             return
+        vouched_s = mount.beliefs.vouched_s(node)
+        if vouched_s > 0:
+            mount.reply(header, replies.attributes(node.told, vouched_s))
+            return
         try:
             path = mount.nodes.path(node)
         except Stale:

@@ -21,6 +21,7 @@ from nodeagent.filesystem.mount.identities import Identities
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
+from nodeagent.filesystem.mount.released import Released
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import Entry, FileReply, Welcome
@@ -33,8 +34,6 @@ INTERRUPT_GRACE_S: Final = 0.3
 never fails with EINTR. What takes longer is given up, so that a program can be killed."""
 
 FOR_EVER_S: Final = 1e9
-RELEASED_AT_ONCE: Final = 64
-
 _log: Final = logging.getLogger(__name__)
 
 Then: TypeAlias = Callable[[FileReply, memoryview], None]
@@ -47,6 +46,8 @@ class _Waiting:
 
     request: int
     interruptible: bool
+    released: tuple[int, ...] = ()
+    life: int = 0
 
 
 class Mount:
@@ -94,7 +95,7 @@ class Mount:
         self._handlers = handlers
         self._buffer = memoryview(buffer)
         self._waiting: dict[int, _Waiting] = {}
-        self._released: list[int] = []
+        self.released = Released(loop, self.tell)
         loop.watch(descriptor, readable=self._read)
 
     # The kernel's side
@@ -161,6 +162,7 @@ class Mount:
         """Answers nothing any more."""
         if not self.ended:
             self.ended = True
+            self.released.forget()
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self.link.close()
@@ -200,7 +202,11 @@ class Mount:
             return
         user, group = self._asker(header, as_opener)
 
+        released, life = self.released.take(), self.released.lives
+
         def answered(error: int, reply: FileReply | None, payload: memoryview) -> None:
+            if error == errno.ETIMEDOUT:
+                self.released.again(released, life)
             if error == LOST and isinstance(body, filerequests.CopyRange):
                 self.fail(header, errno.EXDEV)
             elif error == LOST and as_opener is not None:
@@ -213,8 +219,10 @@ class Mount:
                 self._finish(header, then, reply, payload)
 
         within_s = FOR_EVER_S if waits else self.options.deadline_s
-        number = self.link.ask(user, group, body, answered, data=data, within_s=within_s)
-        self._waiting[header.unique] = _Waiting(number, waits)
+        number = self.link.ask(
+            user, group, body, answered, data=data, within_s=within_s, released=released
+        )
+        self._waiting[header.unique] = _Waiting(number, waits, released, life)
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
@@ -227,26 +235,6 @@ class Mount:
     def tell(self, body: FileRequest) -> None:
         """Asks for something whose outcome nobody waits for."""
         self.link.ask("", "", body, _ignored, within_s=self.options.deadline_s)
-
-    def release(self, file: File) -> None:
-        """The server's handle of a file is not needed any more.
-
-        Of those that were only read, many are given back at once: nobody notices how soon.
-        """
-        if file.is_lost:
-            return
-        if file.flags & os.O_ACCMODE != os.O_RDONLY or file.has_flock or file.lock_owners:
-            self.tell(filerequests.Release(file.handle))
-            return
-        self._released.append(file.handle)
-        if len(self._released) >= RELEASED_AT_ONCE:
-            self._tell_released()
-
-    def _tell_released(self) -> None:
-        if self._released:
-            first, *others = self._released
-            self._released.clear()
-            self.tell(filerequests.Release(first, tuple(others)))
 
     def _finish(self, header: Header, then: Then, reply: FileReply, payload: memoryview) -> None:
         try:
@@ -273,10 +261,11 @@ class Mount:
     def welcome(self, welcome: Welcome) -> None:
         """A session stands: the first, one that goes on, or a new one without our files."""
         self.identities.install(welcome.users, welcome.groups)
+        self.released.are_taken = welcome.takes_released
         rebooted = self.memory.note_boot(welcome.boot)
         if welcome.kept:
             return
-        self._released.clear()  # their numbers may mean other files now
+        self.released.forget()  # their numbers may mean other files now
         for file in self.handles.files.values():
             file.is_lost = True
             if file.lock_owners or file.has_flock or (file.unsynced and rebooted):
@@ -336,6 +325,7 @@ class Mount:
         waiting = self._waiting.pop(unique, None)
         if waiting is None:
             return
+        self.released.again(waiting.released, waiting.life)
         pending = self.link.give_up(waiting.request)
         if pending is not None and isinstance(pending.asked.body, filerequests.Lock):
             self.tell(filerequests.Cancel(waiting.request))
@@ -343,7 +333,7 @@ class Mount:
 
     def tick(self) -> None:
         """Called a few times a second."""
-        self._tell_released()
+        self.released.tell_all()
         self.link.tick(holds=bool(self.handles))
 
     def take_over(self) -> None:
@@ -361,6 +351,15 @@ class Mount:
         else:
             node.plain_until_s = 0.0
         return attributes
+
+    def told_above(self, folder: Node, attributes: bytes) -> None:
+        """What a directory has become by the only change that was made in it meanwhile.
+
+        The kernel forgets what it knew of a directory with each name that is made or removed in
+        it, and asks for it before it makes the next.
+        """
+        folder.told = self.identities.translate(attributes)
+        self.beliefs.vouch(folder)
 
     def tell_entry(self, header: Header, folder: Node, name: bytes, entry: Entry) -> Node:
         """Answers with what a name leads to."""

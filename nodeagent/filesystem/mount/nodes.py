@@ -58,6 +58,7 @@ class Node:
         fetch: While it is, what waits for that.
         fetch_missed: While it is, names that were changed meanwhile.
         given: Size and times of the content that the kernel was given to keep.
+        vouched_until_s: Until then ``told`` is what it is, as long as ``changes`` is ``vouched``.
         changed_at_s: When this machine changed it last; what was listed of it before, under
             whatever name, does not hold.
     """
@@ -79,6 +80,8 @@ class Node:
     fetch_missed: set[bytes] | None = None
     given: object = None
     changed_at_s: float = 0.0
+    vouched: int = -1
+    vouched_until_s: float = 0.0
 
     def loses_a_link(self) -> bool:
         """Notes that a name of it was removed; whether it has another, by what was told of it."""

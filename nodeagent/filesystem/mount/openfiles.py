@@ -84,10 +84,14 @@ def create(mount: Mount, header: Header, body: Body) -> None:
     folder = mount.nodes.get(header.node)
     path = mount.nodes.child_path(folder, body.name)
     mount.beliefs.name_changed(folder, body.name)
+    changes = folder.changes
 
     def created(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Opened)
+        is_only = folder.changes == changes
         mount.beliefs.name_changed(folder, body.name, reply.entry)
+        if is_only and reply.entry.above:
+            mount.told_above(folder, reply.entry.above)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
@@ -172,7 +176,7 @@ def release(mount: Mount, header: Header, body: Body) -> None:
     mount.reply(header)
     if file is not None:
         mount.memory.closed(file.number)
-        mount.release(file)
+        mount.released.add(file)
 
 
 def sync(mount: Mount, header: Header, body: Body) -> None:

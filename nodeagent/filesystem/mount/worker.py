@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import zmq
 
+from nodeagent.filesystem.direct.dialled import Dialler
 from nodeagent.filesystem.fuse import abi
 from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.clientuser import ClientAccounts
@@ -49,6 +50,7 @@ class Worker:
 
     def __init__(self, orders: socket.socket, key_path: Path) -> None:
         self._loop = Loop()
+        self._dialler = Dialler(self._loop)
         self._orders = orders
         self._key = load_or_make_key(key_path)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -98,7 +100,7 @@ class Worker:
         accounts = LocalAccounts() if order.client is None else ClientAccounts(order.client)
         link = FileLink(
             self._context, self._loop, self._key, _endpoint(order), memory.session, welcome,
-            listens=order.client is not None,
+            listens=order.client is not None, dialler=self._dialler,
         )  # fmt: skip
         memory.note_session(link.session)
         options: MountOptions = order.options

@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--own", type=Path, action="append", default=[])
     options = parser.parse_args()
     with socket.socket(fileno=os.dup(0)) as orders:
-        open_log(options.log)
+        open_log(options.log, "ssi-files")
         run_dialling_server(orders, options.key, options.roster, options.own)
     return 0
 

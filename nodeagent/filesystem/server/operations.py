@@ -6,6 +6,8 @@ import errno
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec import structs
+
 from nodeagent.filesystem.server.credentials import Identity
 from nodeagent.filesystem.server.locks import Locks
 from nodeagent.filesystem.server.openfiles import OpenFiles
@@ -15,6 +17,7 @@ from nodeagent.filesystem.server.session import Session
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.fileframes import Asked
 from ssi.protocol.filereplies import FileReply
+from ssi.protocol.filerequests import FileRequest
 
 NOBODYS: Final = frozenset(
     {
@@ -115,9 +118,30 @@ class Operations:
             opened = self._opened.open(session, body, identity)
             return opened, self._opened.ahead(session, body, opened) if body.ahead else b""
         if kind in self._by_path:
-            return self._by_path[kind](body), b""
+            return self._with_above(body, self._by_path[kind](body)), b""
         if kind in self._by_handle:
             return self._by_handle[kind](session, body), b""
         if kind in self._opening:
-            return self._opening[kind](session, body, identity), b""
+            return self._with_above(body, self._opening[kind](session, body, identity)), b""
         raise refusal(errno.ENOSYS)
+
+    def _with_above(self, body: FileRequest, reply: FileReply) -> FileReply:
+        """The reply with what the directory has become: the asking kernel asks for that next."""
+        match body:
+            case (
+                filerequests.Create(path=path)
+                | filerequests.MakeNode(path=path)
+                | filerequests.MakeDirectory(path=path)
+                | filerequests.MakeSymlink(path=path)
+                | filerequests.MakeLink(new=path)
+                | filerequests.Unlink(path=path)
+                | filerequests.RemoveDirectory(path=path)
+            ):
+                above = self._paths.above(path)
+            case _:
+                return reply
+        if isinstance(reply, filereplies.Opened):
+            return structs.replace(reply, entry=structs.replace(reply.entry, above=above))
+        if isinstance(reply, filereplies.Entry | filereplies.Nothing):
+            return structs.replace(reply, above=above)
+        return reply

@@ -96,6 +96,14 @@ class Paths:
                 return self.entries.of(os.fstat(found), plain=True, empty=True)
             return self.entries.at(found)
 
+    def above(self, path: bytes) -> bytes:
+        """Attributes of the directory that a path is in; empty where it is gone."""
+        try:
+            with self.tree.at(path.rpartition(b"/")[0]) as folder:
+                return self.entries.of(os.fstat(folder)).attributes
+        except OSError:
+            return b""
+
     def names(self, path: bytes) -> list[bytes]:
         """All names in a directory, without ``.`` and ``..``."""
         rule = self.seen(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import zmq
 
+from nodeagent.filesystem.direct.sockets import listen
 from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.accounts import Accounts, own_user
 from nodeagent.filesystem.server.known import Known
@@ -18,6 +19,7 @@ from nodeagent.filesystem.server.paths import Paths
 from nodeagent.filesystem.server.rules import CurrentRules
 from nodeagent.filesystem.server.service import FileServer
 from nodeagent.filesystem.server.tree import Tree
+from nodeagent.mechanism import aesgcm
 from nodeagent.mechanism.daemon import take_title
 from nodeagent.places import Places
 from ssi.protocol.filerequests import MAX_DATA_BYTES
@@ -51,9 +53,12 @@ def run_server(
     socket.bind(f"tcp://{host}:{port}")
     only = "" if credentials.is_supported() else own_user()
     operations = Operations(Paths(Tree("/"), lambda: rules.now))
-    server = FileServer(socket, known.whom, operations, Accounts(only), tick)
+    # A port that a firewall can know, where nobody else has it.
+    entrance = listen(address, port + 1) if aesgcm.is_supported() else None
+    server = FileServer(socket, known.whom, operations, Accounts(only), tick, entrance)
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
-    _log.info("event=files-served port=%d", port)
+    direct_port = 0 if entrance is None else entrance.getsockname()[1]
+    _log.info("event=files-served port=%d direct_port=%d", port, direct_port)
     try:
         server.run()
     finally:

@@ -8,12 +8,13 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from nodeagent.filesystem.server.credentials import Identity
+from nodeagent.filesystem.server.router import Route
 
 MAX_HANDLES: Final = 16384
 """Open files and listings of one mount."""
@@ -21,7 +22,7 @@ MAX_HANDLES: Final = 16384
 MAX_ANSWERS: Final = 512
 """Answers to changes that are kept for a repetition; more than can be under way."""
 
-Frames = Sequence[bytes]
+Frames = tuple[bytes, ...]
 
 LockOwner = tuple[int, int, int]
 """An inode, by device and number, and the owner of locks on it."""
@@ -80,18 +81,17 @@ class Session:
 
     Attributes:
         node: Whose key the connection proved.
-        routing_id: On which connection it was heard last, so that answers find it.
-        heard_s: When.
+        heard_s: When it was heard last.
         locks: A descriptor for each owner of fcntl(2) locks, so that each is an owner here.
     """
 
     node: str
-    routing_id: bytes
     heard_s: float = field(default_factory=time.monotonic)
     files: dict[int, OpenFile] = field(default_factory=dict)
     rests: dict[int, Rest] = field(default_factory=dict)
-    answers: OrderedDict[int, Frames | None] = field(default_factory=OrderedDict)
+    answers: OrderedDict[int, Frames | Route] = field(default_factory=OrderedDict)
     locks: dict[LockOwner, OpenFile] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def keep(self, file: OpenFile) -> int:
@@ -137,19 +137,28 @@ class Session:
             file.release()
         self.rests.pop(handle, None)
 
-    def begin(self, request: int) -> Frames | bool | None:
-        """How a change stands: True where it is new, its answer, or None while it is under way."""
-        if request in self.answers:
-            return self.answers[request]
-        self.answers[request] = None
-        while len(self.answers) > MAX_ANSWERS:
-            self.answers.popitem(last=False)
-        return True
+    def begin(self, request: int, route: Route) -> Frames | bool:
+        """How a change stands: True where it is new, its answer, or False while it is under way.
 
-    def end(self, request: int, frames: Frames) -> None:
-        """Remembers the answer of a change."""
-        if request in self.answers:
+        Its answer goes by ``route``: the connection by which it was asked first may have ended.
+        """
+        with self._lock:
+            known = self.answers.get(request)
+            if isinstance(known, tuple):
+                return known
+            self.answers[request] = route
+            while len(self.answers) > MAX_ANSWERS:
+                self.answers.popitem(last=False)
+            return known is None
+
+    def end(self, request: int, frames: Frames) -> Route | None:
+        """Remembers the answer of a change; where it goes, None where that was forgotten."""
+        with self._lock:
+            known = self.answers.get(request)
+            if known is None or isinstance(known, tuple):
+                return None
             self.answers[request] = frames
+            return known
 
     def close(self) -> None:
         """Gives back all that it holds."""

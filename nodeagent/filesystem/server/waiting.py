@@ -8,42 +8,36 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Final
 
 from nodeagent.filesystem.server.session import Session
-from ssi.protocol.fileframes import Asked
+from nodeagent.filesystem.server.work import Work
 
 FIRST_S: Final = 0.01
 LONGEST_S: Final = 0.25
 _IDLE_S: Final = 60.0
-
-
-@dataclass(eq=False, slots=True)
-class WaitingLock:
-    """One request that waits."""
-
-    session: Session
-    asked: Asked
-    since_s: float = field(default_factory=time.monotonic)
+_RECENTLY_S: Final = 5.0
+"""One that is being tried just now does not wait, and may do so again the next moment."""
 
 
 class Waiting:
     """All that wait; any thread."""
 
     def __init__(self) -> None:
-        self._waiting: list[WaitingLock] = []
+        self._waiting: list[Work] = []
         self._due_s = 0.0
         self._rest_s = FIRST_S
+        self._waited_s = -_RECENTLY_S
         self._cancelled: set[tuple[int, int]] = set()
         self._lock = threading.Lock()
 
-    def add(self, lock: WaitingLock) -> bool:
+    def add(self, lock: Work) -> bool:
         """One more waits; False where it was cancelled while it was tried."""
         with self._lock:
             if self._is_cancelled(lock.session, lock.asked.id):
                 return False
             self._waiting.append(lock)
+            self._waited_s = time.monotonic()
             return True
 
     def was_cancelled(self, session: Session, request: int) -> bool:
@@ -62,12 +56,13 @@ class Waiting:
         with self._lock:
             return max(self._due_s - time.monotonic(), 0.001) if self._waiting else _IDLE_S
 
-    def hurry(self) -> None:
-        """A lock was given back: all may try now."""
+    def hurry(self) -> bool:
+        """A lock was given back: all may try now; whether there are any, or were a moment ago."""
         with self._lock:
             self._due_s, self._rest_s = 0.0, FIRST_S
+            return time.monotonic() - self._waited_s < _RECENTLY_S
 
-    def ready(self) -> list[WaitingLock]:
+    def ready(self) -> list[Work]:
         """Those that are to try again now; they do not wait any more until they are added."""
         now_s = time.monotonic()
         with self._lock:
@@ -76,9 +71,10 @@ class Waiting:
             self._due_s = now_s + self._rest_s
             self._rest_s = min(self._rest_s * 2, LONGEST_S)
             ready, self._waiting = self._waiting, []
+            self._waited_s = now_s
         return ready
 
-    def take(self, session: Session, request: int) -> WaitingLock | None:
+    def take(self, session: Session, request: int) -> Work | None:
         """The one of that request, which waits no more; None while it is being tried."""
         with self._lock:
             for each in self._waiting:

@@ -73,3 +73,21 @@ def test_file_that_has_another_name_stays_one_inode_when_one_is_removed(nodes: N
     assert nodes.path(node) == b"b"
     nodes.removed(nodes.root, b"b")  # the last one: seven may be another file from now on
     assert nodes.remember(nodes.root, b"c", (1, 7)) is not node
+
+
+def test_directory_is_what_its_last_change_told_until_the_next(
+    nodes: Nodes, beliefs: Beliefs
+) -> None:
+    assert beliefs.vouched_s(nodes.root) <= 0, "before anything was told"
+    beliefs.name_changed(nodes.root, b"a")
+    beliefs.vouch(nodes.root)
+    assert beliefs.vouched_s(nodes.root) > 0
+    beliefs.name_changed(nodes.root, b"b")
+    assert beliefs.vouched_s(nodes.root) <= 0
+
+
+def test_directory_is_never_vouched_for_where_nothing_is_believed(nodes: Nodes) -> None:
+    beliefs = Beliefs(nodes, MountOptions.strict())
+    beliefs.name_changed(nodes.root, b"a")
+    beliefs.vouch(nodes.root)
+    assert beliefs.vouched_s(nodes.root) <= 0

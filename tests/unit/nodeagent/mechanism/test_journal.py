@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.mechanism.journal import Journal, journal_handlers, priority_of
+from nodeagent.mechanism.journal import Journal, journal_handlers, leave_journal, priority_of
 
 
 @pytest.fixture
@@ -59,3 +59,16 @@ def test_a_journal_that_is_full_or_away_holds_nobody_up(
 )
 def test_levels_become_priorities(level: int, priority: int) -> None:
     assert priority_of(level) == priority
+
+
+def test_a_fork_leaves_the_journal_and_keeps_its_log(tmp_path: Path) -> None:
+    kept, journal = logging.NullHandler(), Journal("ssi-keeper", tmp_path / "socket")
+    root = logging.getLogger()
+    before = root.handlers[:]
+    try:
+        root.handlers[:] = [journal, kept]
+        leave_journal()
+        assert root.handlers == [kept]
+    finally:
+        root.handlers[:] = before
+        journal.close()
