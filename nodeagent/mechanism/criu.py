@@ -1,12 +1,11 @@
 """The command lines of CRIU, and what its log says. Nothing is run here.
 
 CRIU is used inside the namespaces of a job, on the job's tree alone, so that it dumps no
-namespace and needs to know of no mount. Source: criu(8), CRIU 4.2 ``criu/action-scripts.c``.
+namespace and needs to know of no mount. Source: criu(8), CRIU 4.2 ``criu/crtools.c``.
 """
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,11 +16,6 @@ GHOST_LIMIT: Final = "64M"
 
 KERNEL_FACTS: Final = Path("/run/criu.kdat")
 """Where CRIU keeps what it found out about the kernel."""
-
-BARRIER_OUT: Final = "barrier.out"
-BARRIER_IN: Final = "barrier.in"
-BARRIER_LET_GO: Final = b"C\n"
-BARRIER_REFUSE: Final = b"X\n"
 
 LAZY_SOCKET: Final = "lazy-pages.socket"
 """Where a restore hands over the memory of its processes (CRIU ``uffd.c``)."""
@@ -51,38 +45,6 @@ def lacks_sys_resource(status: str) -> bool:
 def check_arguments(criu: str) -> list[str]:
     """Finds out about the kernel, and remembers it in :data:`KERNEL_FACTS`."""
     return [criu, "check", "--no-default-config"]
-
-
-def barrier_script(*, real_ids: bool, freezer: str = "") -> str:
-    """The action script that lets a restored job wait, for a run in the work directory.
-
-    CRIU executes it at every stage of a restore. After ``post-restore`` all is there and nothing
-    runs yet; a non-zero exit kills what was restored. At ``pre-resume`` every thread stands before
-    its next instruction: a job that was frozen is frozen there, once CRIU, which has restored it
-    within its cgroup, has left that.
-
-    Args:
-        real_ids: As for :func:`dump_arguments`.
-        freezer: Directory of the cgroup (version 2) that is to be frozen; empty: none.
-    """
-    frozen = ""
-    if freezer:
-        ours, theirs = shlex.quote(str(Path(freezer).parent)), shlex.quote(freezer)
-        frozen = (
-            'if [ "$CRTOOLS_SCRIPT_ACTION" = pre-resume ]; then\n'
-            f"echo $PPID >{ours}/cgroup.procs && echo $$ >{ours}/cgroup.procs"
-            f" && echo 1 >{theirs}/cgroup.freeze\n"
-            "exit\nfi\n"
-        )
-    # A shell gives up effective ids that are not its real ones, unless it is told not to.
-    return (
-        f"#!/bin/sh{' -p' if real_ids else ''}\n"
-        f"{frozen}"
-        '[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0\n'
-        f"printf R >{BARRIER_OUT}\n"
-        f"read X <{BARRIER_IN}\n"
-        '[ "$X" = C ]\n'
-    )
 
 
 def dump_arguments(
@@ -126,35 +88,38 @@ def restore_arguments(
     criu: str,
     images: str,
     work: str,
-    script: str,
+    barrier: int,
     pipes: Mapping[int, int],
     *,
     real_ids: bool,
     terminal: bool,
     lazy: bool = False,
+    spends: bool = False,
 ) -> list[str]:
     """Restores as a child of the caller, up to the barrier.
 
     Args:
         criu: Its path.
         images: As :func:`dump_arguments` left them.
-        work: With the two fifos of the barrier.
-        script: Path of the :func:`barrier_script`.
+        work: An existing directory, for the log.
+        barrier: Our descriptor of a socket in which :func:`criurpc.restore_request` lies. CRIU
+            asks there at each stage; an action script would cost two processes for each.
         pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
         real_ids: As for the dump.
         terminal: The job had one; CRIU's standard input is the one that it gets.
         lazy: Memory that is not in the images comes by :func:`lazy_pages_arguments`.
+        spends: Images of memory are given back to the kernel as they are read, at most 128 MiB
+            after, so that no job needs its memory twice. They cannot be used a second time.
     """
     inherited = [f"fd[{fd}]:pipe:[{inode}]" for inode, fd in pipes.items()]
     return [
         criu,
-        "restore",
-        "--restore-detached",
+        "swrk",
+        str(barrier),
         "--restore-sibling",
-        "--action-script",
-        script,
         *(part for key in inherited for part in ("--inherit-fd", key)),
         *(("--lazy-pages",) if lazy else ()),
+        *(("--auto-dedup",) if spends else ()),
         *_common(images, work, "restore.log", real_ids=real_ids, terminal=terminal),
     ]
 

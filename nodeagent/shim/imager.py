@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from nodeagent.mechanism import criu
 from nodeagent.mechanism.loop import Loop
-from nodeagent.shim.child import Launch, fork_child, read_report
+from nodeagent.shim.child import Launch, start_child
 from nodeagent.shim.messages import Account
 
 TIME_LIMIT_S: Final = 600.0
@@ -105,16 +105,17 @@ class Imager:
             cgroup=run.cgroup,
         )
         try:
-            self.pid, report = fork_child(launch)
+            child = start_child(launch)
         finally:
             os.close(null)
             os.close(output)
+        self.pid = child.pid
         timer = self._loop.call_after(run.limit_s, self.kill)
 
         def ended(status: int) -> None:
             timer.cancel()
             self.pid = 0
-            refusal = read_report(report)
+            refusal = child.refusal()
             reason = refusal.what() if refusal is not None else self._reason(status, run.log)
             _log.info("event=criu-ended command=%s status=%d", run.arguments[1], status)
             done(reason)

@@ -89,7 +89,9 @@ class Restoring:
             elapsed_ms = (time.monotonic() - started_s) * 1000
             answer.give(Ready(restore_ms=elapsed_ms, root_pid=job.root_on_host()))
 
-        self._begin(saved, request.criu, Path(request.images), outcome, request.pages)
+        # The images that came over the link serve once: if this fails, the source has its own.
+        images = Path(request.images)
+        self._begin(saved, request.criu, images, outcome, request.pages, spends=not request.pages)
 
     def resume(self, answer: Answer) -> None:
         """Answers with :class:`Resumed` once the job that stands at the barrier runs.
@@ -141,7 +143,14 @@ class Restoring:
         self._begin(dumping.saved, dumping.criu, dumping.images, reached)
 
     def _begin(
-        self, saved: SavedJob, program: str, images: Path, outcome: Outcome, pages: str = ""
+        self,
+        saved: SavedJob,
+        program: str,
+        images: Path,
+        outcome: Outcome,
+        pages: str = "",
+        *,
+        spends: bool = False,
     ) -> None:
         """Starts CRIU; ``outcome`` is called at the barrier, or when it did not come so far."""
         job, work = self._job, self._imager.work
@@ -151,26 +160,32 @@ class Restoring:
         self._open_streams(saved, images)
         work.mkdir(mode=0o711, exist_ok=True)
         freezer = job.cgroup if saved.frozen and cgroup.is_unified(job.cgroup) else ""
-        barrier = Barrier(job.loop, work, real_ids=real is not None, freezer=freezer)
+        barrier = Barrier(
+            job.loop,
+            images,
+            lambda: self._reached(attempt),
+            freezer=freezer,
+            criu_pid=lambda: self._imager.pid,
+        )
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
         arguments = criu.restore_arguments(
             program,
             str(images),
             str(work),
-            barrier.script,
+            barrier.descriptor,
             inodes,
             real_ids=real is not None,
             terminal=job.terminal is not None,
             lazy=bool(pages),
+            spends=spends,
         )
         self._attempt = attempt = _Attempt(saved, barrier, outcome)
-        barrier.when_reached(lambda: self._reached(attempt))
         run = Run(
             arguments=arguments,
             log="restore.log",
             real=real,
-            inherited=tuple(inodes.values()),
+            inherited=(barrier.descriptor, *inodes.values()),
             terminal=None if job.terminal is None else job.terminal.slave,
             cgroup=job.cgroup,
         )

@@ -28,21 +28,27 @@ def test_dump_leaves_the_tree_stopped_and_cgroups_alone() -> None:
 
 def test_restore_gives_each_pipe_of_the_images_our_descriptor() -> None:
     arguments = criu.restore_arguments(
-        "/c", "/images", "/logs", "/script", {501: 7, 502: 9}, real_ids=True, terminal=True
+        "/c", "/images", "/logs", 5, {501: 7, 502: 9}, real_ids=True, terminal=True
     )
     keys = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--inherit-fd"]
     assert keys == ["fd[7]:pipe:[501]", "fd[9]:pipe:[502]"]
     assert arguments[arguments.index("--network-lock") + 1] == "skip"
+    assert arguments[:3] == ["/c", "swrk", "5"]
+
+
+def test_images_are_spent_only_where_they_shall_be() -> None:
+    def arguments(*, spends: bool) -> list[str]:
+        return criu.restore_arguments(
+            "/c", "/images", "/logs", 5, {}, real_ids=False, terminal=False, spends=spends
+        )
+
+    assert "--auto-dedup" in arguments(spends=True)
+    assert "--auto-dedup" not in arguments(spends=False)
 
 
 def test_missing_capability_is_read_from_the_effective_set() -> None:
     assert criu.lacks_sys_resource("Name:\tx\nCapEff:\t000001fffeffffff\n")
     assert not criu.lacks_sys_resource("Name:\tx\nCapEff:\t000001ffffffffff\n")
-
-
-def test_barrier_keeps_its_effective_ids_only_where_it_must() -> None:
-    assert criu.barrier_script(real_ids=True).startswith("#!/bin/sh -p\n")
-    assert criu.barrier_script(real_ids=False).startswith("#!/bin/sh\n")
 
 
 def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
@@ -51,12 +57,3 @@ def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
     )
     assert "--leave-stopped" not in arguments and "--leave-running" in arguments
     assert arguments[arguments.index("--freeze-cgroup") + 1] == "/sys/ssi/job-1"
-
-
-def test_criu_leaves_the_cgroup_before_the_script_freezes_it() -> None:
-    script = criu.barrier_script(real_ids=False, freezer="/sys/ssi/job-1")
-    left, entered, frozen = (
-        script.index(text)
-        for text in ("$PPID >/sys/ssi/cgroup.procs", "$$ >/sys/ssi/cgroup.procs", "cgroup.freeze")
-    )
-    assert left < entered < frozen
