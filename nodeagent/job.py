@@ -20,6 +20,10 @@ from ssi.protocol.refusals import NotAJob
 
 _log = logging.getLogger(__name__)
 
+MOST_OUTPUT_BYTES = 1024
+"""Of a job's output that may come with its end, and with the reply to its start: thousands of such
+replies are remembered."""
+
 STATUS_POLL_S = 60.0
 """How long one question for a job's end may stay open at its shim."""
 
@@ -91,11 +95,13 @@ class Job:
         carried: Files here that go away with it: it writes them, or brought them.
         arriving: Part of its memory is still where it came from.
         released: Its client has let go of it: only those who were there still hear of it.
+        forgetting: It is forgotten in a moment.
         release_asked: Its client has, but another job has not read all of its output yet.
         pulled_at_s: When another job last asked for a stream of it, by the monotonic clock.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
         unread: Keys for its terminal that it had not read when it ended.
+        output: All that it wrote, where it has ended with little; kept for its start alone.
     """
 
     row: JobRow
@@ -111,11 +117,13 @@ class Job:
     carried: list[str] = field(default_factory=list)
     arriving: bool = False
     released: bool = False
+    forgetting: bool = False
     release_asked: bool = False
     pulled_at_s: dict[StreamName, float] = field(default_factory=dict)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     unread: bytes = b""
+    output: tuple[bytes, bytes] | None = None
     _noted: Note | None = None
 
     @property
@@ -219,14 +227,14 @@ class Job:
         """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""
         try:
             while True:
-                ask = GetStatus(wait_ms=int(STATUS_POLL_S * 1000))
+                ask = GetStatus(wait_ms=int(STATUS_POLL_S * 1000), output_bytes=MOST_OUTPUT_BYTES)
                 try:
                     status = await self.shim().ask(ask, Status, STATUS_POLL_S + 10.0)
                 except ShimSilent as exc:  # it is busy with a dump, or somebody stopped it
                     _log.warning("event=shim-silent gpid=%d reason=%s", self.row.gpid, exc)
                     continue
                 if status.exit_status is not None:
-                    self.unread = status.unread
+                    self.unread, self.output = status.unread, status.output
                     self._end(_record_of(status, status.exit_status))
                     return
         except ShimGone:

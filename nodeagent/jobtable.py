@@ -160,8 +160,9 @@ class JobTable:
         Until then only those hear of it who were there; other viewers of its terminal may still be
         on their way to its end.
         """
-        if not job.released:
-            job.released = True
+        job.released = True
+        if not job.forgetting:
+            job.forgetting = True
             self._tasks.create_task(self._forget_later(job))
 
     async def _forget_later(self, job: Job) -> None:

@@ -1,4 +1,8 @@
-"""The agent's link to its keeper, which it starts again where that has gone."""
+"""The agent's link to its keeper, which it starts again where that has gone.
+
+Where systemd holds the keeper, that starts it again: one that the agent started would hold the
+keeper's lock, so that systemd's would end at once, each time, until the unit counts as failed.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,17 @@ import sys
 import time
 from pathlib import Path
 
-from nodeagent.shim.messages import ForkShim, ShimForked
+from nodeagent.mechanism.journal import is_of_systemd
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shimlink import ShimGone, ShimLink
 
 _log = logging.getLogger(__name__)
 
 KEEPER_START_S = 5.0
-"""How long a keeper may take to listen."""
+"""How long a keeper may take to listen, once it is started; systemd takes a second before."""
+
+KEEPER_RETRY_S = 1.0
+"""Between two looks for a keeper that did not come."""
 
 FORK_TIMEOUT_S = 10.0
 
@@ -44,8 +52,12 @@ class KeeperLink:
     async def watch(self) -> None:
         """Keeps a keeper running: without one, nobody would restart this agent."""
         while True:
-            link = await self._connected()
-            await link.gone.wait()
+            try:
+                link = await self._connected()
+            except ShimGone:  # it was told; a keeper that comes later is found the next time
+                await asyncio.sleep(KEEPER_RETRY_S)
+            else:
+                await link.gone.wait()
 
     async def _connected(self) -> ShimLink:
         async with self._lock:
@@ -53,8 +65,10 @@ class KeeperLink:
                 try:
                     self._link = await ShimLink.connect(self._path, self._tasks)
                 except ShimGone:
-                    _log.warning("event=keeper-gone action=start")
-                    _start_keeper()
+                    action = "wait" if is_of_systemd() else "start"
+                    _log.warning("event=keeper-gone action=%s", action)
+                    if action == "start":
+                        _start_keeper()
                     self._link = await self._await_keeper()
             return self._link
 

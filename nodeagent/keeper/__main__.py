@@ -17,7 +17,7 @@ from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pidfile import write_pidfile
 from nodeagent.places import PRIVATE_MODE, Places
-from nodeagent.shim.messages import KEEPER_NAME
+from nodeagent.shim.keepermessages import KEEPER_NAME
 from nodeagent.shim.server import Server, listen
 
 DOWN_CHECK_S: Final = 0.5
@@ -32,7 +32,7 @@ def main(options: Sequence[str]) -> int:
     _prepare(places)
     if hold_lock(places.runtime / "keeper.lock") is None:
         return 0
-    open_log(places.keeper_log)
+    open_log(places.keeper_log, KEEPER_NAME)
     libc.set_process_name(KEEPER_NAME)
     libc.become_subreaper()  # an init that does not reap, as in many containers, has no shims to
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -12,7 +12,8 @@ from typing import Final
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.mounts import MountWatch
 from nodeagent.shim.birth import UnbornShim, fork_shim
-from nodeagent.shim.messages import ForkShim, RequestMessage, ShimForked
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
+from nodeagent.shim.messages import RequestMessage
 from nodeagent.shim.server import Answer
 from ssi.model.shim import ShimFailed, WrongStage
 
@@ -43,7 +44,7 @@ class Forge:
         self._restock: Timer | None = None
 
     def handle(self, request: RequestMessage, answer: Answer) -> None:
-        """Takes :class:`~nodeagent.shim.messages.ForkShim` and nothing else.
+        """Takes :class:`~nodeagent.shim.keepermessages.ForkShim` and nothing else.
 
         Raises:
             WrongStage: Another request, which is for a shim.

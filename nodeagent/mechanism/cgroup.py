@@ -112,6 +112,14 @@ def processes(directory: str) -> list[int]:
     return []
 
 
+def processes_of_job(gpid: int) -> list[int]:
+    """The pids of all that is in a job's cgroup; none where it has no cgroup."""
+    for root in _roots():
+        if pids := processes(str(root / PARENT / f"job-{gpid}")):
+            return pids
+    return []
+
+
 def freezer_version() -> str:
     """``v2`` or ``v1``, whichever a job would get here; empty where it would get none."""
     for root in _roots():

@@ -33,18 +33,13 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def hide_landlock() -> None:
-    """This process and all below it are told that the kernel has Landlock switched off.
+def hiding() -> tuple[int, ...]:
+    """Arguments of prctl(2) by which a process is told that the kernel has Landlock switched off.
 
-    The filter survives exec, costs nothing measurable, and moves with the job. Without
-    ``no_new_privs`` it needs CAP_SYS_ADMIN, so it comes before a change of user.
-
-    Raises:
-        OSError: Not permitted, or a kernel without seccomp filters.
+    So are all below it. The filter survives exec, costs nothing measurable, and moves with the
+    job. Without ``no_new_privs`` it needs CAP_SYS_ADMIN, so it comes before a change of user.
     """
-    code = filter_code()
-    program = _Program(len(code) // 8, code)
-    libc.set_seccomp_filter(ctypes.addressof(program))
+    return libc.PR_SET_SECCOMP, libc.SECCOMP_MODE_FILTER, ctypes.addressof(_FILTER), 0, 0
 
 
 def filter_code() -> bytes:
@@ -56,3 +51,7 @@ def filter_code() -> bytes:
         (_RETURN, 0, 0, _RET_ALLOW),
     )
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+
+
+_FILTER: Final = _Program(len(filter_code()) // 8, filter_code())
+"""Made once: a job is started by a fork, in which each step costs pages."""

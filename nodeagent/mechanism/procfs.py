@@ -253,6 +253,14 @@ def parse_namespace_pids(status: bytes) -> tuple[int, ...]:
     return tuple(int(pid) for pid in line.split())
 
 
+def read_state(pid: int) -> str:
+    """The letter for the state of a process; empty once it is gone."""
+    try:
+        return parse_stat(read_file(f"/proc/{pid}/stat", STAT_LIMIT_BYTES)).state
+    except GONE:
+        return ""
+
+
 @lru_cache(maxsize=1024)
 def terminal_name(number: int) -> str:
     """The name of a terminal by its device number, as ps(1) has it; ``?`` for none.

@@ -21,7 +21,7 @@ from nodeagent.mechanism.mounts import Mounts
 from nodeagent.places import Places
 from nodeagent.services.cordon import CordonService
 from nodeagent.services.gpus import kinds_of_gpus
-from ssi.model.examination import NodeFacts
+from ssi.model.examination import NodeFacts, lacking
 from ssi.protocol.system import Examine, Examined
 from ssi.version import VERSION
 
@@ -99,11 +99,10 @@ def shell_lacks(places: Places) -> tuple[str, ...]:
     if not deployed.get("faces"):
         return ()
     library = places.bundles / str(deployed["faces"]) / "lib"
-    has = {
-        "shfmt": (library / "bin/shfmt").exists() or shutil.which("shfmt") is not None,
-        "tree-sitter": (library / "tree_sitter_bash").exists(),
-    }
-    return tuple(name for name, is_there in has.items() if not is_there)
+    return lacking(
+        shfmt=(library / "bin/shfmt").exists() or shutil.which("shfmt") is not None,
+        grammar=(library / "tree_sitter_bash").exists(),
+    )
 
 
 def open_files(paths: Iterable[Path]) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, login, signals
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.services.permission import owned_job
-from nodeagent.shim.messages import ForkShim, Release, Renew, ShimForked, Start, Status
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shim.messages import Ok as ShimOk
+from nodeagent.shim.messages import Release, Renew, Start, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import parts_of
@@ -38,6 +39,13 @@ _log: Final = logging.getLogger(__name__)
 
 START_TIMEOUT_S: Final = 15.0
 MAX_WAIT_MS: Final = 30_000
+
+MOST_START_WAIT_MS: Final = 1_000
+"""How long a start may wait for the end of its job."""
+
+BRIEF_S: Final = 0.1
+"""Whoever waits for a job renews its lease, but not that of one that ends so soon."""
+
 LONGEST_NAME: Final = 100
 """Characters of what a user calls a job."""
 
@@ -57,6 +65,7 @@ class JobService:
         table: Its jobs.
         fork_shim: Asks the keeper for a shim.
         scan: Rows of all processes of jobs, freshly read.
+        states_of: The states of one job's processes, likewise.
         clients: Mounts files of machines that are no nodes.
         tasks: In which links to shims are read.
     """
@@ -67,6 +76,7 @@ class JobService:
         table: JobTable,
         fork_shim: ForkShimCall,
         scan: Callable[[], list[ProcessRow]],
+        states_of: Callable[[Job], list[str]],
         clients: ClientFiles,
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -74,6 +84,7 @@ class JobService:
         self._table = table
         self._fork_shim = fork_shim
         self._scan = scan
+        self._states_of = states_of
         self._clients = clients
         self._tasks = tasks
 
@@ -112,7 +123,7 @@ class JobService:
             raise StartFailed(command=spec.argv[0], step="its directory", reason=reason) from exc
         try:
             await self.open_shim(job)
-            start = self._start_message(job, spec, account)
+            start = self._start_message(job, spec, account, no_input=body.no_input)
             status = await job.shim().ask(start, Status, START_TIMEOUT_S)
         except SsiError:
             await self._give_up(job)
@@ -124,7 +135,27 @@ class JobService:
         # The note is in the shim's socket before the reply is in anybody's, and is read there even
         # if this agent dies now; that the shim has read it, nobody has to wait for.
         self._tasks.create_task(_note(job))
-        return JobReply(row=job.row, notice=notice)
+        output = await self._output_of_brief(job, body.wait_ms)
+        return JobReply(row=job.row, notice=notice, no_input=status.no_input, output=output)
+
+    async def _output_of_brief(self, job: Job, wait_ms: int) -> tuple[bytes, bytes] | None:
+        """All that a job wrote that ends so soon, which is released; None for any other.
+
+        Who asked for its start is told, and nobody else knows of it.
+        """
+        if wait_ms <= 0 or not await _has_ended(job, min(wait_ms, MOST_START_WAIT_MS) / 1000):
+            return None
+        output, job.output = job.output, None
+        if output is None or job.row.detached or job.row.state is not JobState.EXITED:
+            return None
+        self._tasks.create_task(self._let_go_later(job))
+        return output
+
+    async def _let_go_later(self, job: Job) -> None:
+        try:
+            await self.let_go(job)
+        except SsiError as exc:  # its lease ends it
+            _log.warning("event=not-released gpid=%d reason=%s", job.row.gpid, exc)
 
     async def _with_files(self, spec: JobSpec, user: str) -> tuple[JobSpec, str]:
         """The job with files that this node can show it, and what its user should know of that.
@@ -169,7 +200,9 @@ class JobService:
         )
         return self._table.make(row)
 
-    def _start_message(self, job: Job, spec: JobSpec, account: login.LoginAccount) -> Start:
+    def _start_message(
+        self, job: Job, spec: JobSpec, account: login.LoginAccount, *, no_input: bool
+    ) -> Start:
         home = account.home
         if spec.files is not None and spec.files.home_directory:
             home = spec.files.home_directory
@@ -193,6 +226,7 @@ class JobService:
             cgroup=cgroup.make_for_job(job.row.gpid),
             lease_s=0.0 if spec.detached else max(0.0, spec.lease_s),
             files=files_on(self._node, spec.files),
+            no_input=no_input and spec.terminal is None and not spec.detached,
         )
 
     async def _give_up(self, job: Job) -> None:
@@ -209,25 +243,30 @@ class JobService:
                     signals.send(job.shim_pid, signal.SIGKILL)
         self._table.forget(job)
 
-    async def _list(self, caller: Caller, _body: ListJobs) -> JobList:
-        counts: dict[int, list[str]] = {}
-        for process in self._scan():
-            counts.setdefault(process.job, []).append(process.state)
-        rows = [
-            _with_processes(job.row, counts.get(job.row.gpid, []))
+    async def _list(self, caller: Caller, body: ListJobs) -> JobList:
+        jobs = [
+            job
             for job in self._table.jobs.values()
             if not job.released
             and job.stage != "lent"
             and (caller.is_root or caller.user == job.row.user)
+            and (not body.gpids or job.row.gpid in body.gpids)
         ]
+        states: dict[int, list[str]] = {}
+        if body.gpids:
+            states = {job.row.gpid: self._states_of(job) for job in jobs if not job.is_over}
+        else:
+            for process in self._scan():
+                states.setdefault(process.job, []).append(process.state)
+        rows = [_with_processes(job.row, states.get(job.row.gpid, [])) for job in jobs]
         return JobList(node=self._node, rows=tuple(sorted(rows, key=lambda row: row.start_ms)))
 
     async def _wait(self, caller: Caller, body: WaitJob) -> JobReply:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        await _renew_lease(job)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(body.wait_ms, MAX_WAIT_MS) / 1000):
-                await job.ended.wait()
+        wait_s = max(0.0, min(body.wait_ms, MAX_WAIT_MS) / 1000)
+        if not await _has_ended(job, min(wait_s, BRIEF_S)):
+            await _renew_lease(job)
+            await _has_ended(job, max(0.0, wait_s - BRIEF_S))
         if job.is_over:  # also where another client has let go of it meanwhile
             return JobReply(row=job.row, unread=job.unread)
         return JobReply(row=owned_job(self._table, body.gpid, caller, self._node).row)
@@ -251,10 +290,22 @@ class JobService:
         return Done()
 
     async def let_go(self, job: Job) -> None:
-        """Nobody wants anything more of a job that has ended."""
+        """Nobody wants anything more of a job that has ended.
+
+        A foreground job is not told of any more from here on: its client may not wait for this.
+
+        Raises:
+            SsiError: Its shim holds on to it, and it is told of as before.
+        """
+        before, job.released = job.released, job.released or not job.row.detached
         if job.link is not None:
-            with suppress(ShimGone):
+            try:
                 await job.link.ask(Release(), ShimOk, 5.0)
+            except ShimGone:
+                pass  # as wanted
+            except SsiError:
+                job.released = before
+                raise
         if not job.row.detached:
             self._table.let_go(job)
 
@@ -266,6 +317,14 @@ async def _note(job: Job) -> None:
         return
     except SsiError as exc:
         _log.warning("event=not-noted gpid=%d reason=%s", job.row.gpid, exc)
+
+
+async def _has_ended(job: Job, wait_s: float) -> bool:
+    """Whether it has, after so long at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await job.ended.wait()
+    return job.ended.is_set()
 
 
 async def _renew_lease(job: Job) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -81,6 +81,7 @@ class MeshService:
         register: Keeps the roster.
         peers: Is told of it.
         metrics: How this node fares; None in client mode.
+        read_metrics: The same, read now; None in client mode.
         tasks: The agent's.
     """
 
@@ -90,12 +91,14 @@ class MeshService:
         register: Register,
         peers: Peers,
         metrics: Callable[[], NodeMetrics] | None,
+        read_metrics: Callable[[], Awaitable[NodeMetrics]] | None,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._identity = identity
         self._register = register
         self._peers = peers
         self._metrics = metrics
+        self._read_metrics = read_metrics
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._moved: dict[str, str] = {}
@@ -144,8 +147,8 @@ class MeshService:
         """
         self.heart.start()
         while not self.heart.failed:
-            if self._metrics is not None:
-                fares = Fares(self._identity.version, self._metrics())
+            if self._read_metrics is not None:
+                fares = Fares(self._identity.version, await self._read_metrics())
                 self.heart.fares = encode_fares(fares)
             self._peers.sweep(time.monotonic())
             await asyncio.sleep(FARES_S)

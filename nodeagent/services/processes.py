@@ -17,7 +17,7 @@ import msgspec
 
 from nodeagent.mechanism.procfs import TICKS_PER_SECOND, HostProcess
 from nodeagent.services.members import Member, Membership, Sighting
-from nodeagent.shim.messages import KEEPER_NAME, SPARE_NAME
+from nodeagent.shim.keepermessages import KEEPER_NAME, SPARE_NAME
 from ssi.model.gpid import gpid_of_host_process
 from ssi.model.process import ProcessRow
 

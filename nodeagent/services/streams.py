@@ -68,6 +68,7 @@ class StreamService:
             wait_ms=wait_ms,
             # What another job reads, a client may only look at.
             peek=body.peek or job.reader_of(body.stream) is not None,
+            modes=body.modes,
         )
         try:
             data = await job.link.ask(read, Data, wait_ms / 1000 + GRACE_S)

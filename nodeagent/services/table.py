@@ -13,8 +13,8 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
-from nodeagent.mechanism import signals
-from nodeagent.mechanism.procfs import ProcessTable
+from nodeagent.mechanism import cgroup, signals
+from nodeagent.mechanism.procfs import ProcessTable, read_state
 from nodeagent.mechanism.threads import read_threads
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
@@ -93,6 +93,17 @@ class TableService:
         """Processes of jobs only; costs nothing where there is no job."""
         return [row for row in self.rows() if row.job] if self._jobs.living() else []
 
+    def states_of(self, job: Job) -> list[str]:
+        """The state of each process of a job.
+
+        A shell asks each second and a half whether what has its terminal was stopped. So nothing
+        but the job's cgroup is looked at, where there is one with processes in it.
+        """
+        pids = cgroup.processes_of_job(job.row.gpid)
+        if not pids:
+            return [row.state for row in self.job_rows() if row.job == job.row.gpid]
+        return [state for state in map(read_state, pids) if state]
+
     def observe(self, job: Job) -> None:
         """Reads the processes of a job that is not in the table yet, so that they are named."""
         held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
@@ -118,8 +129,7 @@ class TableService:
             return Located(here=True, start_ms=row.start_ms, job=row.job)
         if job is not None and not job.released:
             return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
-        departure = self._jobs.departed.of(body.gpid)
-        return Located(here=False, moved_to=departure.node if departure is not None else "")
+        return Located(here=False)
 
     async def _signal(self, caller: Caller, body: SignalProcess) -> Done:
         if not 0 <= body.signal < signal.NSIG:

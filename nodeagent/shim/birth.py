@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from nodeagent.mechanism import libc, namespaces
+from nodeagent.mechanism.journal import leave_journal
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.namespaces import HostProc
-from nodeagent.shim.messages import SPARE_NAME
+from nodeagent.shim.keepermessages import SPARE_NAME
 from nodeagent.shim.server import Server, listen
 from nodeagent.shim.shim import SOCKET_NAME, Shim
 
@@ -140,6 +141,7 @@ def _settle(orders: int, teller: int, *, namespaces_wanted: bool) -> tuple[Loop,
     """All that can be done before it is known for which job."""
     signal.set_wakeup_fd(-1)
     _close_all_but(orders, teller)
+    leave_journal()  # its log is its job's
     os.setsid()
     os.chdir("/")
     for number in _IGNORED:

@@ -17,7 +17,7 @@ from nodeagent.mechanism import namespaces
 from nodeagent.mechanism.loop import Loop, Timer, exit_status_of
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import jobmounts, stdio
-from nodeagent.shim.child import Launch, fork_child, read_report
+from nodeagent.shim.child import Child, Launch, start_child
 from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.lease import GRACE_S, Lease
 from nodeagent.shim.messages import Account, Start
@@ -131,15 +131,15 @@ class Job:
             self._open_streams(request)
             if self.host is not None:
                 namespaces.set_last_pid(request.pid_base)
-            pid, report = fork_child(self._launch(request))
+            child = start_child(self._launch(request))
         except OSError as exc:
             self.forget()
             reason = exc.strerror or str(exc)
             raise StartFailed(command=request.argv[0], step="shim", reason=reason) from exc
         self.doing = "a start"
         self.stdio.close_job_ends()
-        self.loop.watch(report, readable=lambda: self._executed(report, request, started))
-        self.adopt(pid)
+        self.loop.watch(child.report, readable=lambda: self._executed(child, request, started))
+        self.adopt(child.pid)
 
     def adopt(self, root: int) -> None:
         """From now on the job is the tree of that child."""
@@ -265,10 +265,10 @@ class Job:
         if self.terminal is not None and self.terminal_size is not None:
             self.terminal.resize(self.terminal_size)
 
-    def _executed(self, report: int, request: Start, started: Started) -> None:
-        self.loop.watch(report)
+    def _executed(self, child: Child, request: Start, started: Started) -> None:
+        self.loop.watch(child.report)
         self.doing = ""
-        refusal = read_report(report)
+        refusal = child.refusal()
         if refusal is not None:
             self.forget()
             started(refusal)

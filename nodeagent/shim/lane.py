@@ -16,6 +16,7 @@ from typing import Final
 
 from nodeagent.mechanism.aesgcm import Sealer
 from nodeagent.mechanism.loop import Loop, Timer
+from nodeagent.mechanism.tcpsilence import prepare
 from nodeagent.shim.messages import STREAM_BUFFER_BYTES
 from nodeagent.shim.pump import Inlet, Outlet
 from nodeagent.shim.sealedpeer import FRAME_BYTES, SealedPeer
@@ -232,13 +233,4 @@ def _listen() -> socket.socket:
 
 def _prepare(connection: socket.socket) -> None:
     """A peer that is cut off is noticed in time, as by the agents' links."""
-    connection.setblocking(False)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        (socket.TCP_NODELAY, 1),
-        (socket.TCP_KEEPIDLE, 5),
-        (socket.TCP_KEEPINTVL, 2),
-        (socket.TCP_KEEPCNT, 3),
-        (socket.TCP_USER_TIMEOUT, 10_000),
-    ):
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    prepare(connection, idle_s=5, again_s=2, unsent_ms=10_000)

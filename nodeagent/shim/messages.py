@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from nodeagent.shim.filemounts import Files
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneOpened, LaneState, OpenLane
 from nodeagent.shim.message import Message
 from ssi.model.errors import FieldValue
@@ -20,33 +21,6 @@ from ssi.model.job import StreamName, Terminal
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 STREAM_BUFFER_BYTES: Final = 1024 * 1024
 """How much of a stream a shim holds in memory before it lets the job wait."""
-
-
-# To the keeper
-
-KEEPER_NAME: Final = "ssi-keeper"
-"""What the host calls a keeper (its ``comm``)."""
-
-SPARE_NAME: Final = "ssi-spare"
-"""What it calls a shim that the keeper has forked ahead, and that waits for its job."""
-
-
-class ForkShim(Message, frozen=True, tag="fork-shim"):
-    """Forks a shim that will hold one job: :class:`ShimForked` once its socket listens.
-
-    Attributes:
-        directory: Absolute, existing, 0700: the shim puts ``shim.sock`` and its log there.
-        namespaces: Make pid, mount and ipc namespaces (needs root).
-    """
-
-    directory: str
-    namespaces: bool
-
-
-class ShimForked(Message, frozen=True, tag="shim-forked"):
-    """The shim listens; its pid as the host sees it."""
-
-    pid: int
 
 
 # To a shim: life of a job
@@ -76,6 +50,7 @@ class Start(Message, frozen=True, tag="start"):
             Renew came for so long; 0: never.
         files: What else it sees.
         piped_stdin: With a terminal: its stdin is a pipe, and only keys come by the terminal.
+        no_input: Its stdin is a pipe that has ended.
     """
 
     account: Account
@@ -90,12 +65,19 @@ class Start(Message, frozen=True, tag="start"):
     lease_s: float
     files: Files = Files()
     piped_stdin: bool = False
+    no_input: bool = False
 
 
 class GetStatus(Message, frozen=True, tag="get-status"):
-    """How the job fares: :class:`Status`, after at most ``wait_ms`` or once it has ended."""
+    """How the job fares: :class:`Status`, after at most ``wait_ms`` or once it has ended.
+
+    Attributes:
+        output_bytes: Of its output where that has ended with it, is no more than this, and goes
+            into pipes.
+    """
 
     wait_ms: int = 0
+    output_bytes: int = 0
 
 
 class Status(Message, frozen=True, tag="status"):
@@ -113,6 +95,8 @@ class Status(Message, frozen=True, tag="status"):
         doing: What is under way between two stages, such as a dump; empty: nothing.
         problem: Why the job was lost; empty where it was not.
         unread: Keys for its terminal that it had not read when it ended.
+        no_input: Its stdin is at its end; said in reply to its start alone.
+        output: All of its stdout and stderr, where it was asked for and can be given.
     """
 
     stage: str
@@ -126,6 +110,8 @@ class Status(Message, frozen=True, tag="status"):
     killed_by: int = 0
     dumped_core: bool = False
     unread: bytes = b""
+    no_input: bool = False
+    output: tuple[bytes, bytes] | None = None
 
 
 class SetNote(Message, frozen=True, tag="set-note"):
@@ -142,6 +128,8 @@ class Read(Message, frozen=True, tag="read"):
     Attributes:
         taken: Of a pipe to another job, which reads ahead: only bytes before this have arrived.
             Such a read is no sign of a client.
+        modes: How the reader knows the job's terminal, as :class:`Data` tells it: it is answered
+            without bytes once that has changed.
     """
 
     stream: StreamName
@@ -150,6 +138,7 @@ class Read(Message, frozen=True, tag="read"):
     wait_ms: int
     peek: bool = False
     taken: int | None = None
+    modes: tuple[bool, bool] | None = None
 
 
 class Data(Message, frozen=True, tag="data"):

@@ -69,14 +69,25 @@ class Server:
         self._listener = listener
         self._handle = handle
         self._polls: list[tuple[Answer, Attempt, Timer]] = []
+        self._held: list[tuple[Answer, ReplyMessage]] = []
         listener.setblocking(False)
         loop.watch(listener.fileno(), readable=self._accept)
         loop.after_events(self._try_polls)
 
-    def long_poll(self, answer: Answer, wait_ms: int, attempt: Attempt) -> None:
-        """Answers with what ``attempt`` returns, now or once it has something."""
+    def long_poll(
+        self, answer: Answer, wait_ms: int, attempt: Attempt, behind_s: float = 0.0
+    ) -> None:
+        """Answers with what ``attempt`` returns, now or once it has something.
+
+        What it has now is held for ``behind_s`` at most, so that the reply to another poll that
+        waits goes first.
+        """
         wait_s = min(wait_ms / 1000, LONGEST_WAIT_S)
         reply = attempt(wait_s <= 0)
+        if reply is not None and behind_s > 0 and self._polls:
+            self._held.append((answer, reply))
+            self._loop.call_after(behind_s, self._give_held)
+            return
         if reply is not None:
             answer.give(reply)
             return
@@ -116,7 +127,7 @@ class Server:
     def _try_polls(self) -> None:
         if not self._polls:
             return
-        waiting = []
+        waiting, has_answered = [], False
         for answer, attempt, timer in self._polls:
             if not answer.wanted:
                 timer.cancel()
@@ -127,7 +138,16 @@ class Server:
             else:
                 timer.cancel()
                 answer.give(reply)
+                has_answered = True
         self._polls = waiting
+        if has_answered:
+            self._give_held()
+
+    def _give_held(self) -> None:
+        held, self._held = self._held, []
+        for answer, reply in held:
+            if answer.wanted:
+                answer.give(reply)
 
 
 class _Connection:

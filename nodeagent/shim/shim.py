@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Final, assert_never
 
+import msgspec
+
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import messages as m
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager
 from nodeagent.shim.job import Job
+from nodeagent.shim.keepermessages import ForkShim
 from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenLane
 from nodeagent.shim.lanes import Lanes
 from nodeagent.shim.restore import Restoring
@@ -74,7 +77,7 @@ class Shim:
             case m.Read() | m.Write() | OpenLane() | JoinLane() | AwaitLane():
                 self._pass_bytes(request, answer)
             case m.Start():
-                self._job.start(request, lambda failure: self._tell_status(answer, failure))
+                self._job.start(request, lambda failure: self._tell_start(request, answer, failure))
             case m.SetNote() | m.Renew() | m.Resize() | m.CloseOutput() | m.BreakInput():
                 self._adjust(request)
                 answer.give(m.Ok())
@@ -84,7 +87,7 @@ class Shim:
                 self._move(request, answer)
             case m.Lend() | m.DropLent() | m.Lose():
                 self._move_lazily(request, answer)
-            case m.ForkShim():
+            case ForkShim():
                 raise WrongStage(request="fork-shim", stage="held by a shim")
             case _:
                 assert_never(request)
@@ -176,19 +179,28 @@ class Shim:
             unread=job.unread,
         )
 
+    def _tell_start(self, request: m.Start, answer: Answer, failure: SsiError | None) -> None:
+        if failure is None and request.no_input and self._streams.end_input():
+            answer.give(msgspec.structs.replace(self._status(), no_input=True))
+        else:
+            self._tell_status(answer, failure)
+
     def _tell_status(self, answer: Answer, failure: SsiError | None) -> None:
         if failure is None:
             answer.give(self._status())
         else:
             answer.fail(failure)
 
-    def _poll(self, answer: Answer, wait_ms: int, attempt: Attempt) -> None:
+    def _poll(self, answer: Answer, wait_ms: int, attempt: Attempt, behind_s: float = 0.0) -> None:
         assert self._server is not None
-        self._server.long_poll(answer, wait_ms, attempt)
+        self._server.long_poll(answer, wait_ms, attempt, behind_s)
 
     def _await_end(self, request: m.GetStatus, answer: Answer) -> None:
         def attempt(expired: bool) -> m.Status | None:
-            return self._status() if expired or self._job.stage is Stage.EXITED else None
+            if self._job.stage is not Stage.EXITED:
+                return self._status() if expired else None
+            output = self._streams.whole_output(request.output_bytes)
+            return msgspec.structs.replace(self._status(), output=output)
 
         self._poll(answer, request.wait_ms, attempt)
 

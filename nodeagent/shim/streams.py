@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.shim import messages as m
 from nodeagent.shim.job import Job
 from nodeagent.shim.server import Answer, Attempt
-from nodeagent.shim.sink import TerminalSink
+from nodeagent.shim.sink import MemorySink, TerminalSink
 from nodeagent.shim.stage import Stage
 from ssi.model.job import StreamName
 from ssi.model.shim import WrongStage
@@ -18,10 +17,26 @@ from ssi.model.shim import WrongStage
 VIEWER_PATIENCE_S: Final = 20.0
 """How long a terminal waits for a viewer that went away; then its job runs on without one."""
 
+LOOK_FIRST_S: Final = 0.01
+LOOK_LAST_S: Final = 0.1
+"""Between two looks at the modes of a terminal, for who waits for a change of them: the kernel
+tells nobody (packet mode does with EXTPROC alone, which takes the line editing away; tty_ioctl(4)).
+The pauses double: a program changes them when it begins, or when it was given something."""
+
 _MOST_DATA_BYTES: Final = 1024 * 1024
 
-Poll: TypeAlias = Callable[[Answer, int, Attempt], None]
-"""Answers once the attempt has something, or after so many milliseconds."""
+ECHO_S: Final = 0.002
+"""How long the word that keys were taken waits, so that their echo goes first: a person waits for
+that, and each process on its way handles one after the other. A terminal echoes within 0.1 ms."""
+
+
+class Poll(Protocol):
+    """Answers once the attempt has something, or after so many milliseconds."""
+
+    def __call__(
+        self, answer: Answer, wait_ms: int, attempt: Attempt, behind_s: float = 0.0
+    ) -> None:
+        """See :meth:`~nodeagent.shim.server.Server.long_poll`."""
 
 
 class Streams:
@@ -73,15 +88,26 @@ class Streams:
             offset, data = sink.read(request.offset, limit_bytes, peek=peek)
             outlet.settle()
             ended = sink.ended and offset + len(data) >= sink.end
-            if not (data or ended or expired):
+            is_quiet = not (data or ended or expired)
+            if is_quiet and request.modes is None:
                 return None
             modes = job.terminal.modes() if job.terminal is not None else None
+            if is_quiet and modes in {None, request.modes}:
+                return None
             if modes is None:
                 return m.Data(offset=offset, data=data, ended=ended)
             raw, signals = modes
             return m.Data(offset=offset, data=data, ended=ended, is_raw=raw, signal_keys=signals)
 
         self._poll(answer, request.wait_ms, attempt)
+        if request.modes is not None:
+            self._look(answer, LOOK_FIRST_S)
+
+    def _look(self, answer: Answer, pause_s: float) -> None:
+        """Lets who waits be looked after again and again: each call is followed by an attempt."""
+        if answer.wanted:
+            longer_s = min(2 * pause_s, LOOK_LAST_S)
+            self._loop.call_after(pause_s, lambda: self._look(answer, longer_s))
 
     def write(self, request: m.Write, answer: Answer) -> None:
         """Answers with :class:`~nodeagent.shim.messages.Accepted`.
@@ -112,7 +138,27 @@ class Streams:
                 return m.Accepted(offset=taken, closed=inlet.closed, ended=ended)
             return None
 
-        self._poll(answer, request.wait_ms, attempt)
+        is_typed = job.terminal is not None and not request.from_job and bool(request.data)
+        self._poll(answer, request.wait_ms, attempt, ECHO_S if is_typed else 0.0)
+
+    def end_input(self) -> bool:
+        """Nobody will write: the job's stdin ends; False where it is no pipe."""
+        inlet = self._job.stdio.inlet
+        if inlet is None or self._job.terminal is not None:
+            return False
+        inlet.take(b"", 0, b"", end=True)
+        return True
+
+    def whole_output(self, limit_bytes: int) -> tuple[bytes, bytes] | None:
+        """All that the job wrote into its pipes; None where more may come, or it is too much."""
+        outlets = self._job.stdio.outlets
+        sinks = [outlets[name].sink for name in ("stdout", "stderr") if name in outlets]
+        if len(sinks) != 2 or not all(isinstance(s, MemorySink) and s.ended for s in sinks):
+            return None
+        if sum(sink.end for sink in sinks) > limit_bytes:
+            return None
+        (first, stdout), (second, stderr) = (s.read(0, limit_bytes, peek=True) for s in sinks)
+        return None if first or second else (stdout, stderr)
 
     def close_output(self, stream: StreamName) -> None:
         """Nobody reads that stream any more."""

@@ -40,6 +40,10 @@ POLL_MS: Final = 10_000
 
 START_TIMEOUT_S: Final = 20.0
 
+BRIEF_MS: Final = 20
+"""How long the reply to a start waits for the end of a job that reads nothing. To one that ends so
+soon there is one request in place of six; what any other writes comes so much later at most."""
+
 
 class JobHandle:
     """One job. Requests find it where it is now and are repeated when a link breaks.
@@ -50,11 +54,22 @@ class JobHandle:
         row: As last heard.
         notice: What the user should know of its start, a sentence; empty: nothing.
         unread: Keys for its terminal that it had not read when it ended.
+        has_input: Whether it can be given anything to read.
     """
 
-    def __init__(self, system: System, row: JobRow, notice: str = "") -> None:
+    def __init__(
+        self,
+        system: System,
+        row: JobRow,
+        notice: str = "",
+        *,
+        has_input: bool = True,
+        output: tuple[bytes, bytes] | None = None,
+    ) -> None:
         self.row = row
         self.notice = notice
+        self.has_input = has_input
+        self._output = output
         self.unread = b""
         self._system = system
         self._node = row.node
@@ -62,16 +77,32 @@ class JobHandle:
         self._writer = secrets.token_bytes(8)
 
     @classmethod
-    async def start(cls, system: System, node: str, spec: JobSpec) -> JobHandle:
+    async def start(
+        cls,
+        system: System,
+        node: str,
+        spec: JobSpec,
+        *,
+        wait_ms: int = 0,
+        no_input: bool = False,
+    ) -> JobHandle:
         """Starts a job on a node.
+
+        Args:
+            system: It.
+            node: Name of the node.
+            spec: What to start.
+            wait_ms: How long to wait for a job that ends soon: then all is known with its start.
+            no_input: Its stdin is to be at its end from the beginning.
 
         Raises:
             SsiError: It could not be started, or whether it was is unknown (``TimedOut``).
         """
-        reply = await system.ask(
-            StartJob(spec=spec), JobReply, node=node, timeout_s=START_TIMEOUT_S
+        body = StartJob(spec=spec, wait_ms=wait_ms, no_input=no_input)
+        reply = await system.ask(body, JobReply, node=node, timeout_s=START_TIMEOUT_S)
+        return cls(
+            system, reply.row, reply.notice, has_input=not reply.no_input, output=reply.output
         )
-        return cls(system, reply.row, reply.notice)
 
     @property
     def node(self) -> str:
@@ -91,9 +122,19 @@ class JobHandle:
         return cls(system, reply.row)
 
     async def read(
-        self, stream: StreamName, offset: int, *, peek: bool = False, wait_ms: int = POLL_MS
+        self,
+        stream: StreamName,
+        offset: int,
+        *,
+        peek: bool = False,
+        wait_ms: int = POLL_MS,
+        modes: tuple[bool, bool] | None = None,
     ) -> StreamData:
-        """Bytes from ``offset`` on; empty after ``wait_ms`` without any."""
+        """Bytes from ``offset`` on; empty after ``wait_ms`` without any.
+
+        Empty also where a job's terminal is not as ``modes`` says any more: whether it gives each
+        key at once, and whether ``^C`` and the like are signals.
+        """
         body = ReadStream(
             gpid=self.row.gpid,
             stream=stream,
@@ -101,7 +142,11 @@ class JobHandle:
             limit_bytes=BULK_CHUNK_BYTES,
             wait_ms=wait_ms,
             peek=peek,
+            modes=modes,
         )
+        if self._output is not None:
+            data = self._output[0 if stream == "stdout" else 1][offset:]
+            return StreamData(offset=offset, data=data, ended=True)
         return await self._ask(body, StreamData)
 
     async def write(
@@ -132,12 +177,13 @@ class JobHandle:
 
     async def wait(self) -> JobRow:
         """The job's row once it has ended."""
-        while True:
+        while self._output is None:
             body = WaitJob(gpid=self.row.gpid, wait_ms=POLL_MS)
             reply = await self._ask(body, JobReply)
             self.row, self.unread = reply.row, reply.unread
             if self.row.state in {JobState.EXITED, JobState.LOST}:
-                return self.row
+                break
+        return self.row
 
     async def signal(self, number: int) -> None:
         """Sends a signal to every process of the job; one that has ended gets none."""
@@ -158,7 +204,16 @@ class JobHandle:
 
     async def release(self) -> None:
         """Says that nothing more is wanted of the job, which has ended."""
-        await self._ask(ReleaseJob(gpid=self.row.gpid), Done)
+        if self._output is None:  # else it is released already
+            await self._ask(ReleaseJob(gpid=self.row.gpid), Done)
+
+    def release_later(self) -> None:
+        """As :meth:`release`, which the caller's own end need not wait for.
+
+        Where it cannot be said, the job's node lets go of the job by itself in time.
+        """
+        if self._output is None:
+            self._system.later(self.release())
 
     async def _ask(self, body: RequestMessage, kind: type[ReplyT]) -> ReplyT:
         loop = asyncio.get_running_loop()

@@ -9,10 +9,18 @@ from ssi.protocol.message import ReplyMessage, RequestMessage
 
 
 class StartJob(RequestMessage, frozen=True, tag="start-job"):
-    """Starts a job as the caller: :class:`JobReply`."""
+    """Starts a job as the caller: :class:`JobReply`.
+
+    Attributes:
+        wait_ms: The reply waits so long for the end of a job with pipes, and where that and all of
+            its output come by then, they are in it.
+        no_input: Its stdin is at its end from the beginning.
+    """
 
     mutating: ClassVar[bool] = True
     spec: JobSpec
+    wait_ms: int = 0
+    no_input: bool = False
 
 
 class JobReply(ReplyMessage, frozen=True, tag="job"):
@@ -21,11 +29,16 @@ class JobReply(ReplyMessage, frozen=True, tag="job"):
     Attributes:
         notice: What its user should know of its start, a sentence; empty: nothing.
         unread: Keys for its terminal that it had not read when it ended.
+        no_input: Its stdin was at its end from the beginning, as its start asked for.
+        output: All that it wrote to stdout and to stderr; it has ended and is released. None: that
+            has to be read.
     """
 
     row: JobRow
     notice: str = ""
     unread: bytes = b""
+    no_input: bool = False
+    output: tuple[bytes, bytes] | None = None
 
 
 class WaitJob(RequestMessage, frozen=True, tag="wait-job"):
@@ -45,6 +58,8 @@ class ReadStream(RequestMessage, frozen=True, tag="read-stream"):
         reader: Gpid of the job whose stdin the stream is; 0: it is read for a client, who may only
             look at a stream that has a reader.
         taken: The reader has all before that, while it reads ahead.
+        modes: What the client knows of a terminal, ``is_raw`` and ``signal_keys`` of the reply: it
+            is answered once these are others, also where there are no bytes.
     """
 
     bulk: ClassVar[bool] = True
@@ -56,6 +71,7 @@ class ReadStream(RequestMessage, frozen=True, tag="read-stream"):
     peek: bool = False
     reader: int = 0
     taken: int = 0
+    modes: tuple[bool, bool] | None = None
 
 
 class StreamData(ReplyMessage, frozen=True, tag="stream-data"):

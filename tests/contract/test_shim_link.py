@@ -12,6 +12,7 @@ import pytest
 
 from nodeagent.keeperlink import KeeperLink
 from nodeagent.shim import messages as m
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.launch import CommandNotFound
 from ssi.transport.frames import read_frame, write_frame
@@ -187,10 +188,10 @@ def test_nobody_at_the_socket_is_gone(tmp_path: Path) -> None:
 def test_fork_is_asked_again_of_a_keeper_that_died_and_not_of_one_that_is_slow(
     tmp_path: Path,
 ) -> None:
-    fork = m.ForkShim(directory="/x", namespaces=False)
+    fork = ForkShim(directory="/x", namespaces=False)
 
     async def test() -> None:
-        answers: list[m.ReplyMessage | None] = [None, m.ShimForked(pid=9)]
+        answers: list[m.ReplyMessage | None] = [None, ShimForked(pid=9)]
 
         async def answer(_request: m.RequestFrame) -> m.ReplyMessage | None:
             return answers.pop(0) if answers else await never(_request)
@@ -199,7 +200,7 @@ def test_fork_is_asked_again_of_a_keeper_that_died_and_not_of_one_that_is_slow(
             try:
                 async with asyncio.TaskGroup() as tasks:
                     link = KeeperLink(keeper.path, tasks)
-                    assert await link.fork_shim(fork) == m.ShimForked(pid=9)
+                    assert await link.fork_shim(fork) == ShimForked(pid=9)
                     assert keeper.seen == [fork, fork]
                     with pytest.MonkeyPatch.context() as patch:
                         patch.setattr("nodeagent.keeperlink.FORK_TIMEOUT_S", 0.02)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from nodeagent.shim import messages as m
 from nodeagent.shim.frames import FrameSplitter, decode_reply, encode_frame
+from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from ssi.lab import Host
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName, Terminal
@@ -98,6 +100,16 @@ class ShimClient(Client):
         self._others.append(other)
         return other
 
+    def finish(self) -> None:
+        """Leaves nothing of a job behind, and closes."""
+        with suppress(OSError):  # its shim has ended already
+            root = self.status().root_pid
+            if root:
+                os.kill(root, signal.SIGKILL)
+                self.status(PATIENCE_S)
+            self.release()
+        self.close()
+
     def close(self) -> None:
         for other in self._others:
             other.close()
@@ -143,6 +155,7 @@ class ShimClient(Client):
         wait_s: float = 10,
         limit_bytes: int = 1 << 20,
         peek: bool = False,
+        modes: tuple[bool, bool] | None = None,
     ) -> m.Data:
         return self.ask(
             m.Read(
@@ -151,6 +164,7 @@ class ShimClient(Client):
                 limit_bytes=limit_bytes,
                 wait_ms=int(wait_s * 1000),
                 peek=peek,
+                modes=modes,
             ),
             m.Data,
         )
@@ -250,7 +264,7 @@ class ShimHost:
         """A fresh shim; its connection is closed with this object at the latest."""
         directory = self.folder("job")
         client = Client(self.outside(f"{self.work}/keeper.sock"))
-        client.ask(m.ForkShim(directory=directory, namespaces=namespaces), m.ShimForked)
+        client.ask(ForkShim(directory=directory, namespaces=namespaces), ShimForked)
         client.close()
         shim = ShimClient(self.outside(directory))
         self._shims.append(shim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -16,46 +15,22 @@ from pathlib import Path
 import pytest
 
 from nodeagent.shim.log import truncation_note
-from nodeagent.shim.messages import Account, Renew, Resize
+from nodeagent.shim.messages import Account, Renew
 from nodeagent.shim.messages import Ok as ShimOk
-from ssi.model.job import StreamName, Terminal
+from ssi.model.job import StreamName
 from ssi.model.launch import CommandNotExecutable, CommandNotFound, CwdMissing
 from ssi.model.shim import NotMovable, WrongStage
-from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost, keeper_here
+from tests.hosts.shim_client import ENVIRONMENT, ShimClient, ShimHost
 from tests.hosts.system import PATIENCE_S, eventually
 
 NOBODY = Account(user="nobody", uid=65534, gid=65534, groups=(65534,))
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShimHost]:
-    with keeper_here(tmp_path_factory.mktemp("shims")) as host:
-        yield host
-
-
-@pytest.fixture(params=[True, False], ids=["namespaces", "plain"])
-def shim(request: pytest.FixtureRequest, host: ShimHost) -> Iterator[ShimClient]:
-    client = host.shim(namespaces=request.param)
-    yield client
-    end(client)
-
-
 @pytest.fixture
-def own_shim(host: ShimHost) -> Iterator[ShimClient]:
-    client = host.shim()
+def own_shim(shim_host: ShimHost) -> Iterator[ShimClient]:
+    client = shim_host.shim()
     yield client
-    end(client)
-
-
-def end(shim: ShimClient) -> None:
-    """Leaves nothing of a test's job behind."""
-    with contextlib.suppress(OSError):  # its shim has ended already
-        root = shim.status().root_pid
-        if root:
-            os.kill(root, signal.SIGKILL)
-            shim.status(PATIENCE_S)
-        shim.release()
-    shim.close()
+    client.finish()
 
 
 def wait_until_gone(path: Path) -> None:
@@ -253,14 +228,14 @@ def test_detached_job_that_writes_too_much_runs_to_its_end(
     assert json.loads((shim.directory / "exit.json").read_text())["exit_status"] == 6
 
 
-def test_full_disk_does_not_stop_a_detached_job(host: ShimHost, tmp_path: Path) -> None:
+def test_full_disk_does_not_stop_a_detached_job(shim_host: ShimHost, tmp_path: Path) -> None:
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)],
         check=True,
         timeout=PATIENCE_S,
     )
     try:
-        shim = host.shim()
+        shim = shim_host.shim()
         go = shim.directory / "go"
         script = f"head -c 5000000 /dev/zero; {left_behind(go)} exit 6"
         shim.start("sh", "-c", script, logs=str(tmp_path))
@@ -319,9 +294,9 @@ def test_empty_shim_has_nothing_to_read_and_may_go(shim: ShimClient) -> None:
 
 
 def test_ended_job_that_nobody_can_reach_keeps_no_shim(
-    host: ShimHost,
+    shim_host: ShimHost,
 ) -> None:
-    shim = host.shim()
+    shim = shim_host.shim()
     status = shim.start("true")
     assert shim.status(PATIENCE_S).stage == "exited"
     (shim.directory / "shim.sock").unlink()
@@ -335,8 +310,8 @@ def test_running_job_cannot_be_released(shim: ShimClient) -> None:
     assert caught.value.stage == "running"
 
 
-def test_job_of_an_agent_without_root_cannot_move(host: ShimHost) -> None:
-    shim = host.shim(namespaces=False)
+def test_job_of_an_agent_without_root_cannot_move(shim_host: ShimHost) -> None:
+    shim = shim_host.shim(namespaces=False)
     shim.start("sleep", "100")
     with pytest.raises(NotMovable):
         shim.dump("/nowhere")
@@ -347,50 +322,6 @@ def test_killed_shim_takes_its_job_along(own_shim: ShimClient) -> None:
     status = own_shim.start("sleep", "100")
     os.kill(status.shim_pid, signal.SIGKILL)
     wait_until_gone(Path(f"/proc/{status.root_pid}/fd/0"))
-
-
-def test_terminal_has_its_size_before_the_command_starts(shim: ShimClient) -> None:
-    shim.start(
-        "sh",
-        "-c",
-        "stty size; tty; ps -o tty= -p $$; read x; stty size; echo $x",
-        terminal=Terminal(rows=33, columns=111),
-    )
-    seen = shim.read_until(b"\npts/")
-    assert seen.startswith(b"33 111\r\n/dev/pts/")
-    shim.ask(Resize(terminal=Terminal(rows=20, columns=50)), ShimOk)
-    shim.write(b"typed\n")
-    assert b"20 50\r\ntyped\r\n" in shim.read_all(offset=len(seen))
-
-
-def test_keys_of_a_terminal_reach_the_job(shim: ShimClient) -> None:
-    shim.start("bash", "--norc", "-i", terminal=Terminal())
-    sent, seen = 0, 0
-
-    def type_in(keys: bytes, until: bytes) -> None:
-        nonlocal sent, seen
-        shim.write(keys, sent)
-        sent += len(keys)
-        seen += len(shim.read_until(until, offset=seen))
-
-    def tells_of_its_end(keys: bytes) -> bool:
-        """Bash 5.2 may reap what ends while it prompts only with the next child it waits for."""
-        nonlocal sent
-        shim.write(keys, sent)
-        sent += len(keys)
-        return b"Killed" in shim.read(offset=seen).data
-
-    # Signals act on it at once; dash may act on SIGINT after the next command.
-    asleep = b"perl -e '$| = 1; print qq(up\\n); sleep 1000'\n"
-    type_in(asleep, b"up\r\n")
-    type_in(b"\x03", b"^C")
-    type_in(b"echo status-$?\n", b"status-130")
-    type_in(asleep, b"up\r\n")
-    type_in(b"\x1a", b"Stopped")
-    type_in(b"jobs\n", b"[1]+  Stopped")
-    eventually(lambda: tells_of_its_end(b"kill -9 %1; /bin/true\n"), what="its end is told")
-    type_in(b"exit 12\n", b"exit 12")
-    assert shim.status(PATIENCE_S).exit_status == 12
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

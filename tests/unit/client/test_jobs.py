@@ -12,10 +12,10 @@ from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.client.jobs import JobHandle
 from ssi.client.system import System
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobRow, JobSpec, JobState
 from ssi.model.node import NodeRow, NodeState
 from ssi.model.shim import ShimSilent
-from ssi.protocol.jobs import JobReply, ReleaseJob, StreamData, WaitJob
+from ssi.protocol.jobs import JobReply, ReleaseJob, StartJob, StreamData, WaitJob
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.messages import ReplyBody
 from ssi.protocol.refusals import (
@@ -159,6 +159,40 @@ def test_end_is_waited_for_over_many_questions() -> None:
 def test_signal_to_a_job_that_has_ended_is_none() -> None:
     job, _connection = handle(lambda _node, _body: NoSuchProcess(gpid=GPID))
     run(job.signal(15))
+
+
+def test_all_of_a_brief_job_is_known_with_its_start() -> None:
+    ended = row(state=JobState.EXITED, exit_status=3)
+    reply = JobReply(row=ended, no_input=True, output=(b"out", b"err"))
+    connection = FakeConnection(lambda _node, _body: reply)
+
+    async def test() -> None:
+        spec = JobSpec(argv=("x",))
+        job = await JobHandle.start(System(connection), "n1", spec, wait_ms=5, no_input=True)
+        assert not job.has_input
+        assert await job.read("stdout", 0) == StreamData(offset=0, data=b"out", ended=True)
+        assert await job.read("stderr", 1) == StreamData(offset=1, data=b"rr", ended=True)
+        assert (await job.wait()).exit_status == 3
+        await job.release()
+
+    run(test())
+    assert [body for _node, body, _id in connection.asked] == [
+        StartJob(spec=JobSpec(argv=("x",)), wait_ms=5, no_input=True)
+    ]
+
+
+def test_node_that_knows_nothing_of_brief_jobs_is_asked_for_all_of_it() -> None:
+    """An older agent ignores what it does not know, and leaves the job's stdin open."""
+    connection = FakeConnection(lambda _node, _body: JobReply(row=row()))
+
+    async def test() -> None:
+        spec = JobSpec(argv=("x",))
+        job = await JobHandle.start(System(connection), "n1", spec, wait_ms=5, no_input=True)
+        assert job.has_input
+        connection.answer = lambda _node, _body: StreamData(offset=0, data=b"x", ended=False)
+        assert not (await job.read("stdout", 0)).ended
+
+    run(test())
 
 
 def test_read_names_its_offset_again_after_a_broken_link() -> None:

@@ -45,3 +45,11 @@ def test_freezing_speaks_the_language_of_the_version(
     assert cgroup.is_frozen(str(tmp_path))
     cgroup.thaw(str(tmp_path))
     assert not cgroup.is_frozen(str(tmp_path))
+
+
+def test_processes_of_a_job_are_those_of_the_cgroup_that_it_is_in(root: Path) -> None:
+    for version, pids in (("unified", ""), ("freezer", "17\n23\n")):
+        (root / version / "ssi/job-35000017").mkdir(parents=True)
+        (root / version / "ssi/job-35000017/cgroup.procs").write_text(pids)
+    assert cgroup.processes_of_job(35000017) == [17, 23]
+    assert cgroup.processes_of_job(35000018) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from nodeagent.mechanism.procfs import (
     ProcessTable,
     parse_namespace_pids,
     parse_stat,
+    read_state,
     terminal_name,
 )
 
@@ -264,3 +266,15 @@ def test_real_process_is_seen_with_its_arguments_and_after_exec_with_new_ones() 
     assert before.uid == os.geteuid()
     assert after.command[0] == "again"
     assert after.start_ticks == before.start_ticks
+
+
+def test_state_of_one_process_is_its_letter_until_it_is_gone() -> None:
+    assert read_state(os.getpid()) == "R"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        stopped = read_state(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        dead = read_state(child.pid)
+    assert (stopped, dead, read_state(child.pid)) == ("T", "Z", "")
