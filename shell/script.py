@@ -154,7 +154,7 @@ def _names() -> frozenset[str]:
 
 
 def _is_node() -> bool:
-    return not paths.cluster().exists()
+    return not paths.is_client()
 
 
 def _file_with(text: str) -> int:

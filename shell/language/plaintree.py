@@ -14,7 +14,7 @@ from shell.language.structure import Tree
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t]+)
-    |(?P<redirection>(?:[0-9]?(?:>>|>\||>|<)|&>>?)(?![<>&(|]))
+    |(?P<redirection>(?:[0-9]*(?:>>|>\||>|<)|&>>?)(?![<>&(|]))
     |(?P<operator>&&|\|\||\|&|\||;(?![;&])|&(?![>]))
     |(?P<word>(?:[A-Za-z0-9_./%+:,=@^\]~?*!-]|\[|\$[A-Za-z_][A-Za-z0-9_]*|\$[?!]
         |(?<!\$)'[^'\n]*'
@@ -22,8 +22,8 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[|\+?=)")
-"""Or what may become one: a command is not called ``a[`` often enough to tell."""
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[|\+?=)|[^\[]*=.*\[")
+"""Or what may become one: a command is not called ``a[`` or ``2x=1[`` often enough to tell."""
 
 Part = dict[str, Any]
 """A part of a tree. Any: as shfmt's JSON has it."""
@@ -58,7 +58,7 @@ def _tokens(text: str) -> list[tuple[str, int, int, str]] | None:
             return None
         if match.lastgroup != "space":
             found.append((str(match.lastgroup), at, match.end(), match[0]))
-        elif found and re.fullmatch(r"[0-9]", found[-1][3]) and text[match.end() :][:1] in "<>":
+        elif found and re.fullmatch(r"[0-9]+", found[-1][3]) and text[match.end() :][:1] in "<>":
             return None  # `echo 2 >f`: rare, and easily read wrongly
         at = match.end()
     return found

@@ -27,6 +27,7 @@ from shell.prompt.surroundings import Surroundings
 from shell.prompt.verbs import verbs
 from shell.session.values import ShellLeft
 from ssi.client.candidates import PATIENCE_S
+from ssi.client.hearing import hearing, nothing
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 from ssi.view.complaints import error_line
@@ -111,22 +112,25 @@ class Conversation:
 
     async def hold(self) -> int:
         """Talks until the person leaves; the status of the shell."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                asked = tasks.create_task(self._inquiry.serve())
-                coloured = tasks.create_task(self._colour())
-                try:
-                    while not await self._turn():
-                        pass
-                finally:
-                    asked.cancel()
-                    coloured.cancel()
-                    if self._looking is not None:
-                        self._looking.cancel()
+            with hearing((signal.SIGINT, signal.SIGQUIT), nothing):
+                await self._turns()
         finally:
             self._keeping.close()
         return self._status
+
+    async def _turns(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(self._inquiry.serve())
+            coloured = tasks.create_task(self._colour())
+            try:
+                while not await self._turn():
+                    pass
+            finally:
+                asked.cancel()
+                coloured.cancel()
+                if self._looking is not None:
+                    self._looking.cancel()
 
     async def _turn(self) -> bool:
         """One line, from its prompt to its end; whether the person leaves."""
@@ -138,6 +142,7 @@ class Conversation:
         try:
             line = await self._editor.read(self._facts, self._seat.typed_ahead())
         except KeyboardInterrupt:
+            self._seat.interrupted()
             self._status, self._duration_s = INTERRUPTED, 0.0
             return False
         except EOFError:
@@ -151,6 +156,7 @@ class Conversation:
         number = self._keeping.begin(line, where)
         self._mark(marks.title(appearance.title_at_work(where.node, line)), marks.OUTPUT_BEGINS)
         try:
+            self._seat.type_ahead(self._editor.typed_behind())
             finished = await self._seat.run(line)
         except ShellLeft as left:
             self._status = left.status

@@ -18,9 +18,10 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.controls import BufferControl
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import ColorDepth, Output
@@ -102,8 +103,21 @@ class Editor:
         self._clock = f"{datetime.now().astimezone():%H:%M}" if self._settings.clock else ""
         self._typing.begin()
         self._session.editing_mode = self._editing_mode()
-        store_typeahead(self._session.input, pressed(typed))
+        pasted = get_typeahead(self._session.input)  # behind them; see :meth:`typed_behind`
+        store_typeahead(self._session.input, [*pressed(typed), *pasted])
         return await self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
+
+    def typed_behind(self) -> bytes:
+        """Keys that came at once with the Enter that ended the line, given once.
+
+        What was pasted stays here, for the next line: it is never run by itself.
+        """
+        rest = get_typeahead(self._session.input)
+        count = next(
+            (at for at, press in enumerate(rest) if press.key is Keys.BracketedPaste), len(rest)
+        )
+        store_typeahead(self._session.input, rest[count:])
+        return "".join(press.data for press in rest[:count]).encode("utf-8", "surrogateescape")
 
     def colour_by(self, lexer: Lexer) -> None:
         """From now on the line is coloured."""

@@ -23,6 +23,9 @@ class Seat(Protocol):
             SsiError: What the person should read as one line.
         """
 
+    def interrupted(self) -> None:
+        """^C was pressed at the prompt, which ``$?`` tells from then on."""
+
     async def incomplete(self, text: str) -> bool:
         """Whether more has to come before a text can be run."""
 
@@ -31,6 +34,9 @@ class Seat(Protocol):
 
     async def query(self, script: str, *, node: str = "", limit_s: float) -> bytes | None:
         """What a little script of bash writes, run beside the session; None where it is late."""
+
+    def type_ahead(self, keys: bytes) -> None:
+        """Takes keys that were typed behind a line: for what reads keys next."""
 
     def typed_ahead(self) -> bytes:
         """Keys that no program has read; they are the next line's, and given once."""

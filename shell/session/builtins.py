@@ -16,6 +16,7 @@ from shell.session.jobtable import Entry, jobs_text, with_gpids
 from shell.session.outcome import INTERRUPTED, Outcome
 from shell.session.placing import nodes_of
 from shell.session.resident import NAME
+from ssi.client.hearing import hearing
 from ssi.model.errors import UsageError
 from ssi.model.job import JobState
 from ssi.model.nodeset import fold
@@ -153,7 +154,9 @@ class OwnCommands:
         for entry in entries:
             ended = await self._interruptible(self._runner.ended(entry))
             if ended is None:
-                return Outcome(status=INTERRUPTED, statuses=(INTERRUPTED,))
+                if os.isatty(1):
+                    self._print("\n")
+                return Outcome(status=INTERRUPTED, statuses=(INTERRUPTED,), ends_line=True)
             outcome = ended if words else DONE
         return outcome
 
@@ -194,15 +197,12 @@ class OwnCommands:
 
     async def _interruptible(self, deed: Awaitable[ResultT]) -> ResultT | None:
         """Its result; None where ^C came first."""
-        loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(deed)
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return None
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
+        with hearing((signal.SIGINT,), lambda _number: task.cancel()):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return None
 
     def _complain(self, text: str) -> None:
         os.write(2, text.encode())

@@ -6,18 +6,15 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from shell.session.outcome import Outcome
+from shell.session.outcome import INTERRUPTED, Outcome
+from ssi.client.hearing import hearing, nothing
 from ssi.client.ownwords import own_words
 
 
 async def run_verb(words: Sequence[str]) -> Outcome:
     """Runs a command of ``ssi`` at this terminal; ^C is the command's alone."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
-    try:
+    with hearing((signal.SIGINT, signal.SIGQUIT), nothing):
         child = await asyncio.create_subprocess_exec(*own_words(), *words)
         status = await child.wait()
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
     status = status if status >= 0 else 128 - status
-    return Outcome(status=status, statuses=(status,))
+    return Outcome(status=status, statuses=(status,), ends_line=status == INTERRUPTED)

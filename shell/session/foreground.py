@@ -39,6 +39,7 @@ async def hold(system: System, job: JobHandle, watch: Watch, *, loss_of: LossOf)
     pressed = asyncio.Event()
 
     def typed(keys: bytes) -> None:
+        system.lull.typed()
         if SUSPEND in keys:
             pressed.set()
 
@@ -62,8 +63,9 @@ async def hold(system: System, job: JobHandle, watch: Watch, *, loss_of: LossOf)
 
 async def look(system: System, job: JobHandle) -> JobRow | None:
     """The row of a job with its state as its processes have it; None where its node has none."""
-    reply = await system.ask(ListJobs(), JobList, node=job.row.node, timeout_s=5.0)
-    return next((row for row in reply.rows if row.gpid == job.row.gpid), None)
+    gpid = job.row.gpid
+    reply = await system.ask(ListJobs(gpids=(gpid,)), JobList, node=job.node, timeout_s=5.0)
+    return next((row for row in reply.rows if row.gpid == gpid), None)
 
 
 async def await_stop(
@@ -95,7 +97,8 @@ async def await_stop(
             continue
         except TimeoutError:
             pass
-        loss = loss_of(job.row.node)
+        await system.lull.begin()
+        loss = loss_of(job.node)
         if loss is not None:
             raise loss
         try:

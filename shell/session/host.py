@@ -8,8 +8,9 @@ Frames: a letter, four bytes of length, and as much.
 To it: ``B`` how to begin (JSON), ``L`` a line (status to restore, NUL, text), ``K`` keys, ``W`` a
 size (``rows columns``), ``Q`` a question (id, NUL, limit in seconds, NUL, a script), ``F`` wants a
 file (id, NUL, path).
-From it: ``O`` what is shown, ``T`` how a line ended (JSON), ``A`` an answer (id, NUL, bytes; the id
-alone where there is none), ``X`` bash ended with that status, below zero by that signal.
+From it: ``O`` what is shown, ``T`` how a line ended (JSON), ``U`` keys that came after its end,
+``A`` an answer (id, NUL, bytes; the id alone where there is none), ``X`` bash ended with that
+status, below zero by that signal.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ import termios
 import time
 
 from shell.session.carried import OWN, compose
+from shell.session.leftover import partial, unread_keys
 from shell.session.outgoing import send, write_all
 
 LINES, TELLS, SCREEN = 198, 199, 197
 FIELDS = 11
+BEGUN = b"\2"
 INLINE_BYTES = 8192
 """Of a line that bash reads byte by byte; a longer one comes in a file."""
 
@@ -53,6 +56,9 @@ class Host:
         self.shown = bytearray()
         self.ended: list[bytes] | None = None
         self.is_marked = False
+        self.number = 1
+        self.is_under_way = True
+        self.has_begun = False
         self.state = ""
         self.version = 0
         self.nonce = secrets.token_hex(8)
@@ -72,7 +78,8 @@ class Host:
         state, startup = str(how.get("state") or ""), str(how.get("rc") or "")
         with open(rc, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(str(how["resident"]))
-            file.write(f"\n__ssi_nonce={self.nonce}\n__ssi_own='{OWN.pattern}'\n")
+            file.write(f"\n__ssi_nonce={self.nonce} __ssi_kept={self.directory}/trap")
+            file.write(f"\n__ssi_own='{OWN.pattern}'\n")
             if state:
                 path = self.keep(state)
                 file.write(f"builtin . {path}\n")
@@ -167,8 +174,11 @@ class Host:
         elif kind == "L":
             self.line(body)
         elif kind == "K":
-            self.keys += body
-            self.type()
+            if self.is_under_way:
+                self.keys += body
+                self.type()
+            else:
+                send("U", body)
         elif kind == "W":
             self.resize(body)
         elif kind == "Q":
@@ -177,7 +187,12 @@ class Host:
             self.fetch(body)
 
     def type(self) -> None:
-        """Gives the terminal as many keys as it takes now; the others when it has room."""
+        """Gives the terminal as many keys as it takes now; the others when it has room.
+
+        None before bash has read its line: ^C would cost a part of that.
+        """
+        if not self.has_begun:
+            return
         try:
             del self.keys[: os.write(self.master, self.keys[:1024])]
         except BlockingIOError:
@@ -195,7 +210,9 @@ class Host:
                 file.write(text)
             text = b"\1" + path.encode()
         self.ended, self.is_marked = None, False
-        write_all(self.lines, status + b"\0" + text + b"\0")
+        self.number += 1
+        self.is_under_way, self.has_begun = True, False
+        write_all(self.lines, status + b"\0%d\0" % self.number + text + b"\0")
 
     def resize(self, body: bytes) -> None:
         """The terminal has another size."""
@@ -214,6 +231,7 @@ class Host:
         self.shown += data
         if self.ready_mark in self.shown:  # all rounds were broken: an empty line begins anew
             self.shown = self.shown.replace(self.ready_mark, b"")
+            self.has_begun = True
             self.keys[:0] = b"\n"
             self.type()
         while self.mark in self.shown:
@@ -237,10 +255,15 @@ class Host:
             self.selector.unregister(descriptor)
             return
         self.told += data
-        if self.told.endswith(b"\0\n") and self.told.count(b"\0") >= FIELDS:
+        if not self.has_begun and BEGUN in data:
+            self.has_begun = True
+            self.type()
+        if self.told.endswith(b"\0\n") and self.told.count(b"\0") > FIELDS:
             fields = bytes(self.told).split(b"\0")[-FIELDS - 1 : -1]
-            fields[0] = fields[0].lstrip(b"\n")
             self.told.clear()
+            number, _, fields[0] = fields[0].partition(b" ")
+            if not self.is_under_way or int(number) != self.number:
+                return  # told before ^C came, and again
             self.ended = fields
             if self.is_marked:
                 self.tell()
@@ -256,16 +279,21 @@ class Host:
             self.shown.clear()
         texts = [field.decode("utf-8", "surrogateescape") for field in self.ended]
         self.ended, self.is_marked = None, False
+        self.is_under_way = self.has_begun = False
         statuses, self.cwd, flags, *parts = texts
         names, aliases, traps, jobs = parts[2], parts[3], parts[6], parts[7]
+        words = statuses.split()
+        is_broken = words[-1:] == ["broken"]
         told: dict[str, object] = {
-            "statuses": [int(each) for each in statuses.split()],
+            "statuses": [int(each) for each in (words[:-1] if is_broken else words)],
+            "is_broken": is_broken,
             "cwd": self.cwd,
             "flags": flags,
             "jobs": jobs,
             "traps": traps,
-            "unread": self.unread().decode("latin-1"),
+            "unread": (unread_keys(self.slave) + bytes(self.keys)).decode("latin-1"),
         }
+        self.keys.clear()
         state = compose(parts, self.born_with)
         if state != self.state or not self.version:
             self.state = state
@@ -286,18 +314,6 @@ class Host:
         if os.path.exists(old):
             os.unlink(old)
         return path
-
-    def unread(self) -> bytes:
-        """Keys that nothing has read: they were meant for the next prompt."""
-        before = termios.tcgetattr(self.slave)
-        raw = [*before[:3], before[3] & ~(termios.ICANON | termios.ECHO), *before[4:]]
-        termios.tcsetattr(self.slave, termios.TCSANOW, raw)
-        try:
-            return os.read(self.slave, READ_BYTES)
-        except BlockingIOError:
-            return b""
-        finally:
-            termios.tcsetattr(self.slave, termios.TCSANOW, before)
 
     def ask(self, body: bytes) -> None:
         """Runs a script beside the session."""
@@ -373,20 +389,10 @@ class Host:
         except OSError:  # nothing more is shown
             if self.shown:
                 send("O", bytes(self.shown))
-        _, ended = os.waitpid(self.pid, 0)
-        status = os.waitstatus_to_exitcode(ended)
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         send("X", str(status).encode())
         shutil.rmtree(self.directory, ignore_errors=True)
         os._exit(status if status >= 0 else 128 - status)
-
-
-def partial(data: bytearray, marks: tuple[bytes, ...]) -> int:
-    """How many bytes at the end of the data may be the beginning of a mark."""
-    longest = max(map(len, marks)) - 1
-    for size in range(min(longest, len(data)), 0, -1):
-        if any(mark.startswith(data[len(data) - size :]) for mark in marks):
-            return size
-    return 0
 
 
 if __name__ == "__main__":

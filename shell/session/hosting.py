@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-_COMPANIONS: Final = ("carried", "outgoing")
+_COMPANIONS: Final = ("carried", "leftover", "outgoing")
 _FUTURE: Final = "from __future__ import annotations\n"
 """Must be the first statement of a program."""
 

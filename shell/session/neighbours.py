@@ -61,6 +61,7 @@ class Neighbours:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
+            await self._system.lull.begin()
             try:
                 rows = (await self._system.nodes()).rows
             except SsiError:

@@ -22,13 +22,13 @@ class Outcome:
         status: ``$?``.
         statuses: ``PIPESTATUS``.
         gpids: Jobs that it started.
-        is_stopped: The rest of the line is not run, as after ^Z in bash.
+        ends_line: The rest of the line is not run: after ^C and ^Z, and where bash gives a line up.
     """
 
     status: int
     statuses: tuple[int, ...] = ()
     gpids: tuple[int, ...] = ()
-    is_stopped: bool = False
+    ends_line: bool = False
 
     def with_gpids(self, gpids: tuple[int, ...]) -> Outcome:
         """The same of a longer line."""

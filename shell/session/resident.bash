@@ -5,12 +5,27 @@
 # there is as free as a line that is typed: ^C and errors as ${x:?} end the line alone, `declare`
 # makes variables that stay, and whoever asks is told that the shell is interactive. A program that
 # is stopped breaks all loops, so there are further ones after the first.
+#
+# ^C may come at any moment. What is told before it came is told again from its beginning (with the
+# number of the line, and a NUL before it). While a line is read no key is typed: keys are held until
+# \002 says that the line begins. But one that was typed before may come only then, for terminals pass
+# keys on a moment later. Bash would lose a part of the line, or end. So ^C is ignored from the end of
+# a line to the beginning of the next, and what the user has for it, and all traps that are told, are
+# kept in a file, since $(trap -p) would cost a process.
 __ssi_next() {
+    if [[ ! ${__ssi_deaf-} ]]; then
+        { builtin trap -p INT; builtin printf '\0'; builtin trap -p; } >|"$__ssi_kept"
+        __ssi_deaf=1
+        builtin trap '' INT
+    fi
+    { IFS= builtin read -r -d '' __ssi_trap; IFS= builtin read -r -d '' __ssi_traps; } <"$__ssi_kept" || builtin :
     if [[ ${__ssi_busy-} ]]; then
-        __ssi_busy=
-        [[ ${__ssi_statuses+x} ]] || __ssi_statuses=("$__ssi_code" "$__ssi_code")
+        [[ ! ${__ssi_telling-} ]] || __ssi_statuses=(130 130 broken)
+        __ssi_telling=1
+        [[ ${__ssi_statuses+x} ]] || __ssi_statuses=("$__ssi_code" "$__ssi_code" broken)
         {
-            builtin printf '%s ' "${__ssi_statuses[@]}"
+            builtin printf '\0'
+            builtin printf '%s ' "$__ssi_busy" "${__ssi_statuses[@]}"
             builtin printf '\0%s\0%s\0' "$PWD" "$-"
             builtin declare -p
             builtin printf '\0'
@@ -25,25 +40,29 @@ __ssi_next() {
             builtin printf '\0'
             builtin umask -p
             builtin printf '\0'
-            builtin trap -p
-            builtin printf '\0'
+            builtin printf '%s\0' "$__ssi_traps"
             builtin jobs
             builtin printf '\0\n'
         } >&199 2>/dev/null
         builtin printf '\033]7717;%s\a' "$__ssi_nonce" >&197
+        __ssi_busy=
     fi
-    builtin unset __ssi_statuses
+    builtin unset __ssi_statuses __ssi_telling
     IFS= builtin read -r -u 198 -d '' __ssi_status || builtin exit
+    IFS= builtin read -r -u 198 -d '' __ssi_number || builtin exit
     IFS= builtin read -r -u 198 -d '' __ssi_line || builtin exit
     if [[ $__ssi_line == $'\001'* ]]; then
         __ssi_line=$(<"${__ssi_line:1}")
     fi
-    __ssi_busy=1
+    __ssi_busy=$__ssi_number
     __ssi_line+=$'\n\n''{ __ssi_statuses=("$?" "${PIPESTATUS[@]}"); [[ $- != *x* ]] || { __ssi_traced=1; builtin set +x; }; } 2>/dev/null'
     if [[ ${__ssi_traced-} ]]; then
         __ssi_traced=
         __ssi_line=$'builtin set -x\n'$__ssi_line
     fi
+    __ssi_deaf=
+    builtin eval "${__ssi_trap:-builtin trap - INT}"
+    builtin printf '\002' >&199
     return "$__ssi_status"
 }
 __ssi_round='while :; do while :; do
@@ -77,6 +96,10 @@ __ssi_at() {
     command ssi "${words[@]}" -- bash -c "{ $(__ssi_state)
 } 2>/dev/null
 $2" bash
+    local status=$?
+    # `ssi` tells by a status that ^C ended what it ran: bash ends loops where a program dies of it.
+    [[ $status != 130 || $- != *i* ]] || builtin kill -INT $$
+    return "$status"
 }
 # A placement that was not seen in the text of a line, as one behind an alias or in a sourced file, is
 # a command that bash does not find. Its words are expanded by then.

@@ -82,6 +82,7 @@ class Resident:
         self._outgoing = bytearray()
         self._news = asyncio.Event()
         self._ending: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._late = b""
         self._questions: dict[str, asyncio.Future[bytes | None]] = {}
         self._asked = 0
         self._tasks = (
@@ -149,6 +150,11 @@ class Resident:
         """A simple variable that it exports; empty where there is none."""
         found = re.search(rf'^declare -x {name}="([^"\\\\$`]*)"$', self.holding.state, re.M)
         return found[1] if found else ""
+
+    def late_keys(self) -> bytes:
+        """Keys that came when the line had ended: they are for what reads keys next."""
+        keys, self._late = self._late, b""
+        return keys
 
     def keys(self, data: bytes) -> None:
         """Types."""
@@ -247,6 +253,10 @@ class Resident:
             case "T":
                 if not self._ending.done():
                     self._ending.set_result(decode_told(body))
+            case "U" if self._ending.done():
+                self._late += body
+            case "U":  # the next line has been given meanwhile
+                self.keys(body)
             case "A":
                 name, separator, answer = body.partition(b"\0")
                 question = self._questions.get(name.decode())

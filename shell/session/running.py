@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from shell.language.plan import Step
 from shell.session.aside import Asides
@@ -15,20 +15,23 @@ from shell.session.background import Background
 from shell.session.commandline import run_verb
 from shell.session.foreground import hold
 from shell.session.jobtable import Entry, job_text, word_for
-from shell.session.launch import piped_spec, start_job
+from shell.session.launch import begun, piped_spec, start_job, take_down
 from shell.session.outcome import FAILED, INTERRUPTED, STOPPED, Outcome, of_statuses
 from shell.session.placing import nodes_of
 from shell.session.spread import run_spread
 from ssi.client.attachment import read_some
+from ssi.client.hearing import hearing
 from ssi.client.jobs import JobHandle
 from ssi.client.pipes import Pipeline, StageSpec
 from ssi.client.terminal import has_terminal, on_resize, raw_terminal, terminal_of
-from ssi.client.viewer import Watch
+from ssi.client.viewer import AHEAD_S, Watch
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 
 if TYPE_CHECKING:
     from shell.session.session import Session
+
+INTERRUPT: Final = b"\x03"
 
 Deed: TypeAlias = Callable[[JobHandle], Awaitable[None]]
 
@@ -68,7 +71,10 @@ class Runner:
             size = terminal_of()
             resident.resize(size.rows, size.columns)
 
-        with raw_terminal(0), on_resize(resized):
+        def interrupt(_number: int) -> None:
+            resident.keys(INTERRUPT)
+
+        with raw_terminal(0), on_resize(resized), hearing((signal.SIGINT,), interrupt):
             resized()
             typing = asyncio.create_task(self._type())
             try:
@@ -78,7 +84,7 @@ class Runner:
                 await asyncio.gather(typing, return_exceptions=True)
         self._session.typeahead += told.unread.encode("latin-1")
         status, *statuses = told.statuses
-        return Outcome(status=status, statuses=tuple(statuses))
+        return Outcome(status=status, statuses=tuple(statuses), ends_line=told.is_broken)
 
     async def resume(self, entry: Entry) -> Outcome:
         """Brings a job to the foreground, and lets it go on."""
@@ -149,7 +155,7 @@ class Runner:
         statuses = "" if step.is_simple or step.background else self._statuses_path()
         handles = []
         for node in nodes:
-            job = await start_job(
+            start = start_job(
                 session.system,
                 node,
                 part.text,
@@ -159,7 +165,7 @@ class Runner:
                 background=step.background,
                 statuses=statuses,
             )
-            handles.append(job)
+            handles.append(await begun(session.system, start, take_down))
         if not step.background:
             return await self._hold(handles[0], step.shown, Watch(), None, statuses)
         for job in handles:
@@ -179,7 +185,13 @@ class Runner:
     ) -> Outcome:
         """Gives a job the terminal until it ends or stops."""
         session = self._session
-        row = await hold(session.system, job, watch, loss_of=session.neighbours.loss_of)
+        watch.unsent += session.typed_ahead()
+        try:
+            row = await hold(session.system, job, watch, loss_of=session.neighbours.loss_of)
+        except asyncio.CancelledError:
+            if entry is None:  # ^C came as it was started, before it had the terminal
+                session.system.later(take_down(job))
+            raise
         gpids = (job.row.gpid,)
         if row.state in {JobState.EXITED, JobState.LOST}:
             with suppress(SsiError):
@@ -191,7 +203,11 @@ class Runner:
             if status == INTERRUPTED and os.isatty(1):
                 self._tell("\n")
             told = await self._statuses_at(statuses) if statuses else ()
-            return Outcome(status=status, statuses=told or (status,), gpids=gpids)
+            was_interrupted = row.killed_by == signal.SIGINT
+            statuses_of = told or (status,)
+            return Outcome(
+                status=status, statuses=statuses_of, gpids=gpids, ends_line=was_interrupted
+            )
         await job.disown()
         entry = entry or session.table.add(command, (job,), watch)
         session.table.touch(entry)
@@ -199,7 +215,7 @@ class Runner:
         if row.state is not JobState.STOPPED:  # the person left it by ~.
             self._background.follow(entry)
         self._tell_held(entry)
-        return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, is_stopped=True)
+        return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, ends_line=True)
 
     async def _spread(self, step: Step, before: Outcome) -> Outcome:
         session = self._session
@@ -224,7 +240,8 @@ class Runner:
                 shows=is_shown and follower is None,
             )
             stages.append(StageSpec(node=nodes[0], spec=spec))
-        pipeline = await Pipeline.start(session.system, stages)
+        start = Pipeline.start(session.system, stages)
+        pipeline = await begun(session.system, start, Pipeline.take_down)
         if step.background:
             await pipeline.stages[0].write(0, b"", end=True)
             self._into_background(step.shown.strip(), pipeline.stages)
@@ -236,6 +253,7 @@ class Runner:
         session = self._session
         gpids = tuple(stage.row.gpid for stage in pipeline.stages)
         watch = entry.watch if entry is not None else Watch()
+        watch.unsent += session.typed_ahead()
         result = await run_spread(
             session.system, pipeline, watch, loss_of=session.neighbours.loss_of
         )
@@ -245,9 +263,10 @@ class Runner:
             session.table.touch(entry)
             entry.state = JobState.STOPPED
             self._tell_held(entry)
-            return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, is_stopped=True)
+            return Outcome(status=STOPPED, statuses=(STOPPED,), gpids=gpids, ends_line=True)
         if entry is not None:
             session.table.remove(entry)
+        session.typeahead += pipeline.stages[-1].unread + watch.unsent
         for number, end in enumerate(result, 1):
             if end.problem:
                 self._tell(f"ssi: stage {number} ({end.row.node}) is lost: {end.problem}\n")
@@ -256,7 +275,8 @@ class Runner:
             self._tell("\n")
         pipefail = "set -o pipefail" in session.resident.holding.state
         status = of_statuses(statuses, pipefail=pipefail)
-        return Outcome(status=status, statuses=statuses, gpids=gpids)
+        was_interrupted = any(end.row.killed_by == signal.SIGINT for end in result)
+        return Outcome(status=status, statuses=statuses, gpids=gpids, ends_line=was_interrupted)
 
     def _into_background(self, command: str, handles: tuple[JobHandle, ...]) -> None:
         entry = self._session.table.add(command, handles, Watch())
@@ -268,6 +288,10 @@ class Runner:
         if not os.isatty(0):
             return
         resident = self._session.resident
+        self._session.type_ahead(resident.late_keys())
+        if self._session.typeahead:
+            await asyncio.sleep(AHEAD_S)
+            resident.keys(self._session.typed_ahead())
         while keys := await read_some(0):
             resident.keys(keys)
 

@@ -21,18 +21,23 @@ from shell.session.beginning import first_beginning, place_of
 from shell.session.builtins import OwnCommands
 from shell.session.jobtable import JobTable
 from shell.session.neighbours import Neighbours
-from shell.session.outcome import FAILED, OF_A_START, Outcome
+from shell.session.outcome import FAILED, INTERRUPTED, OF_A_START, Outcome
 from shell.session.reading import is_incomplete, read_plan
 from shell.session.resident import Beginning, Resident
 from shell.session.running import Runner
 from shell.session.values import Finished, JobLine, ShellLeft, Where
 from ssi.client.attachment import put
+from ssi.client.hearing import hearing, nothing
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 from ssi.view.complaints import error_line
 
 __all__ = ["Finished", "JobLine", "Session", "ShellLeft", "Where"]
+
+SETTLE_S: Final = 2.0
+INTERRUPT: Final = b"\x03"
+_INTERRUPTED: Final = Outcome(status=INTERRUPTED, statuses=(INTERRUPTED,), ends_line=True)
 
 _ENDS_COMMANDS: Final = re.compile(r"(?:ERR|DEBUG)$", re.MULTILINE)
 """Traps that bash runs between commands."""
@@ -45,7 +50,7 @@ class Session:
         where: Where the next line runs.
         last: How the last line ended; None before the first.
         show: Takes what jobs in the background write; the line editor may put another in its place.
-        typeahead: Keys that no program has read, meant for the next prompt.
+        typeahead: Keys that no program has read: for the next one, or else for the prompt.
     """
 
     def __init__(self, system: System, resident: Resident, neighbours: Neighbours) -> None:
@@ -114,8 +119,11 @@ class Session:
             ShellLeft: For ``exit`` and ``logout``.
             SsiError: What the person should read as one line; ``last`` says what ``$?`` then is.
         """
+        with hearing((signal.SIGINT, signal.SIGQUIT), nothing):  # between two programs
+            return await self._run(line)
+
+    async def _run(self, line: str) -> Finished:
         began_s = time.monotonic()
-        _ignore_interrupts()
         node, cwd = self.where.node, self.where.cwd
         outcome = Outcome(status=self.status, statuses=self.statuses)
         try:
@@ -128,7 +136,6 @@ class Session:
             self._known_loss = exc
             raise
         finally:
-            _ignore_interrupts()  # what had the terminal meanwhile has put back the default
             self.where = self._where()
             self.last = Finished(
                 line=line,
@@ -150,6 +157,18 @@ class Session:
     def statuses(self) -> tuple[int, ...]:
         """``PIPESTATUS``."""
         return self.last.statuses if self.last else (0,)
+
+    def interrupted(self) -> None:
+        """^C was pressed at the prompt, which ``$?`` tells from then on."""
+        where = self.where
+        self.last = Finished(
+            line="",
+            status=INTERRUPTED,
+            statuses=(INTERRUPTED,),
+            duration_s=0.0,
+            node=where.node,
+            cwd=where.cwd,
+        )
 
     async def incomplete(self, text: str) -> bool:
         """Whether ``bash -n`` says that more is to come."""
@@ -176,9 +195,14 @@ class Session:
             return await self._resident.query(script, limit_s)
         return await self._runner.query_on(node, script, limit_s)
 
+    def type_ahead(self, keys: bytes) -> None:
+        """Takes keys that were typed behind a line: for what reads keys next."""
+        self.typeahead += keys
+
     def typed_ahead(self) -> bytes:
         """Keys that no program has read; they are the next line's, and given once."""
-        keys, self.typeahead = self.typeahead, b""
+        keys = self.typeahead + self._resident.late_keys()
+        self.typeahead = b""
         return keys
 
     async def notices(self) -> list[str]:
@@ -190,6 +214,9 @@ class Session:
 
     async def close(self) -> None:
         """Ends the session's bash; its jobs go on."""
+        with suppress(TimeoutError):  # what was being started at ^C is ended, or its lease ends it
+            async with asyncio.timeout(SETTLE_S):
+                await self._system.settle()
         await self._runner.close()
         await self._neighbours.close()
         await self._resident.close()
@@ -215,13 +242,13 @@ class Session:
     async def _run_steps(self, steps: list[Step], outcome: Outcome) -> Outcome:
         gpids: tuple[int, ...] = ()
         for number, step in enumerate(steps, 1):
+            if number > 1 and self._was_interrupted():
+                outcome = _INTERRUPTED
+                break
             if step.joint and (step.joint == "&&") == bool(outcome.status):
                 continue
             try:
-                if step.kind in {"own", "move"}:
-                    outcome = await self._own.run(step, outcome)
-                else:
-                    outcome = await self._runner.run(step, outcome)
+                outcome = await self._run_step(step, outcome)
             except SsiError as exc:
                 if number == len(steps) or self._resident.lost is not None:
                     raise
@@ -230,9 +257,37 @@ class Session:
                 outcome = _failed(exc)
             self.where = self._where()  # `cd` is for all that follows, also on the same line
             gpids += outcome.gpids
-            if outcome.is_stopped:
+            if outcome.ends_line:
                 break
         return outcome.with_gpids(gpids)
+
+    def _was_interrupted(self) -> bool:
+        """Whether ^C came as one command had ended; what was typed before it is thrown away."""
+        _before, interrupt, self.typeahead = self.typed_ahead().rpartition(INTERRUPT)
+        return bool(interrupt)
+
+    async def _run_step(self, step: Step, before: Outcome) -> Outcome:
+        """Does a step; ^C ends it where nothing that runs has taken the terminal yet."""
+        runs = self._own.run if step.kind in {"own", "move"} else self._runner.run
+        running = asyncio.ensure_future(runs(step, before))
+        interrupts: list[int] = []
+
+        def interrupt(number: int) -> None:
+            interrupts.append(number)
+            running.cancel()
+
+        with hearing((signal.SIGINT,), interrupt):
+            try:
+                outcome = await running
+            except asyncio.CancelledError:
+                if not interrupts:
+                    raise
+            else:
+                if not interrupts:
+                    return outcome
+        if os.isatty(1):
+            os.write(2, b"\n")
+        return _INTERRUPTED
 
     async def _ensure(self) -> None:
         """There is a bash: a new one with what was known of the old, where that was lost."""
@@ -272,11 +327,6 @@ def _failed(error: SsiError) -> Outcome:
     is_of_bash = error.exit_code in OF_A_START or isinstance(error, NoSuchJob)
     status = error.exit_code if is_of_bash else FAILED
     return Outcome(status=status, statuses=(status,))
-
-
-def _ignore_interrupts() -> None:
-    """^C between two programs, or before one has the terminal, is no end of the shell."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
 
 
 async def _show(data: bytes) -> None:

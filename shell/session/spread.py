@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
 import signal
+import termios
+import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from shell.session.foreground import LossOf, await_stop
 from shell.session.stagescreen import StageScreen
+from shell.session.typedahead import as_lines, came_untreated
 from ssi.client.attachment import put, read_some
+from ssi.client.hearing import hearing
 from ssi.client.jobs import JobHandle
 from ssi.client.pipes import Pipeline, StageEnd
 from ssi.client.system import System
-from ssi.client.viewer import Watch
+from ssi.client.viewer import AHEAD_S, Watch
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName
 from ssi.protocol.refusals import NotAJob
@@ -35,14 +41,15 @@ async def run_spread(
     Args:
         system: To ask.
         pipeline: Started, or continued.
-        watch: How far the terminal of the last stage was shown; kept up to date.
+        watch: How far the terminal of the last stage was shown, and what was typed before; kept up
+            to date.
         loss_of: Why nothing is to be hoped of a node.
     """
     stopped = asyncio.Event()
     last = pipeline.stages[-1]
     screen = StageScreen(last, watch) if last.row.has_terminal else None
     with _signals_for(pipeline, stopped) as under_way, screen.lent() if screen else nullcontext():
-        working = asyncio.create_task(_work(pipeline, screen, loss_of))
+        working = asyncio.create_task(_work(pipeline, screen, watch, loss_of))
         stopping = asyncio.create_task(stopped.wait())
         doing: list[asyncio.Task[object]] = [working, stopping]
         if screen is not None:
@@ -74,15 +81,11 @@ def _signals_for(pipeline: Pipeline, stopped: asyncio.Event) -> Iterator[set[asy
         if number == signal.SIGTSTP:
             stopped.set()
 
-    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
     ignored = signal.getsignal(signal.SIGTSTP)
-    for number in numbers:
-        loop.add_signal_handler(number, pass_on, number)
     try:
-        yield under_way
+        with hearing((signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP), pass_on):
+            yield under_way
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
         signal.signal(signal.SIGTSTP, ignored)
 
 
@@ -110,9 +113,9 @@ async def _signal(pipeline: Pipeline, number: int) -> None:
 
 
 async def _work(
-    pipeline: Pipeline, screen: StageScreen | None, loss_of: LossOf
+    pipeline: Pipeline, screen: StageScreen | None, watch: Watch, loss_of: LossOf
 ) -> tuple[StageEnd, ...]:
-    feeding = [asyncio.create_task(_feed(pipeline.stages[0], screen))]
+    feeding = [asyncio.create_task(_feed(pipeline.stages[0], screen, watch))]
     shown = [stage for stage in pipeline.stages if not stage.row.has_terminal]
     shows = [_copy(stage, "stderr", 2, screen) for stage in shown]
     if screen is None:
@@ -169,23 +172,30 @@ async def _end_of(stage: JobHandle, loss_of: LossOf) -> StageEnd:
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _feed(stage: JobHandle, screen: StageScreen | None) -> None:
+async def _feed(stage: JobHandle, screen: StageScreen | None, watch: Watch) -> None:
     """Gives the first stage what is typed, or what comes from a pipe or a file.
 
     What it does not want, or what the screen of the last stage takes, is for that.
     """
     offset = 0
     is_closed = False
+    is_ahead = os.isatty(0) and bool(watch.unsent or select.select([0], [], [], 0)[0])
+    if is_ahead:
+        await asyncio.sleep(AHEAD_S)
+    ahead, watch.unsent = watch.unsent, b""
     with suppress(SsiError):
         while True:
-            data = await read_some(0)
+            data, ahead = ahead or await read_some(0), b""
             if screen is not None and (is_closed or screen.takes_keys):
                 if not data:
                     return
                 await screen.type(data)
                 continue
             end = not data
-            while not is_closed:
+            if is_ahead and came_untreated(data):
+                data, end = await _treat(data)
+            is_ahead = is_ahead and came_untreated(data)
+            while not is_closed and (data or end):
                 try:
                     accepted = await stage.write(offset, data, end=end)
                 except NotAJob:
@@ -201,6 +211,18 @@ async def _feed(stage: JobHandle, screen: StageScreen | None) -> None:
             if is_closed and screen is not None:
                 screen.take_keys()
                 await screen.type(data)
+
+
+async def _treat(keys: bytes) -> tuple[bytes, bool]:
+    """What was typed behind the line's Enter, as lines, on the screen as well; whether it ends."""
+    if not keys:
+        return b"", True
+    ahead = as_lines(keys, termios.tcgetattr(0)[tty.CC])
+    if ahead.signal:
+        signal.raise_signal(ahead.signal)
+    with suppress(OSError):  # the window was closed
+        await put(1, ahead.text)
+    return ahead.text, ahead.ended
 
 
 async def _copy(

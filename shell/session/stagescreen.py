@@ -28,7 +28,8 @@ from ssi.protocol.jobs import StreamData
 from ssi.protocol.refusals import NoSuchProcess, NotAJob
 
 LOOK_MS: Final = 1000
-"""The longest until a change of the terminal is seen where its program writes nothing."""
+"""The longest until a change of the terminal is seen where its program writes nothing, on a node of
+an older version; others look by themselves and tell."""
 
 SETTLE_S: Final = 2.0
 """What a program that is stopped may take to leave the screen as it was."""
@@ -128,10 +129,11 @@ class StageScreen:
         return bool(got.data)
 
     async def _show_some(self, wait_ms: int) -> StreamData:
-        got = await self._stage.read("stdout", self._watch.seen_bytes, wait_ms=wait_ms)
+        known = (self._is_raw, self._signal_keys)
+        got = await self._stage.read("stdout", self._watch.seen_bytes, wait_ms=wait_ms, modes=known)
         self._watch.seen_bytes = got.offset + len(got.data)
         self._modes.feed(got.data)
-        if (got.is_raw, got.signal_keys) != (self._is_raw, self._signal_keys) and not got.ended:
+        if (got.is_raw, got.signal_keys) != known and not got.ended:
             self._is_raw, self._signal_keys = got.is_raw, got.signal_keys
             self._follow_modes()
         data = self._held + got.data

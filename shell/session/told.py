@@ -22,6 +22,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         jobs: What bash's own ``jobs`` shows: programs that a compound command started.
         traps: ``trap -p``.
         unread: Keys that nothing has read, as Latin-1.
+        is_broken: Bash gave the line up before its end, as at ^C or at ``${x:?}``.
         state: A script that gives another bash what this one holds; None where nothing changed.
         path: Where that script is kept on its node.
         functions: Names of all functions; with ``state`` only.
@@ -34,6 +35,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     jobs: str = ""
     traps: str = ""
     unread: str = ""
+    is_broken: bool = False
     state: str | None = None
     path: str = ""
     functions: tuple[str, ...] = ()

@@ -6,9 +6,10 @@ import asyncio
 import os
 import select
 import signal
+import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from ssi.client.jobs import POLL_MS, JobHandle
 from ssi.model.errors import SsiError, first_error
@@ -34,7 +35,9 @@ async def attach(
 ) -> JobRow:
     """Carries bytes between the descriptors and the job until it has ended and all has arrived.
 
-    The job is waited for in order: first its output to the last byte, then its end.
+    It is over once both its output has arrived to the last byte and its end has. The end is asked
+    for from the beginning: that of a short job is known when its output is, without one more
+    question.
 
     Args:
         job: Started or found.
@@ -71,13 +74,17 @@ async def connect(
         OSError: A sink failed otherwise, in a group; likewise.
         SsiError: The job is out of reach.
     """
-    feeding = asyncio.create_task(_feed(job, source)) if source is not None else None
+    aside: list[asyncio.Task[Any]] = []  # Any: what they return is asked of them by name
     try:
+        if source is not None and job.has_input:
+            aside.append(asyncio.create_task(_feed(job, source)))
+        ending = asyncio.create_task(job.wait())
+        aside.append(ending)
         async with asyncio.TaskGroup() as pumps:
             pumps.create_task(_drain(job, "stdout", sinks[0], peek=peek))
             if not job.row.has_terminal:
                 pumps.create_task(_drain(job, "stderr", sinks[1], peek=peek))
-        return await job.wait()
+        return await ending
     except* BrokenPipeError as group:
         await job.signal(signal.SIGPIPE)
         raise OutputClosed from group
@@ -87,9 +94,9 @@ async def connect(
     except* SsiError as group:
         raise first_error(group) or group from group
     finally:
-        if feeding is not None:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
 
 
 async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, follow: bool) -> None:
@@ -141,6 +148,14 @@ async def _feed(job: JobHandle, source: Source) -> None:
                 break
         if at_end:
             return
+
+
+def is_nothing(descriptor: int) -> bool:
+    """Whether nothing will ever come from it: it is ``/dev/null``."""
+    with suppress(OSError):  # closed
+        status = os.fstat(descriptor)
+        return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)
+    return False
 
 
 async def read_some(descriptor: int) -> bytes:

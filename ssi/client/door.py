@@ -28,7 +28,7 @@ async def open_door() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     named = os.environ.get("SSI_DOOR")
     if named:
         return await _connect(Path(named))
-    if paths.cluster().exists():
+    if paths.is_client():
         return await _connect_client()
     if paths.node_door().exists():
         return await _connect(paths.node_door())

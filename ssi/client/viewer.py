@@ -13,6 +13,7 @@ from typing import Final
 
 from ssi.client.attachment import READ_BYTES, put, read_some
 from ssi.client.escape import Escapes, Word, help_text
+from ssi.client.hearing import hearing
 from ssi.client.jobs import JobHandle
 from ssi.client.replay import shown_again
 from ssi.client.screenmodes import ScreenModes
@@ -26,6 +27,10 @@ MOST_TYPED_BYTES: Final = 256 * 1024
 
 ANSWER_S: Final = 1.0
 """For the last keys' answer once the job has ended: whether it still got them."""
+
+AHEAD_S: Final = 0.1
+"""Until keys that were typed before a program began are given to it. One that has ended by then
+has not read any, and they need not be asked back of its terminal."""
 
 END_OF_INPUT: Final = b"\x04"
 """``^D``, where the keys came from a pipe or a file that has ended."""
@@ -69,7 +74,8 @@ class Watch:
     Attributes:
         seen_bytes: How far its output was shown.
         typed: Is told what is typed.
-        unsent: Keys that were typed and had not gone to the job when it ended.
+        unsent: Keys that were typed and have not gone to the job: when it begins, those for it;
+            when it was left or has ended, those that it can no more have read.
     """
 
     seen_bytes: int = 0
@@ -89,15 +95,12 @@ async def view_job(
         SsiError: The job is out of reach.
     """
     viewer = _Viewer(job, view, keys, screen, watch or Watch())
-    loop = asyncio.get_running_loop()
-    with raw_terminal(keys), on_resize(viewer.resized.set):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, viewer.leave, ViewerLeft(signal=number))
-        try:
-            return await viewer.run()
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+
+    def left(number: int) -> None:
+        viewer.leave(ViewerLeft(signal=number))
+
+    with raw_terminal(keys), on_resize(viewer.resized.set), hearing(_SIGNALS, left):
+        return await viewer.run()
 
 
 class _Viewer:
@@ -110,7 +113,8 @@ class _Viewer:
         self._screen = screen
         self._is_person = os.isatty(keys)
         self._modes = ScreenModes()
-        self._typed = bytearray()
+        self._typed = bytearray(watch.unsent)
+        watch.unsent = b""
         self._answered = asyncio.Event()
         self._answered.set()
         self._news = asyncio.Event()
@@ -125,6 +129,8 @@ class _Viewer:
 
     async def run(self) -> JobRow:
         """See :func:`view_job`."""
+        if self._typed:
+            self._note(bytes(self._typed))
         left: list[ViewerLeft] = []
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -241,16 +247,21 @@ class _Viewer:
                 await self._put(f"\r\n{text}\r\n".encode())
 
     def _give(self, keys: bytes) -> None:
-        if self._watch.typed is not None:
-            self._watch.typed(keys)
         self._typed += keys
-        self._news.set()
+        self._note(keys)
         if len(self._typed) > MOST_TYPED_BYTES:
             self._room.clear()
+
+    def _note(self, keys: bytes) -> None:
+        if self._watch.typed is not None:
+            self._watch.typed(keys)
+        self._news.set()
 
     async def _send(self) -> None:
         """Gives the job what was typed, in its order, until it takes no more."""
         offset = 0
+        if self._typed:
+            await asyncio.sleep(AHEAD_S)
         while True:
             await self._news.wait()
             keys = bytes(self._typed[:READ_BYTES])

@@ -53,12 +53,28 @@ class Bash:
     def end_line(self) -> Told:
         return decode_told(self.hear("T"))
 
+    def end_line_or_late(self) -> Told:
+        """How a line ended; keys that came after its end are given back, and left out here."""
+        told = self.end_line()
+        self.keys(b"!")
+        while (late := self.hear("U")) != b"!":
+            assert late == b"\x03"
+        return told
+
     def keys(self, data: bytes) -> None:
         self.send("K", data)
 
     def sees(self, what: bytes) -> None:
         give_up_s = time.monotonic() + PATIENCE_S
         while what not in self.shown:
+            assert time.monotonic() < give_up_s, self.shown
+            self._read()
+            self._take_shown()
+
+    def sees_or_ends(self, what: bytes) -> None:
+        """Waits until it is shown, or until the line ends without it."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while what not in self.shown and not self._waiting:
             assert time.monotonic() < give_up_s, self.shown
             self._read()
             self._take_shown()
@@ -157,6 +173,42 @@ def test_keys_interrupt_and_stop_what_runs_in_it(bash: Bash) -> None:
     bash.sees(b"on\r\n")
     bash.keys(b"\x03")
     assert bash.end_line().statuses[0] == 130
+
+
+def test_what_a_line_has_for_an_interrupt_holds_until_another_says_otherwise(bash: Bash) -> None:
+    bash.line("trap 'echo \"caught it\"\n' INT")
+    bash.line("set -eE; trap 'echo wrong' ERR; set -C")
+    for _ in range(2):
+        bash.begin_line("echo up; kill -INT $$; echo on")
+        assert bash.end_line().statuses == (0, 0)
+        assert b"up\r\ncaught it\r\non\r\n" in bash.shown
+        assert b"wrong" not in bash.shown
+    bash.line("set +eE +C; trap - ERR; trap '' INT")
+    bash.line("kill -INT $$; echo deaf")
+    assert b"deaf" in bash.shown
+    bash.line("trap - INT")
+    bash.line("kill -INT $$; echo never")
+    assert b"never" not in bash.shown
+    assert bash.line("trap").statuses == (0, 0)
+    assert bash.shown == b""
+
+
+def test_an_interrupt_at_any_moment_costs_a_line_at_most(bash: Bash) -> None:
+    """1. a line ends, and its bash tells how; 2. ^C comes in the middle of that, or later while the
+    next line is read; 3. a part of either was lost, and the next line never ended.
+    """
+    for number in range(60):
+        bash.begin_line(f"echo {number}")
+        if number % 3:
+            bash.sees_or_ends(str(number).encode())
+        bash.keys(b"\x03")
+        told = bash.end_line_or_late()
+        assert told.statuses in {(0, 0), (130, 130)}, told
+        assert told.is_broken is (130 in told.statuses)
+    for _ in range(60):  # the last ^C may be on its way yet, and flushes what it meets
+        if bash.line("echo whole").statuses == (0, 0) and b"whole" in bash.shown:
+            return
+    raise AssertionError(bash.shown)
 
 
 def test_keys_that_nothing_read_are_given_back(bash: Bash) -> None:

@@ -49,6 +49,8 @@ def steps_by_shfmt(line: str) -> tuple[object, list[Step]] | None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(lines_of(PIECES), lines_of(PLAIN)))
+@example("22> a ")
+@example("2x=1[ -c")
 @example("2> a a[[ ")
 @example("a ;&> a a ")
 def test_a_plain_line_is_read_as_shfmt_reads_it(line: str) -> None:

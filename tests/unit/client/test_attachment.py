@@ -11,7 +11,9 @@ import pytest
 
 from ssi.client.attachment import OutputClosed, connect
 from ssi.client.jobs import JobHandle
+from ssi.model.job import JobRow, JobState
 from ssi.protocol.jobs import StreamData
+from ssi.protocol.refusals import NodeDown
 
 
 class _Row:
@@ -34,6 +36,10 @@ class _Job:
 
     async def signal(self, number: int) -> None:
         self.told.append(number)
+
+    async def wait(self) -> JobRow:
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 def carried(error: OSError) -> tuple[_Job, BaseException, list[dict[str, Any]]]:
@@ -100,3 +106,53 @@ def test_a_write_that_fails_while_its_reader_is_given_up_is_no_complaint() -> No
     asyncio.run(body())
     gc.collect()
     assert complaints == []
+
+
+class _Ending(_Job):
+    """One whose output ends once somebody has asked for its end."""
+
+    def __init__(self, error: NodeDown | None) -> None:
+        super().__init__()
+        self._asked = asyncio.Event()
+        self._error = error
+
+    async def read(self, stream: str, offset: int, *, peek: bool) -> StreamData:
+        await self._asked.wait()
+        return StreamData(offset=offset, data=b"y\n", ended=True)
+
+    async def wait(self) -> JobRow:
+        self._asked.set()
+        if self._error is not None:
+            raise self._error
+        return JobRow(
+            gpid=15000001,
+            node="n1",
+            user="ada",
+            argv=("true",),
+            cwd="/",
+            state=JobState.EXITED,
+            start_ms=1,
+            exit_status=3,
+        )
+
+
+@pytest.mark.parametrize("error", [None, NodeDown(node="n1", silent_s=12.0)])
+def test_the_end_is_asked_for_with_the_output_and_told_after_all_of_it(
+    error: NodeDown | None,
+) -> None:
+    written: list[bytes] = []
+
+    async def sink(data: bytes) -> None:
+        written.append(data)
+
+    async def body() -> JobRow:
+        job = cast("JobHandle", _Ending(error))
+        async with asyncio.timeout(30):
+            return await connect(job, source=None, sinks=(sink, sink))
+
+    if error is None:
+        assert asyncio.run(body()).exit_status == 3
+    else:
+        with pytest.raises(NodeDown):
+            asyncio.run(body())
+    assert written == [b"y\n", b"y\n"]

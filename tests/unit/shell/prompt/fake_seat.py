@@ -24,6 +24,7 @@ class FakeSeat:
         told: What is to be told before the next prompt.
         asked: On which nodes bash was asked something.
         answers: Whether nodes answer at all.
+        interrupts: How often ^C was pressed at the prompt.
     """
 
     where: Where = field(
@@ -36,6 +37,7 @@ class FakeSeat:
     asked: list[str] = field(default_factory=list)
     answers: bool = True
     unread: bytes = b""
+    interrupts: int = 0
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/bin:/bin"})
     directory: str = "/"
 
@@ -79,6 +81,12 @@ class FakeSeat:
             cwd=self.directory,
             env=self.environment,
         )
+
+    def interrupted(self) -> None:
+        self.interrupts += 1
+
+    def type_ahead(self, keys: bytes) -> None:
+        self.unread += keys
 
     def typed_ahead(self) -> bytes:
         keys, self.unread = self.unread, b""

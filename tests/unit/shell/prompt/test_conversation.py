@@ -135,6 +135,19 @@ def test_keys_that_a_program_did_not_read_are_the_next_lines(history: Path) -> N
     assert seat.lines == ["first", "echo é", "ls", "half"]
 
 
+def test_keys_that_come_at_once_with_enter_are_for_the_program_that_reads(history: Path) -> None:
+    def reads_a_line(seat: FakeSeat) -> int:
+        read, _, seat.unread = seat.unread.partition(b"\r")
+        taken.append(read)
+        return 0
+
+    taken: list[bytes] = []
+    seat = FakeSeat(deeds={"cat": reads_a_line})
+    Sitting(seat, history).types(f"cat\rhellö\x1b[A\rtrue\r\x1b[200~ls\x1b[201~\r{LEAVE}")
+    assert taken == ["hellö\x1b[A".encode()]
+    assert seat.lines == ["cat", "true", "ls"]
+
+
 def test_letters_that_come_together_are_one_change(history: Path) -> None:
     long = "echo " + "é" * 5000
     sitting = Sitting(FakeSeat(), history).types(f"{long}\x7f\x7f!\x01x\r{LEAVE}")
@@ -144,7 +157,9 @@ def test_letters_that_come_together_are_one_change(history: Path) -> None:
 def test_interrupt_drops_the_line_and_the_shell_goes_on(history: Path) -> None:
     sitting = Sitting(FakeSeat(), history).types(f"rm -r{INTERRUPT}true\r{LEAVE}")
     assert sitting.seat.lines == ["true"]
-    assert Sitting(FakeSeat(), history).types(f"{INTERRUPT}{LEAVE}").status == 130
+    seat = FakeSeat()
+    assert Sitting(seat, history).types(f"{INTERRUPT}{LEAVE}").status == 130
+    assert seat.interrupts == 1  # for `$?`
 
 
 def test_leaving_has_the_status_of_the_last_line_or_of_exit(history: Path) -> None:
