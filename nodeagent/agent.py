@@ -120,6 +120,7 @@ class Agent:
                 self._register,
                 self._peers,
                 services.metrics if services is not None else None,
+                services.read_metrics if services is not None else None,
                 tasks,
             )
             mesh.register_handlers(dispatcher)

@@ -95,7 +95,7 @@ class Register:
     def install_signed(self, told: Sequence[bytes]) -> bool:
         """Takes entries that other nodes have signed, if they lead to a newer roster.
 
-        It takes 3 ms for each entry.
+        Verifying takes 0.03 ms for each entry.
 
         Raises:
             RosterConflict: As :meth:`install`.

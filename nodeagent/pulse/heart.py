@@ -107,7 +107,7 @@ class Heart:
         self._lock = threading.Lock()
         self._posted: deque[Event] = deque()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._routes.poller.register(self._wake, zmq.POLLIN)
+        self._routes.watch(self._wake)
         self._endpoints: dict[str, Endpoint] = {}
         self._names: dict[str, str] = {}
         self._fares: dict[str, bytes] = {}

@@ -74,6 +74,15 @@ class Beliefs:
         """How many members there are, this one included."""
         return len(self._sides.there) + 1
 
+    def gossip_pace_s(self) -> float:
+        """Between two rounds of gossip, in seconds.
+
+        Who doubts itself in a large mesh is mostly too busy: there a storm of suspicions and
+        refutations would feed itself, since what it costs to pass them on makes more come late.
+        """
+        pace_s = self.settings.gossip_pace_s(self.size)
+        return pace_s if self.settings.probes_all(self.size) else self.awareness.scale(pace_s)
+
     def follow(self, addresses: Mapping[str, str], now: Now) -> list[Instruction]:
         """Takes the roster's word on who is a member at all."""
         for name in set(self.members) - set(addresses):

@@ -203,7 +203,7 @@ class Membership:
                 del self._probing.pending[probe.sequence]
                 told += self._fail(probe, now)
             elif probe.asks_at_s <= now.elapsed_s:
-                told += self._ask_others(probe)
+                told += self._ask_others(probe, now)
         for sequence, relay in list(self._probing.relays.items()):
             if relay.ends_at_s <= now.elapsed_s:
                 del self._probing.relays[sequence]
@@ -213,9 +213,9 @@ class Membership:
                 told.append(Send(to=relay.asker, datagram=nack))
         return told
 
-    def _ask_others(self, probe: PendingProbe) -> list[Instruction]:
+    def _ask_others(self, probe: PendingProbe, now: Now) -> list[Instruction]:
         probe.asks_at_s = NEVER
-        helpers = self._sample(self.settings.helpers, but=probe.target)
+        helpers = self._partners(self.settings.helpers, now, but=probe.target)
         probe.helpers, probe.asked = set(helpers), len(helpers)
         return [
             Send(
@@ -254,12 +254,8 @@ class Membership:
         return [Send(to=name, datagram=sync) for name in self._sample(1)]
 
     def _spread(self, now: Now) -> list[Instruction]:
-        self._gossip_at_s = now.elapsed_s + self.settings.gossip_pace_s(self.beliefs.size)
-        count, members = self.settings.gossip_fanout, self.beliefs.members
-        if self.settings.probes_all(self.beliefs.size):
-            targets = self._sample(count)
-        else:
-            targets = partners(self._sample(count * TRIED), count, members, now.elapsed_s)
+        self._gossip_at_s = now.elapsed_s + self.beliefs.gossip_pace_s()
+        targets = self._partners(self.settings.gossip_fanout, now)
         limit_s = now.elapsed_s - self.settings.gossip_to_dead_s
         if not targets:
             self._gossip_at_s = now.elapsed_s + self.settings.probe_interval_s
@@ -390,6 +386,12 @@ class Membership:
             "roster_version": self.roster_version,
             "rumours": rumours,
         }
+
+    def _partners(self, count: int, now: Now, but: str = "") -> list[str]:
+        if self.probes_all:
+            return self._sample(count, but)
+        sample = self._sample(count * TRIED, but)
+        return partners(sample, count, self.beliefs.members, now.elapsed_s)
 
     def _sample(self, count: int, but: str = "") -> list[str]:
         there = self.beliefs.there

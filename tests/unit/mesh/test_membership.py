@@ -58,6 +58,29 @@ def test_silent_member_is_tried_through_others_then_suspect_then_dead() -> None:
     assert changes(story.wait(10.1, "n3", "n4", "n5"), "n2") == [NodeState.DEAD]
 
 
+def test_helpers_in_a_large_mesh_are_mostly_members_that_spoke_of_late() -> None:
+    others = tuple(f"n{i}" for i in range(2, 32))
+    story = Story(*others, settings=Settings(full_probing_up_to=0))
+    spoke = ("n2", "n3", "n4", "n5")
+    for name in spoke:
+        story.hear(name, Gossip(incarnation=BORN))
+    asked = [to for to, _ in sent(story.wait(20.0), IndirectProbe)]
+    rounds = [asked[i : i + 3] for i in range(0, len(asked), 3)]
+    assert len(rounds) > 2
+    assert all(name in spoke for each in rounds for name in each[1:])
+    assert {each[0] for each in rounds} - set(spoke)  # and one is anybody
+
+
+@pytest.mark.parametrize(("settings", "slower"), [(Settings(full_probing_up_to=0), 4), (LAN, 1)])
+def test_member_of_a_large_mesh_that_doubts_itself_gossips_more_rarely(
+    settings: Settings, slower: int
+) -> None:
+    beliefs = Story("n2", "n3", settings=settings).machine.beliefs
+    pace_s = beliefs.gossip_pace_s()
+    beliefs.awareness.worsen(3)
+    assert beliefs.gossip_pace_s() == pytest.approx(slower * pace_s)
+
+
 def test_silent_member_of_three_is_dead_within_five_seconds() -> None:
     story = Story("n2", "n3")
     told = story.wait(5.0, "n3")

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
-import zmq
 
 from nodeagent.pulse import heart as heart_module
 from nodeagent.pulse.heart import LONGEST_REST_S, Heart, Told
@@ -32,13 +31,15 @@ class FakeRoutes:
     """What comes is put in by the test; what goes out is kept for it."""
 
     def __init__(self, *_: object) -> None:
-        self.poller = zmq.Poller()
         self.mail: list[tuple[str, bytes, bytes]] = []
         self.sent: list[tuple[str, Endpoint | None, AnyDatagram]] = []
         self.ways: dict[str, bytes] = {}
         self.rests_s: list[float] = []
         self.closed_after_ms = -1
         self.breaks = False
+
+    def watch(self, descriptor: int) -> None:
+        pass
 
     def receive(self, timeout_s: float) -> list[tuple[str, bytes, bytes]]:
         if self.breaks:
