@@ -118,7 +118,7 @@ function __ssi_flags
         case 'lab'
             printf '%s\n' '--help'\t'Show what it does.' '-h'\t'Show what it does.'
         case 'lab up'
-            printf '%s\n' '--name'\t'Which lab; several live side by side.' '--subnet'\t'Their network; else the first free 10.99.K.0/24.' '--quiet'\t'No notes and no progress.' '-q'\t'No notes and no progress.' '--debug'\t'Show where an error comes from.' '--color'\t'Whether to colour; else as it suits.' '--timeout'\t'How long to wait: then 124.' '--help'\t'Show what it does.' '-h'\t'Show what it does.'
+            printf '%s\n' '--name'\t'Which lab; several live side by side.' '--subnet'\t'Their network; else the first free 10.99.K.0/24.' '--systemd'\t'Their pid 1 is systemd, as on most servers.' '--quiet'\t'No notes and no progress.' '-q'\t'No notes and no progress.' '--debug'\t'Show where an error comes from.' '--color'\t'Whether to colour; else as it suits.' '--timeout'\t'How long to wait: then 124.' '--help'\t'Show what it does.' '-h'\t'Show what it does.'
         case 'lab status'
             printf '%s\n' '--name'\t'Only this lab.' '--output'\t'table, wide, json, jsonl, yaml, name; or columns by name: a,b.' '-o'\t'table, wide, json, jsonl, yaml, name; or columns by name: a,b.' '--json'\t'The same as -o json.' '--no-headers'\t'Leave out the titles.' '--sort'\t'Order by columns, - for descending: -age,name.' '--watch'\t'Look again and again.' '-w'\t'Look again and again.' '--every'\t'Between two looks.' '--quiet'\t'No notes and no progress.' '-q'\t'No notes and no progress.' '--debug'\t'Show where an error comes from.' '--color'\t'Whether to colour; else as it suits.' '--timeout'\t'How long to wait: then 124.' '--help'\t'Show what it does.' '-h'\t'Show what it does.'
         case 'lab ssh'

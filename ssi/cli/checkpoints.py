@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ssi.cli.exits import highest
+from ssi.cli.family import family
 from ssi.cli.gpids import parse_gpids
 from ssi.cli.options import NodesOption
 from ssi.cli.outcome import complain, run_async
@@ -118,13 +119,7 @@ def clone(
     run_async(body)
 
 
-app = typer.Typer(
-    help="Show the checkpoints of all nodes; `rm NAME...` removes some.",
-    invoke_without_command=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = family("Show the checkpoints of all nodes; `rm NAME...` removes some.", does_something=True)
 
 
 @shows

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from ssi.cli.exits import highest
+from ssi.cli.family import family
 from ssi.cli.options import NodesOption
 from ssi.cli.outcome import complain, note, run_async
 from ssi.cli.output import Output, Seen, shows
@@ -48,13 +49,7 @@ class ClientUnknown(SsiError):
         return "`ssi clients` shows them; a whole public key is taken though no node knows it"
 
 
-app = typer.Typer(
-    help="Show the keys that the nodes let in; `revoke KEY...` ends some.",
-    invoke_without_command=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = family("Show the keys that the nodes let in; `revoke KEY...` ends some.", does_something=True)
 
 
 @shows

@@ -24,7 +24,7 @@ from ssi.client.connection import Connection
 from ssi.client.shfmt import shfmt
 from ssi.client.system import System
 from ssi.model.errors import SsiError
-from ssi.model.examination import Finding, Verdict
+from ssi.model.examination import Finding, Verdict, lacking
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy import health
 from ssi.policy.limits import judge_limits
@@ -89,11 +89,7 @@ def examine_here() -> list[Finding]:
 
 def _shell_lacks() -> tuple[str, ...]:
     """Of what the shell reads and colours lines with, what is not installed beside us."""
-    has = {
-        "shfmt": shfmt() is not None,
-        "tree-sitter": find_spec("tree_sitter_bash") is not None,
-    }
-    return tuple(name for name, is_there in has.items() if not is_there)
+    return lacking(shfmt=shfmt() is not None, grammar=find_spec("tree_sitter_bash") is not None)
 
 
 def _program(name: str, package: str, without: str) -> Finding:

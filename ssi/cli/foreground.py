@@ -84,7 +84,7 @@ async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
                     await job.wait()
                     await job.release()
             return 128 + signal.SIGPIPE
-    await job.release()
+    job.release_later()
     return exit_status_of(row)
 
 

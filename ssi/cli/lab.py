@@ -13,23 +13,18 @@ from typing import Annotated
 import typer
 
 from ssi.cli.alarm import limited
+from ssi.cli.family import family
 from ssi.cli.outcome import note
 from ssi.cli.output import Output, Seen, shows
 from ssi.cli.settings import settings, wants_colour, wants_progress
 from ssi.lab import Condition, Host, Lab
+from ssi.lab.blueprint import Init
 from ssi.lab.lab import DEFAULT_NAME, DEFAULT_SIZE
 from ssi.model.nodeset import fold
 from ssi.view.colour import paint
 from ssi.view.labs import LabHost, host_listing
 
-app = typer.Typer(
-    name="lab",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Throwaway Linux hosts on this machine, to try ssi on.",
-)
+app = family("Throwaway Linux hosts on this machine, to try ssi on.")
 
 NameOption = Annotated[
     str, typer.Option("--name", envvar="SSI_LAB", help="Which lab; several live side by side.")
@@ -44,13 +39,17 @@ def up(
     subnet: Annotated[
         str | None, typer.Option(help="Their network; else the first free 10.99.K.0/24.")
     ] = None,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="Their pid 1 is systemd, as on most servers.")
+    ] = False,
 ) -> None:
     """Start hosts n1 to nN, or add and repair some: twice is harmless."""
     started = time.monotonic()
     progress = _Progress()
     try:
         with limited(f"lab {name}", "boot its hosts", _line("up", str(size), name=name)):
-            lab = Lab.up(name=name, size=size, subnet=subnet, progress=progress.show)
+            init: Init | None = "systemd" if systemd else None
+            lab = Lab.up(name=name, size=size, subnet=subnet, progress=progress.show, init=init)
     finally:
         progress.clear()
     elapsed_s = time.monotonic() - started

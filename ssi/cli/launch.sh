@@ -5,6 +5,8 @@
 #
 # It turns into the stub (stub.pl), with the number of words that start the full program, these, and
 # those of the caller; where the stub cannot be had, into the full program at once.
+# Called sh, it is a POSIX shell, as bash is.
+case $0 in sh | */sh) set -- --posix "$@" ;; esac
 ssi_words='import sys; sys.path[:0] = sys.argv.pop(1).split(":"); import ssi.cli.__main__'
 if [ -n "$ssi_library" ]; then
     ssi_here=${ssi_library%%:*}

@@ -18,6 +18,7 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from ssi.cli.exits import INTERRUPTED, of_running
+from ssi.cli.invocation import tell_end
 from ssi.cli.settings import forget_settings, settings, wants_colour
 from ssi.client.connection import Connection
 from ssi.client.system import System
@@ -90,7 +91,7 @@ def run_async(body: Body, *, runs: bool = False, limited: bool = True) -> NoRetu
     """
     limit_s = settings().timeout_s if limited else None
     try:
-        status = asyncio.run(_connected(body, limit_s))
+        status = asyncio.run(_connected(body, limit_s, tells_early=runs))
     except Exception as exc:
         if not runs or isinstance(exc, BrokenPipeError):
             raise
@@ -100,11 +101,19 @@ def run_async(body: Body, *, runs: bool = False, limited: bool = True) -> NoRetu
     raise typer.Exit(status)
 
 
-async def _connected(body: Body, limit_s: float | None) -> int:
+async def _connected(body: Body, limit_s: float | None, *, tells_early: bool) -> int:
     limit = asyncio.timeout(limit_s)
     try:
         async with limit, await Connection.open() as connection:
-            return await body(System(connection, timeout_s=settings().timeout_s))
+            system = System(connection, timeout_s=settings().timeout_s)
+            try:
+                status = await body(system)
+                if tells_early or system.has_later:
+                    await asyncio.sleep(0)  # what was begun is on its way first
+                    tell_end(status)
+            finally:
+                await system.settle()
+            return status
     except TimeoutError as exc:
         if not limit.expired():
             raise

@@ -30,10 +30,11 @@ from ssi.cli.runoptions import (
     Tty,
 )
 from ssi.cli.settings import settings
+from ssi.client.attachment import is_nothing
 from ssi.client.errors import RanTooLong
 from ssi.client.escape import parse_escape
 from ssi.client.fleet import Orders
-from ssi.client.jobs import JobHandle
+from ssi.client.jobs import BRIEF_MS, JobHandle
 from ssi.client.limit import Limit
 from ssi.client.sight import Root, Sight, with_files
 from ssi.client.system import System
@@ -117,7 +118,10 @@ def is_set(nodes: str | None) -> bool:
 async def _run(system: System, node: str | None, spec: JobSpec, view: View, sight: Sight) -> int:
     place = await _place(system, node)
     spec = await with_files(system, place, spec, sight, note)
-    job = await JobHandle.start(system, place, spec)
+    brief = spec.terminal is None and not spec.detached and is_nothing(0)
+    job = await JobHandle.start(
+        system, place, spec, wait_ms=BRIEF_MS if brief else 0, no_input=brief
+    )
     if job.notice:
         note(job.notice)
     if spec.detached:

@@ -29,8 +29,12 @@ our $FAILED = 1;
 
 # Linux, by the machine in the header of an ELF file (elf(5)). On others the full program runs.
 our %SYSTEM_CALLS = (
-    62  => { sigaction => 13, sigprocmask => 14, sendmsg => 46, signalfd4 => 289 },     # x86_64
-    183 => { sigaction => 134, sigprocmask => 135, sendmsg => 211, signalfd4 => 74 },   # aarch64
+    62  => {                                                                    # x86_64
+        sigaction => 13, sigprocmask => 14, sendmsg => 46, signalfd4 => 289, exit_group => 231,
+    },
+    183 => {                                                                    # aarch64
+        sigaction => 134, sigprocmask => 135, sendmsg => 211, signalfd4 => 74, exit_group => 94,
+    },
 );
 our $SIGNAL_SET_BYTES = 8;
 our ($SIG_BLOCK, $SIG_UNBLOCK, $SIG_SETMASK) = (0, 1, 2);
@@ -283,8 +287,10 @@ sub warm_process_died {
     complain('its warm process died; whether the command was done is unknown');
 }
 
+# Ends at once where that is known: to take itself apart first, Perl needs a millisecond.
 sub leave {
     my ($status) = @_;
+    syscall $calls->{exit_group}, $status + 0 if defined $calls;
     exit $status;
 }
 

@@ -91,7 +91,7 @@ def up(
     from ssi.deploy.wheels import WheelStore
 
     limit = Limit(settings().timeout_s)
-    known = read_inventory(inventory) if inventory else Inventory(hosts=())
+    known = read_inventory(inventory, hosts or []) if inventory else Inventory(hosts=())
     names = known.select(hosts or []) if inventory else names_of(hosts or [])
     if known.left_out:
         note(f"left out, for Ansible does not reach them by ssh: {fold(known.left_out)}")

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ssi.client.attachment import Source, connect
 from ssi.client.errors import JobLost, NotRun, RanTooLong
-from ssi.client.jobs import JobHandle
+from ssi.client.jobs import BRIEF_MS, JobHandle
 from ssi.client.limit import GRACE_S, Limit
 from ssi.client.system import System, why_dead
 from ssi.model.errors import SsiError
@@ -130,13 +130,17 @@ class Fleet:
         if row.state in {NodeState.DEAD, NodeState.LEFT}:
             raise why_dead(row)
         spec = await self.prepare(row.name)
-        job = await JobHandle.start(self.system, row.name, spec)
+        source = self.source_of(row.name)
+        brief = source is nothing and spec.terminal is None and not spec.detached
+        job = await JobHandle.start(
+            self.system, row.name, spec, wait_ms=BRIEF_MS if brief else 0, no_input=brief
+        )
         gpid = job.row.gpid
         if spec.detached:
             return NodeRun(node=row.name, gpid=gpid, notice=job.notice)
         self._running[row.name] = job
         async with Limit(job, self.orders.limit_s) as limit:
-            ended = await self._follow(job, row.name)
+            ended = await self._follow(job, row.name, source)
         if limit.is_over:
             error = RanTooLong(node=row.name, after_s=self.orders.limit_s or 0.0)
             return NodeRun(node=row.name, gpid=gpid, error=error)
@@ -144,14 +148,14 @@ class Fleet:
             raise JobLost(gpid=gpid, node=row.name, reason=ended.problem)
         return NodeRun(node=row.name, gpid=gpid, exit_status=ended.exit_status, notice=job.notice)
 
-    async def _follow(self, job: JobHandle, node: str) -> JobRow:
+    async def _follow(self, job: JobHandle, node: str, source: Source) -> JobRow:
         async def out(data: bytes) -> None:
             await self.audience.heard(node, "stdout", data)
 
         async def err(data: bytes) -> None:
             await self.audience.heard(node, "stderr", data)
 
-        ended = await connect(job, source=self.source_of(node), sinks=(out, err))
+        ended = await connect(job, source=source, sinks=(out, err))
         await job.release()
         return ended
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.client.errors import NoNodeFits
+from ssi.client.lull import Lull
 from ssi.model.errors import SsiError, UsageError
 from ssi.model.gpid import parts_of
 from ssi.model.node import NodeRow, NodeState
@@ -47,7 +48,11 @@ class Location:
 
 
 class System:
-    """Questions to one node, to many, or to whichever has a process."""
+    """Questions to one node, to many, or to whichever has a process.
+
+    Attributes:
+        lull: Between two keys that a person types to a program there.
+    """
 
     def __init__(self, connection: Connection, timeout_s: float | None = None) -> None:
         """Over a connection to the door.
@@ -58,7 +63,29 @@ class System:
         """
         self.connection = connection
         self.timeout_s = timeout_s
+        self.lull = Lull()
         self._home = ""
+        self._later: list[asyncio.Task[None]] = []
+
+    @property
+    def has_later(self) -> bool:
+        """Whether something was begun that nobody waits for yet."""
+        return bool(self._later)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begins what a command's result does not depend on; :meth:`settle` waits for it.
+
+        Args:
+            work: Any: what a coroutine is sent. Its failure is its own affair.
+        """
+        self._later.append(asyncio.create_task(work))
+
+    async def settle(self) -> None:
+        """Waits for all that :meth:`later` began."""
+        begun, self._later = self._later, []
+        for outcome in await asyncio.gather(*begun, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, SsiError):
+                raise outcome
 
     async def ask(
         self,

@@ -121,10 +121,9 @@ class Resolver:
     def _resolve(self, name: str, override: Mapping[str, str], depth: int) -> Target:
         plain, lab = self._find_in_lab(name)
         user, _, alias = plain.rpartition("@")
-        options = self._options(alias, lab.ssh_config if lab is not None else None)
-        if user:
-            options["user"] = [user]
-        options |= {key: [value] for key, value in override.items()}
+        said = {**({"user": user} if user else {}), **override}
+        options = self._options(alias, lab.ssh_config if lab is not None else None, said)
+        options |= {key: [value] for key, value in said.items()}
         jumps: list[Target] = []
         for hop in jump_hosts(options):
             if depth == 0:
@@ -148,9 +147,11 @@ class Resolver:
             raise HostUnknown(host=name, reason=f"no lab {lab_name!r} with that host is up")
         return plain, None
 
-    def _options(self, alias: str, config: Path | None) -> dict[str, list[str]]:
+    def _options(
+        self, alias: str, config: Path | None, said: Mapping[str, str]
+    ) -> dict[str, list[str]]:
         if self._has_ssh:
-            return parse_ssh_g(_run_ssh_g(alias, config))
+            return parse_ssh_g(_run_ssh_g(alias, config, said))
         return _read_with_paramiko(alias, config or Path("~/.ssh/config").expanduser())
 
 
@@ -262,8 +263,10 @@ def _expand(text: str, hostname: str, user: str) -> Path:
     return Path(re.sub(r"%[hrud%]", lambda token: tokens[token[0]], text)).expanduser()
 
 
-def _run_ssh_g(alias: str, config: Path | None) -> str:
+def _run_ssh_g(alias: str, config: Path | None, said: Mapping[str, str]) -> str:
+    """What ssh would go by, told what was said: ``Match user`` and ``%r`` depend on that."""
     chosen = ["-F", str(config)] if config is not None else []
+    chosen += [word for key, value in said.items() for word in ("-o", f"{key}={value}")]
     try:
         done = subprocess.run(
             ["ssh", *chosen, "-G", "--", alias],

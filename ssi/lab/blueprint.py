@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from pathlib import Path
+from typing import Literal
 
 from ssi.lab.errors import LabConflictError, LabHostUnknownError
 from ssi.model.errors import UsageError
@@ -20,6 +21,9 @@ LARGEST_SIZE = 64
 
 FIRST_HOST_OFFSET = 10
 """n1 stands at .11, n2 at .12; the machine's end of the bridge at .1."""
+
+Init = Literal["own", "systemd"]
+"""What is pid 1 of each host: ``init.py``, which boots in a tenth of a second, or systemd."""
 
 DEFAULT_NETWORKS = IPv4Network("10.99.0.0/16")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,7}")
@@ -37,6 +41,7 @@ class Blueprint:
     subnet: IPv4Network
     size: int
     image: Path
+    init: Init = "own"
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -81,6 +81,9 @@ def boot(blueprint: Blueprint, plans: Sequence[Plan]) -> None:
 
 def _start(blueprint: Blueprint, plan: Plan) -> _Boot:
     """The host's ``boot.sh`` runs, in its cgroup and namespaces; nothing is waited for in them."""
+    # Cgroups do not outlive a machine either; and Linux 6.18 kills at once what systemd starts in
+    # one whose processes were killed before.
+    plan.cgroup.remove()
     plan.cgroup.create()
     host_in, to_host = os.pipe()
     from_host, host_out = os.pipe()
@@ -119,6 +122,7 @@ def _environment(blueprint: Blueprint, plan: Plan) -> dict[str, str]:
         "LAB_DIR": str(plan.folder),
         "LAB_HOST": plan.host,
         "LAB_ADDRESS": f"{plan.address}/{blueprint.subnet.prefixlen}",
+        "LAB_INIT": blueprint.init,
     }
 
 

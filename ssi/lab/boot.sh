@@ -6,7 +6,7 @@
 # made in the host's own mount namespace, so the machine never sees one and none is left behind.
 #
 # From the environment: LAB_CGROUP, LAB_IMAGE, LAB_DIR (upper, work and root of the overlay),
-# LAB_HOST, LAB_ADDRESS (with prefix length). It prints `ready` when the root stands, and waits for
+# LAB_HOST, LAB_ADDRESS (with prefix length), LAB_INIT (own or systemd). It prints `ready` when the root stands, and waits for
 # `go`, which says that the cable is plugged in; its init prints `up` when the network stands. An
 # end of file instead of `go` means that whoever boots us died: then so do we, and with pid 1 all
 # namespaces.
@@ -61,6 +61,27 @@ root() {
     hostname "$LAB_HOST"
 }
 
+own_init() {
+    exec env -i PATH="$PATH" LANG=C.UTF-8 HOME=/root \
+        /usr/bin/python3 -I -S /usr/lib/lab/init.py "$LAB_ADDRESS"
+}
+
+# As a container's, so that it leaves alone what belongs to the machine. It heeds no limit of the
+# machine's kernel either: what it would raise is read-only, what it would set at boot is masked.
+# Source: systemd.io, "Container Interface"; kernel-command-line(7), which it reads from its own.
+systemd_init() {
+    ip link set lo up
+    ip address add "$LAB_ADDRESS" dev eth0
+    ip link set eth0 up
+    echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+    mount --bind /proc/sys/fs /proc/sys/fs
+    mount -o remount,bind,ro /proc/sys/fs
+    echo up
+    exec env -i PATH="$PATH" container=ssi-lab /usr/lib/systemd/systemd --show-status=false \
+        systemd.mask=systemd-sysctl.service systemd.mask=systemd-modules-load.service \
+        </dev/null >/var/log/init.log 2>&1
+}
+
 case $1 in
 enter) enter ;;
 mount)
@@ -75,7 +96,6 @@ mount)
     rmdir /run/old
     # Shared, so that a job's namespace can be its slave and see mounts that come later.
     mount --make-rshared /
-    exec env -i PATH="$PATH" LANG=C.UTF-8 HOME=/root \
-        /usr/bin/python3 -I -S /usr/lib/lab/init.py "$LAB_ADDRESS"
+    "${LAB_INIT}_init"
     ;;
 esac

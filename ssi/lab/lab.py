@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ssi.lab import blueprint as blueprints
 from ssi.lab import network, state
-from ssi.lab.blueprint import Blueprint
+from ssi.lab.blueprint import Blueprint, Init
 from ssi.lab.boot import Plan, boot
 from ssi.lab.cgroup import Cgroup, hierarchy
 from ssi.lab.errors import LabConflictError, LabUnavailableError, LabUnknownError
@@ -20,6 +20,8 @@ from ssi.lab.requirements import check_machine, check_root
 
 DEFAULT_NAME = "lab"
 DEFAULT_SIZE = 3
+
+_INIT_NAMES: dict[Init, str] = {"own": "the lab's own init", "systemd": "systemd"}
 
 
 class Lab:
@@ -40,16 +42,18 @@ class Lab:
         size: int = DEFAULT_SIZE,
         subnet: str | None = None,
         progress: Callable[[str], None] | None = None,
+        init: Init | None = None,
     ) -> Lab:
         """The lab with at least ``size`` hosts, all of them running; made where it was not.
 
         A second call changes nothing, a larger size adds hosts, and a host that died is booted
-        again with its disk. Hosts that are paused or cut off stay so.
+        again with its disk. Hosts that are paused or cut off stay so. ``init`` is what runs as pid
+        1 of the hosts: where it is left out, that of the lab, and ``own`` for a new one.
 
         Raises:
             UsageError: The name, the size or the subnet cannot be used.
             LabUnavailableError: This machine cannot hold a lab.
-            LabConflictError: The lab exists with another subnet, or the subnet is in use.
+            LabConflictError: The lab exists with another subnet or init, or the subnet is in use.
             LabImageError: The Debian root could not be made.
             LabBootError: A host did not come up.
         """
@@ -59,7 +63,7 @@ class Lab:
         check_machine()
         image = ensure_image(progress or _ignore)
         with state.exclusive():
-            blueprint = _agree(name, size, asked, image)
+            blueprint = _agree(name, size, asked, image, init)
             state.save(blueprint)
             lab = cls(blueprint)
             lab._raise_up()
@@ -155,7 +159,9 @@ class Lab:
                 boot(self.blueprint, [_plan(host, state.folder_of(self.name))])
 
 
-def _agree(name: str, size: int, asked: IPv4Network | None, image: Path) -> Blueprint:
+def _agree(
+    name: str, size: int, asked: IPv4Network | None, image: Path, init: Init | None
+) -> Blueprint:
     """The blueprint that fits both the request and what exists."""
     existing = state.load(name)
     if existing is None:
@@ -163,10 +169,15 @@ def _agree(name: str, size: int, asked: IPv4Network | None, image: Path) -> Blue
         if asked is None:
             asked = blueprints.choose_subnet(taken)
         blueprints.check_subnet_free(asked, taken)
-        return Blueprint(name=name, subnet=asked, size=size, image=image)
+        return Blueprint(name=name, subnet=asked, size=size, image=image, init=init or "own")
     if asked not in (None, existing.subnet):
         raise LabConflictError(
             text=f"the lab {name!r} is up on {existing.subnet}, not on {asked}",
+            hint=f"`ssi lab down --name {name}` first, or choose another --name",
+        )
+    if init not in (None, existing.init):
+        raise LabConflictError(
+            text=f"the hosts of the lab {name!r} have {_INIT_NAMES[existing.init]} as pid 1",
             hint=f"`ssi lab down --name {name}` first, or choose another --name",
         )
     kept = existing.image if existing.image.is_dir() else image

@@ -12,6 +12,7 @@ import hashlib
 
 PACKAGES = (
     "python3",
+    "systemd",
     "openssh-server",
     "criu",
     "fuse3",

@@ -58,6 +58,7 @@ def load(name: str) -> Blueprint | None:
         subnet=IPv4Network(kept["subnet"]),
         size=kept["size"],
         image=Path(kept["image"]),
+        init=kept.get("init", "own"),  # labs of older versions have no other
     )
 
 
@@ -67,6 +68,7 @@ def save(blueprint: Blueprint) -> None:
         "subnet": str(blueprint.subnet),
         "size": blueprint.size,
         "image": str(blueprint.image),
+        "init": blueprint.init,
     }
     folder = folder_of(blueprint.name)
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,13 @@ UNKNOWN: Final = -1
 """In place of a number that a machine does not tell."""
 
 
+def lacking(*, shfmt: bool, grammar: bool) -> tuple[str, ...]:
+    """By name, what of both a shell does without: its structure of lines, and its colours."""
+    return tuple(
+        name for name, is_there in (("shfmt", shfmt), ("tree-sitter", grammar)) if not is_there
+    )
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a machine allows its processes; ``UNKNOWN`` where it does not tell.
 

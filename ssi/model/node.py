@@ -149,10 +149,6 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         """The entry of that name, if there is one."""
         return next((entry for entry in self.nodes if entry.name == name), None)
 
-    def node_by_number(self, number: int) -> RosterEntry | None:
-        """The entry of that number, if there is one."""
-        return next((entry for entry in self.nodes if entry.number == number), None)
-
     def node_by_key(self, public_key: str) -> RosterEntry | None:
         """The entry whose public key this is, if there is one."""
         return next((entry for entry in self.nodes if entry.public_key == public_key), None)

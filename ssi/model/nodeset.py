@@ -2,8 +2,9 @@
 
 The notation and its algebra (``,`` union, ``!`` difference, ``&`` intersection, ``^`` symmetric
 difference) are ClusterShell's; the two dots are ours, because brackets need quotes in a shell.
-Groups (``@name``) and wildcards (``gpu*``) mean what whoever calls says they mean; ``all`` is the
-group of all. Files of ClusterShell on this machine are not read. Source: nodeset(1).
+Groups (``@name``, ``@r[1-2]``, ``@source:name``) and wildcards (``gpu*``) mean what whoever calls
+says they mean; ``all`` and ``@*`` are the group of all. Files of ClusterShell on this machine are
+not read. Source: nodeset(1).
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ _NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_:][A-Za-z0-9_.:@%+-]*")
 _DOTS = re.compile(r"(?<![^,!&^])([\w.:@%+-]*?)(\d+)\.\.(?:\1)?(\d+)(?=[,!&^]|$)", re.ASCII)
 _OUTSIDE_BRACKETS = re.compile(r"[,!&^](?![^\[]*\])")
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
-_ALL = re.compile(r"(?<![^,!&^])all(?=[,!&^]|$)")
+_ALL = re.compile(r"(?<![^,!&^])(?:all|@\*)(?=[,!&^]|$)")
 _ASKS_GROUPS = re.compile(r"(?<![^,!&^])@|[*?]")
+_OURS = "ssi"
+"""The source of groups that are called by their names alone."""
+
 _RANGE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 
 
@@ -52,8 +56,9 @@ def expand(text: str, groups: Mapping[str, Iterable[str]] | None = None) -> list
 
     Args:
         text: As people write it.
-        groups: What ``@name`` stands for, by name, each member a set without groups; ``all`` is
-            also what wildcards are matched with. Without them there are no groups.
+        groups: What ``@name`` stands for, by name, each member a set without groups; one of
+            another source than ours is called ``source:name``. ``all`` is also what wildcards are
+            matched with. Without them there are no groups.
 
     Raises:
         NodesetInvalid: It cannot be read, is empty, or stands for too many names.
@@ -95,16 +100,39 @@ def fold(names: Iterable[str]) -> str:
 def _check_groups(text: str, brackets: str, groups: Mapping[str, Iterable[str]]) -> None:
     """ClusterShell takes a group that it does not know for an empty one."""
     for part in _OUTSIDE_BRACKETS.split(brackets):
-        if part.startswith("@") and part[1:] not in groups:
-            known = ", ".join(f"@{name}" for name in sorted(groups))
-            reason = f"there is no group {part[:80]!r}; there are {known}"
-            raise NodesetInvalid(text=text[:80], reason=reason)
+        for name in _group_names(text, part):
+            source = name.removesuffix("*") if name.endswith(":*") else ""
+            if name not in groups and not (
+                source and any(each.startswith(source) for each in groups)
+            ):
+                known = ", ".join(f"@{name}" for name in sorted(groups))
+                reason = f"there is no group {f'@{name}'[:80]!r}; there are {known}"
+                raise NodesetInvalid(text=text[:80], reason=reason)
+
+
+def _group_names(text: str, part: str) -> list[str]:
+    """The groups that a part names: none where it names nodes, several as in ``@r[1-2]``."""
+    if not part.startswith("@"):
+        return []
+    if "[" not in part:
+        return [part[1:]]
+    try:
+        return [str(name) for name in NodeSet(part[1:], resolver=RESOLVER_NOGROUP)]
+    except NodeSetException as exc:
+        raise NodesetInvalid(text=text[:80], reason=str(exc)) from exc
 
 
 def _resolver(groups: Mapping[str, Iterable[str]]) -> GroupResolver:
     """Knows these groups and nothing of the machine that it is on."""
-    listed = {name: ",".join(members) for name, members in groups.items()}
-    return GroupResolver(GroupSource("ssi", listed, listed.get("all", "")))
+    sources: dict[str, dict[str, str]] = {_OURS: {}}
+    for name, members in groups.items():
+        source, _, group = name.rpartition(":")
+        sources.setdefault(source or _OURS, {})[group] = ",".join(members)
+    resolver = GroupResolver(GroupSource(_OURS, sources[_OURS], sources[_OURS].get("all", "")))
+    for source, listed in sources.items():
+        if source != _OURS:
+            resolver.add_source(GroupSource(source, listed))
+    return resolver
 
 
 def _upper_bound(text: str) -> int:

@@ -180,7 +180,8 @@ def _files(name: str, facts: NodeFacts) -> _Outcome:
     if facts.has_fuse and not facts.is_root and not facts.fusermount:
         text = "no fusermount3: without root, no other node's files are mounted"
         return WARN, text, f"ssh {name} apt-get install fuse3"
-    return OK, f"files of {facts.mounts} other nodes are mounted", ""
+    others = f"{facts.mounts} other node{'' if facts.mounts == 1 else 's'}"
+    return OK, f"files of {others} are mounted", ""
 
 
 def _images(name: str, facts: NodeFacts) -> _Outcome:

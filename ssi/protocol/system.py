@@ -129,7 +129,13 @@ class ProcessList(ReplyMessage, frozen=True, tag="processes"):
 
 
 class ListJobs(RequestMessage, frozen=True, tag="list-jobs"):
-    """Asks a node for the jobs that it has, also ended ones that it remembers: :class:`JobList`."""
+    """Asks a node for the jobs that it has, also ended ones that it remembers: :class:`JobList`.
+
+    Attributes:
+        gpids: Only these, where any are given: it need not look at all processes of the node then.
+    """
+
+    gpids: tuple[int, ...] = ()
 
 
 class JobList(ReplyMessage, frozen=True, tag="jobs"):
@@ -151,13 +157,11 @@ class Located(ReplyMessage, frozen=True, tag="located"):
     Attributes:
         start_ms: Identity of the process beside its gpid, where it is here.
         job: First gpid of its job; 0 for a process of the host.
-        moved_to: Where it went, if it was a job that left.
     """
 
     here: bool
     start_ms: int = 0
     job: int = 0
-    moved_to: str = ""
 
 
 class CordonNode(RequestMessage, frozen=True, tag="cordon-node"):

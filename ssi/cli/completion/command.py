@@ -13,15 +13,10 @@ import typer
 
 from ssi.cli.completion import bash, fish, zsh
 from ssi.cli.completion.words import Verb, verbs_of
+from ssi.cli.family import family
 from ssi.model.errors import UsageError
 
-app = typer.Typer(
-    add_completion=False,
-    help="Completions for bash, zsh and fish; `install` puts them where your shell looks.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = family("Completions for bash, zsh and fish; `install` puts them where your shell looks.")
 
 
 class Shell(StrEnum):

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
-from ssi.cli.invocation import note_stub
+from ssi.cli.invocation import note_stub, note_teller
 from ssi.cli.main import main
 from ssi.cli.warm import request as wire
 from ssi.cli.warm.request import Request
@@ -26,6 +26,9 @@ INTERRUPTED: Final = 130
 PR_SET_PDEATHSIG: Final = 1
 PYTHON_IGNORES: Final = {signal.SIGPIPE, signal.SIGXFSZ}
 """What every Python ignores from its start on."""
+
+HANGING_UP: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+"""What may still come for a command whose end was told."""
 
 CONNECTION: Final = 3
 """The descriptor by which the stub hears of the end."""
@@ -73,6 +76,7 @@ def become(
             _set_signals(theirs.ignored)
         _set_environment(request)
         note_stub(stub_pid)
+        note_teller(_tell_early)
         signal.pthread_sigmask(signal.SIG_SETMASK, numbers_in(theirs.blocked))
         status = main()
     except KeyboardInterrupt:
@@ -151,14 +155,39 @@ def _flushed(status: int) -> int:
     return status
 
 
+def _tell_early(status: int) -> None:
+    """Tells the end of a command that has something to do yet which nobody has to wait for.
+
+    The stub ends now. To the warm process that looks as if it had been killed: the command is hung
+    up on, which it must not mind, and killed five seconds later. Its descriptors keep their
+    numbers, since what is opened afterwards must not be taken for one of them.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        connection = os.dup(CONNECTION)
+    except OSError:  # its status may depend on that, and is told at its end
+        return
+    for number in HANGING_UP:
+        signal.signal(number, signal.SIG_IGN)
+    for descriptor in range(CONNECTION + 1):
+        os.dup2(nowhere, descriptor)
+    _send_end(connection, status)
+
+
 def _tell_end(status: int) -> None:
     """The end comes before the kernel takes this process apart, which lasts 2 ms (measured).
 
     Neither the stub nor whoever reads the output has to wait for that. The warm process tells the
-    same a second time, to nobody.
+    same a second time, to nobody; where it was told early, there is nobody here either.
     """
     for number in range(CONNECTION):
         with suppress(OSError):  # the command closed it
             os.close(number)
-    with suppress(OSError), socket.socket(fileno=CONNECTION) as connection:
+    _send_end(CONNECTION, status)
+
+
+def _send_end(descriptor: int, status: int) -> None:
+    with suppress(OSError), socket.socket(fileno=descriptor) as connection:
         connection.send(wire.exited(status), socket.MSG_NOSIGNAL)

@@ -103,7 +103,7 @@ class Guest:
         if entry is None:
             raise NodeUnknown(node=node, known=fold(self._entries))
         if node == self._here:
-            return LocalTree()
+            return LocalTree(written=node)
         if not entry.files_port:
             raise FilesNotServed(node=node)
         if self._context is None:

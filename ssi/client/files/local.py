@@ -92,11 +92,16 @@ class LocalFile:
 
 
 class LocalTree:
-    """All files of this machine; see :class:`~ssi.client.files.tree.Tree`."""
+    """All files of this machine; see :class:`~ssi.client.files.tree.Tree`.
+
+    Args:
+        written: The name of the node that this machine is, where somebody named it.
+    """
 
     node = ""
 
-    def __init__(self) -> None:
+    def __init__(self, written: str = "") -> None:
+        self.written = written
         account = pwd.getpwuid(os.geteuid())
         self.user = account.pw_name
         self.home = os.fsencode(account.pw_dir)

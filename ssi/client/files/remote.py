@@ -143,7 +143,8 @@ class RemoteTree:
     """All files that a node serves; see :class:`~ssi.client.files.tree.Tree`."""
 
     def __init__(self, node: str, user: str, home: bytes, link: Asks) -> None:
-        self.node, self.user, self.home = node, user, home
+        self.node = self.written = node
+        self.user, self.home = user, home
         self._link = link
         self._unused: list[int] = []
 

@@ -119,11 +119,13 @@ class Tree(Protocol):
 
     Attributes:
         node: Its name; empty for this machine.
+        written: The node that stands before its paths in what people read; empty for none.
         user: As whom.
         home: That user's home directory.
     """
 
     node: str
+    written: str
     user: str
     home: bytes
 
@@ -198,4 +200,4 @@ class Tree(Protocol):
 def label(tree: Tree, path: bytes) -> str:
     """A path as a person would write it."""
     text = path.decode("utf-8", "surrogateescape")
-    return f"{tree.node}:{text}" if tree.node else text
+    return f"{tree.written}:{text}" if tree.written else text

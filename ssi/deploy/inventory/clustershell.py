@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 from ClusterShell.NodeUtils import (
     GroupResolverConfig,
     GroupResolverError,
+    GroupResolverSourceError,
     GroupSourceError,
     GroupSourceNoUpcall,
 )
@@ -16,9 +20,13 @@ from ClusterShell.NodeUtils import (
 from ssi.deploy.inventory.inventory import Inventory
 from ssi.model.errors import UsageError
 
+_SOURCE: Final = re.compile(r"(?<![^,!&^])@([^:,!&^@\[\]]+):")
 
-def read() -> Inventory:
-    """All groups of the default source of groups.
+
+def read(words: Sequence[str] = ()) -> Inventory:
+    """All groups of the default source of groups, and of the sources that node sets name.
+
+    Others are not asked: each is a command, which may be slow or not be there.
 
     Raises:
         UsageError: There is no such configuration, or it cannot be read.
@@ -31,6 +39,14 @@ def read() -> Inventory:
     try:
         groups = {name: _expand(resolver, name) for name in sorted(resolver.grouplist())}
         hosts = _all(resolver, groups)
+        for source in sorted({name for word in words for name in _SOURCE.findall(word)}):
+            for name in sorted(resolver.grouplist(source)):
+                groups[f"{source}:{name}"] = _expand(resolver, f"{source}:{name}")
+    except GroupResolverSourceError as exc:
+        known = ", ".join(resolver.sources())
+        raise UsageError(
+            text=f"ClusterShell has no groups of {exc}; it has those of {known}"
+        ) from exc
     except (GroupResolverError, GroupSourceError, NodeSetException, OSError) as exc:
         raise UsageError(text=f"ClusterShell's groups cannot be read: {exc}") from exc
     return Inventory(hosts=tuple(hosts), groups=groups)
@@ -50,10 +66,7 @@ def config_files() -> list[Path]:
 
 def _expand(resolver: GroupResolverConfig, group: str) -> list[str]:
     """The members; a group may name others, as ``@racks:r1``."""
-    found = NodeSet(resolver=resolver)
-    for text in resolver.group_nodes(group):
-        found.update(NodeSet(text, resolver=resolver))
-    return [str(name) for name in found]
+    return [str(name) for name in NodeSet(f"@{group}", resolver=resolver)]
 
 
 def _all(resolver: GroupResolverConfig, groups: dict[str, list[str]]) -> list[str]:

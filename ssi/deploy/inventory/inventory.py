@@ -20,12 +20,14 @@ class Inventory:
         groups: Members by the name of the group, without ``all``.
         ways: What ssh is told instead of a host's name, where that differs: ``ada@10.0.0.5``.
         left_out: Hosts that are not reached by ssh.
+        refused: Hosts whose way cannot be taken, and why; only an error where one is named.
     """
 
     hosts: tuple[str, ...]
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ways: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    refused: Mapping[str, UsageError] = field(default_factory=dict)
 
     def select(self, texts: Sequence[str]) -> list[str]:
         """The hosts that node sets name, each once, in their order.
@@ -33,6 +35,7 @@ class Inventory:
         Raises:
             NodesetInvalid: One of them cannot be read, or names a group that there is not.
             UsageError: None was given: an inventory of ssh also has hosts that are none of ours.
+                Or one was that is refused.
         """
         if not texts:
             groups = ", ".join(f"@{name}" for name in self.groups)
@@ -42,11 +45,19 @@ class Inventory:
                 hint="name some as `@web` or `'gpu*'`, or `all`",
             )
         groups_and_all = {**self.groups, "all": self.hosts}
-        return list(dict.fromkeys(name for text in texts for name in expand(text, groups_and_all)))
+        chosen = dict.fromkeys(name for text in texts for name in expand(text, groups_and_all))
+        for name in chosen:
+            if name in self.refused:
+                raise self.refused[name]
+        return list(chosen)
 
 
-def read_inventory(source: str) -> Inventory:
+def read_inventory(source: str, words: Sequence[str] = ()) -> Inventory:
     """The inventory that a person names: ``ssh``, ``clustershell``, a file, or ``-`` for stdin.
+
+    Args:
+        source: As above.
+        words: The node sets that will be selected: which sources of ClusterShell's are asked.
 
     Raises:
         UsageError: It cannot be read.
@@ -56,12 +67,13 @@ def read_inventory(source: str) -> Inventory:
     if source == "ssh":
         return sshconfig.read(Path("~/.ssh/config").expanduser())
     if source == "clustershell":
-        return clustershell.read()
+        return clustershell.read(words)
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
         raise UsageError(
-            text=f"the inventory {source} cannot be read: {exc}",
+            text=f"the inventory {source} cannot be read: {reason}",
             hint="give ssh, clustershell, or a file that `ansible-inventory --list` wrote",
         ) from exc
     return ansible.parse(text)

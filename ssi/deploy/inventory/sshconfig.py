@@ -29,9 +29,9 @@ def read(path: Path) -> Inventory:
 
 def _hosts(path: Path, folder: Path, depth: int) -> Iterator[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(text=f"{path} cannot be read: {exc}") from exc
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as exc:
+        raise UsageError(text=f"{path} cannot be read: {exc.strerror or exc}") from exc
     for line in lines:
         keyword, words = _words(line)
         if keyword == "host":

@@ -37,7 +37,9 @@ def environment_of(layout: Layout, layer: str) -> dict[str, str]:
 def unit_text(command: list[str], environment: Mapping[str, str]) -> str:
     """The systemd unit. Stopping it ends the keeper and its agent; jobs live on.
 
-    Source: systemd.service(5), systemd.kill(5).
+    However often the keeper was killed, it comes back: a node that gave up would be lost.
+
+    Source: systemd.service(5), systemd.kill(5), systemd.unit(5).
     """
     lines = "".join(f'Environment="{key}={value}"\n' for key, value in environment.items())
     return f"""{MARK}
@@ -45,6 +47,7 @@ def unit_text(command: list[str], environment: Mapping[str, str]) -> str:
 Description=ssi node agent and its keeper
 After=network-online.target
 Wants=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={shlex.join(command)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,10 +10,13 @@ import sys
 import pytest
 
 from ssi.cli.main import COMMANDS, LOCAL, carry_out, load_command, tree
-from ssi.cli.outcome import ended, note
+from ssi.cli.outcome import ended, note, run_async
 from ssi.cli.settings import add_settings
+from ssi.client.connection import Connection
+from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.protocol.refusals import NodeDown
+from tests.unit.cli.fake_system import FakeConnection
 
 
 def run(*words: str) -> int:
@@ -223,3 +227,70 @@ def test_every_command_that_tells_of_a_deed_can_tell_it_to_programs(name: str) -
 def test_checkpoint_has_json_and_names_what_it_makes_by_o() -> None:
     named = {option for each in load_command("checkpoint").params for option in each.opts}
     assert {"--name", "-o", "--json", "--timeout"} <= named and "--output" not in named
+
+
+@pytest.mark.parametrize("failure", [None, NodeDown(node="n1", silent_s=12.0)])
+def test_what_nobody_waits_for_is_begun_before_the_end_is_told_and_settled_after_it(
+    failure: SsiError | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    async def connect() -> FakeConnection:
+        return FakeConnection()
+
+    async def letting_go() -> None:
+        seen.append("begun")
+        await asyncio.sleep(0)
+        seen.append("settled")
+        if failure is not None:
+            raise failure
+
+    async def body(system: System) -> int:
+        system.later(letting_go())
+        return 3
+
+    monkeypatch.setattr(Connection, "open", connect)
+    monkeypatch.setattr("ssi.cli.outcome.tell_end", lambda status: seen.append(f"told {status}"))
+    assert ended(lambda: run_async(body, runs=True)) == 3
+    assert seen == ["begun", "told 3", "settled"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("runs", "told"), [(True, ["told 3"]), (False, [])])
+def test_end_of_what_runs_a_program_is_told_before_this_process_clears_up(
+    monkeypatch: pytest.MonkeyPatch, *, runs: bool, told: list[str]
+) -> None:
+    seen: list[str] = []
+
+    async def connect() -> FakeConnection:
+        return FakeConnection()
+
+    async def body(_system: System) -> int:
+        return 3
+
+    monkeypatch.setattr(Connection, "open", connect)
+    monkeypatch.setattr("ssi.cli.outcome.tell_end", lambda status: seen.append(f"told {status}"))
+    assert ended(lambda: run_async(body, runs=runs)) == 3
+    assert seen == told
+
+
+def test_the_end_of_a_command_that_fails_is_not_told_before_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    async def connect() -> FakeConnection:
+        return FakeConnection()
+
+    async def letting_go() -> None:
+        seen.append("settled")
+
+    async def body(system: System) -> int:
+        system.later(letting_go())
+        raise NodeDown(node="n1", silent_s=12.0)
+
+    monkeypatch.setattr(Connection, "open", connect)
+    monkeypatch.setattr("ssi.cli.outcome.tell_end", lambda status: seen.append(f"told {status}"))
+    assert ended(lambda: run_async(body, runs=True)) == 255
+    assert seen == ["settled"]
+    assert "n1" in capsys.readouterr().err

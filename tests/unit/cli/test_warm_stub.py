@@ -24,7 +24,7 @@ from ssi.cli.warm import request as wire
 
 HERE = Path(ssi.cli.__file__).parent
 STUB = HERE / "stub.pl"
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 FULL_PROGRAM = ("/bin/sh", "-c", 'printf %s "${SSI_WARM_SOCKET-none}"', "sh")
 
 

@@ -57,10 +57,6 @@ def test_a_group_of_groups_in_a_circle_ends() -> None:
         ("[]", "not laid out"),
         ('{"web": {"hosts": "web1"}}', "not laid out"),
         ('{"web": {"hosts": [1]}}', "not laid out"),
-        (
-            '{"_meta": {"hostvars": {"x": {"ansible_port": 2222}}}, "all": {"hosts": ["x"]}}',
-            "x has ansible_port 2222",
-        ),
     ],
 )
 def test_what_is_no_inventory_is_refused_by_name(text: str, said: str) -> None:
@@ -68,15 +64,43 @@ def test_what_is_no_inventory_is_refused_by_name(text: str, said: str) -> None:
         ansible.parse(text)
 
 
+# What ansible-core 2.19 lists for an inventory with these variables: it expands no template.
+PECULIAR = {
+    "_meta": {
+        "hostvars": {
+            "port": {"ansible_ssh_port": 2200},
+            "template": {"ansible_user": "{{ lookup('env', 'USER') }}"},
+            "older": {"ansible_ssh_host": "10.0.0.7", "ansible_host": "x", "ansible_ssh_user": "b"},
+            "whole": {"ansible_connection": "ansible.builtin.ssh", "ansible_user": ""},
+            "box": {"ansible_connection": "community.docker.docker"},
+        }
+    },
+    "all": {"children": ["g-1"]},
+    "g-1": {"hosts": ["port", "template", "older", "whole", "box"]},
+}
+
+
+def test_variables_of_ansible_are_read_as_its_ssh_reads_them() -> None:
+    found = ansible.parse(json.dumps(PECULIAR))
+    assert found.ways == {"older": "b@10.0.0.7"}
+    assert found.left_out == ("box",)
+    assert found.select(["@g-1!port!template"]) == ["older", "whole"]
+    for name, said in (("port", "port has ansible_port 2200"), ("template", "alone can read")):
+        with pytest.raises(UsageError, match=said):
+            found.select(["older", name])
+
+
 def test_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path: Path) -> None:
     (tmp_path / "config").write_text(
-        "# Host commented\n"
+        "# Host commented \udce9\n"
         "Include conf.d/*.conf missing\n"
         'Host web1 "web 2"  # two\n'
         "host = gpu1\n"
         "Host *.example.org !bad ? *\n"
         "  HostName x\n"
-        "Match host y\n"
+        "Match host y\n",
+        encoding="utf-8",
+        errors="surrogateescape",
     )
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/a.conf").write_text("Host inner\nInclude a.conf conf.d/a.conf\n")
@@ -101,6 +125,45 @@ def test_groups_of_clustershell_are_read_without_its_sample(
     assert found.groups == {"site": ["db", "web1", "web2"], "web": ["web1", "web2"]}
     assert set(found.hosts) == {"db", "web1", "web2"}
     assert not any(str(file).startswith(sys.prefix) for file in clustershell.config_files())
+
+
+SOURCES = """\
+roles:
+    io: 'e[2,4-6]'
+    compute: '@io,c[01-10/2]'
+    racked: '@racks:r1'
+    gpu: [g1, g2]
+racks:
+    r1: 'e[2-3]'
+    r2: 'e[4-6]'
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),  # as `nodeset -e` of ClusterShell 1.10 has them
+    [
+        ("@compute!c03", "c01,c05,c07,c09,e2,e4,e5,e6"),
+        ("@racked,@gpu", "e2,e3,g1,g2"),
+        ("@io&@racks:r2", "e4,e5,e6"),
+        ("@io^@racks:r1", "e3,e4,e5,e6"),
+        ("@roles:io", "e2,e4,e5,e6"),
+        ("@racks:r[1-2]", "e2,e3,e4,e5,e6"),
+        ("@racks:*", "e2,e3,e4,e5,e6"),
+        ("@*!@compute", "e3,g1,g2"),
+    ],
+)
+def test_sources_of_groups_are_those_of_clustershell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, named: str
+) -> None:
+    (tmp_path / "groups.d").mkdir()
+    (tmp_path / "groups.d/all.yaml").write_text(SOURCES)
+    (tmp_path / "groups.conf").write_text(
+        "[Main]\ndefault: roles\nautodir: $CFGDIR/groups.d\n[slow]\nmap: exit 1\nlist: exit 1\n"
+    )
+    monkeypatch.setenv("CLUSTERSHELL_CFGDIR", str(tmp_path))
+    assert ",".join(read_inventory("clustershell", [asked]).select([asked])) == named
+    with pytest.raises(UsageError, match=r"no groups of rakcs; it has those of .*racks"):
+        clustershell.read(["@rakcs:r1"])
 
 
 def test_an_inventory_comes_from_a_file_or_from_stdin(

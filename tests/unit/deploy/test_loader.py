@@ -19,7 +19,7 @@ def run(code: str, stdin: bytes = b"", **environment: str) -> subprocess.Complet
         input=stdin,
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=60,
         env={**os.environ, **environment},
     )
 

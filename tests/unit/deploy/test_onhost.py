@@ -100,6 +100,7 @@ def test_the_unit_leaves_jobs_alone(layout: Layout) -> None:
     unit = service.unit_text(["/usr/bin/python3", "-m", "x y"], {"A": "b c"})
     assert "KillMode=process\n" in unit
     assert "Restart=always\n" in unit
+    assert "StartLimitIntervalSec=0\n" in unit.partition("[Service]")[0]
     assert "ExecStart=/usr/bin/python3 -m 'x y'\n" in unit
     assert 'Environment="A=b c"\n' in unit
 
@@ -126,7 +127,7 @@ def test_the_command_of_a_user_knows_that_users_door(tmp_path: Path) -> None:
     service.write_wrapper(layout, "agent", "faces")
     for environment, door in (({}, str(layout.door)), ({"SSI_DOOR": "mine"}, "mine")):
         words = [str(layout.wrapper), "ps", ""]
-        done = subprocess.run(words, env=environment, capture_output=True, timeout=20, check=True)
+        done = subprocess.run(words, env=environment, capture_output=True, timeout=60, check=True)
         library = f"{layout.bundles}/faces/lib:{layout.bundles}/agent/lib"
         assert done.stdout.decode() == f"{door}|{sys.executable}|{library}|ps||"
     assert "SSI_DOOR" not in service.wrapper_text(layout_of(0, HOME), "agent", "faces")

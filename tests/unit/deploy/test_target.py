@@ -103,7 +103,7 @@ def resolver(tmp_path: Path) -> Resolver:
     config = tmp_path / "ssh_config"
     config.write_text(
         "Host n1\n  HostName 10.99.0.11\nHost n2\n  HostName 10.99.0.12\n  ProxyJump ada@n1:22\n"
-        "Host n3\n  ProxyJump n3\nHost *\n  User root\n"
+        "Host n3\n  ProxyJump n3\nMatch user bob\n  Port 2200\nHost *\n  User root\n"
     )
 
     def find_lab(name: str) -> KnownLab | None:
@@ -122,6 +122,10 @@ def test_a_user_before_the_name_is_not_part_of_the_node(resolver: Resolver) -> N
     target = resolver.resolve("ada@n1")
     assert (target.user, target.alias, target.spelled) == ("ada", "n1", "lab:lab:ada@n1")
     assert resolver.resolve(target.spelled).user == "ada"
+
+
+def test_what_matches_the_user_before_the_name_holds(resolver: Resolver) -> None:
+    assert [resolver.resolve(f"{user}@n1").port for user in ("ada", "bob")] == [22, 2200]
 
 
 def test_a_host_is_found_again_by_its_spelled_name_from_another_lab(resolver: Resolver) -> None:

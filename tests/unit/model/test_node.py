@@ -66,10 +66,10 @@ def test_version_counts_from_one() -> None:
     assert "version" in roster(entry(1), version=0).fault()
 
 
-def test_nodes_are_found_by_name_number_and_key() -> None:
+def test_nodes_are_found_by_name_and_key() -> None:
     both = roster(entry(1), entry(2))
-    assert both.node("n2") == both.node_by_number(2) == both.node_by_key(KEYS[0]) == entry(2)
-    assert both.node("n3") is both.node_by_number(3) is both.node_by_key("c" * 40) is None
+    assert both.node("n2") == both.node_by_key(KEYS[0]) == entry(2)
+    assert both.node("n3") is both.node_by_key("c" * 40) is None
 
 
 def test_public_key_is_forty_characters_of_z85() -> None:

@@ -19,10 +19,10 @@ from ssi.protocol.messages import ReplyBody
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    """Runs a test on a loop of its own, five seconds at the most."""
+    """Runs a test on a loop of its own, a minute at the most."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await test
 
     asyncio.run(bounded())

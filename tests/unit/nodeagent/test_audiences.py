@@ -165,7 +165,7 @@ async def node(directory: Path) -> AsyncIterator[Dispatcher]:
             services = NodeServices("n1", places, register, peers, "", d._tasks)
             services.register_handlers(d)
             identity = Identity(node="n1", incarnation=1, version="1", key=NO_KEY)
-            mesh = MeshService(identity, register, peers, None, d._tasks)
+            mesh = MeshService(identity, register, peers, None, None, d._tasks)
             mesh.register_handlers(d)
             yield d
             mesh.heart.stop(leaves=False)
@@ -203,7 +203,7 @@ def test_client_mode_agent_serves_no_jobs(tmp_path: Path, kind: type[RequestMess
             peers = Peers(context, "", NO_KEY)
             async with dispatcher("this machine") as d:
                 identity = Identity(node="", incarnation=1, version="1", key=NO_KEY)
-                mesh = MeshService(identity, register, peers, None, d._tasks)
+                mesh = MeshService(identity, register, peers, None, None, d._tasks)
                 mesh.register_handlers(d)
                 error = error_in(await d.answer(request_of(least_of(kind)), CALLERS["root"]))
                 assert error.word == "not-served"
