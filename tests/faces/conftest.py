@@ -29,10 +29,16 @@ def fresh() -> Iterator[Installation]:
     yield from _installed()
 
 
-def _installed() -> Iterator[Installation]:
+@pytest.fixture
+def hasty() -> Iterator[Installation]:
+    """One that soon does without a warm process that does not answer, as it is for people."""
+    yield from _installed(accept_s=0.5)
+
+
+def _installed(**options: float) -> Iterator[Installation]:
     # The temporary directories of pytest are too long for the path of a socket.
     with TemporaryDirectory(prefix="ssi-", ignore_cleanup_errors=True) as root:
-        installation = Installation(Path(root))
+        installation = Installation(Path(root), **options)
         yield installation
         for pid in installation.warm_pids():
             os.kill(pid, signal.SIGKILL)

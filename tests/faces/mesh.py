@@ -278,7 +278,11 @@ async def connected(mesh: Mesh, directory: Path) -> AsyncIterator[System]:
     await mesh.open(path)
     try:
         async with Connection(*await asyncio.open_unix_connection(str(path))) as connection:
-            yield System(connection)
+            system = System(connection)
+            try:
+                yield system
+            finally:
+                await system.connection.close()  # another one, where the door was closed meanwhile
     finally:
         await mesh.close()
 

@@ -18,7 +18,6 @@ from ssi.cli.completion.table import render
 from ssi.cli.completion.words import verbs_of
 from ssi.cli.main import tree
 from tests.hosts.person import Person, tmux
-from tests.hosts.system import eventually
 
 SAYS = r"""#!/bin/sh
 # Stands in for ssi: what the system would know, of each kind of word.
@@ -74,20 +73,6 @@ def test_table_of_the_own_shell_is_what_the_tree_of_commands_says() -> None:
 
 class Typist(Person):
     """Somebody at one shell."""
-
-    def sees(self, pattern: str) -> re.Match[str]:
-        """Waits until the screen matches; what matched may be painted anew right afterwards."""
-        found: list[re.Match[str]] = []
-
-        def is_seen() -> bool:
-            found.extend(re.finditer(pattern, self.screen(), re.MULTILINE))
-            return bool(found)
-
-        try:
-            eventually(is_seen, what=f"to see {pattern}")
-        except AssertionError as exc:
-            raise AssertionError(f"{exc}; what is seen:\n{self.screen()}") from exc
-        return found[0]
 
     def begin(self, keys: str) -> None:
         """Types on an empty line of an empty screen. No signal: that may cost keys typed after."""

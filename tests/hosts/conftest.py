@@ -13,7 +13,9 @@ import pytest
 from ssi.lab import Lab
 from ssi.lab.requirements import check_machine
 from ssi.model.errors import SsiError
+from tests.hosts.forked import end_parent
 from tests.hosts.pair import Pair, pair_on
+from tests.hosts.shim_client import ShimClient, ShimHost, keeper_here
 from tests.hosts.system import Ssi
 
 
@@ -23,6 +25,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(bound_s))
+
+
+def pytest_sessionfinish() -> None:
+    """Nobody asks for a command any more."""
+    end_parent()
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +112,18 @@ def end_client_agent(base: Path) -> None:
             os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
             continue
+
+
+@pytest.fixture(scope="module")
+def shim_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShimHost]:
+    """Forks shims on this machine, without an agent."""
+    with keeper_here(tmp_path_factory.mktemp("shims")) as host:
+        yield host
+
+
+@pytest.fixture(params=[True, False], ids=["namespaces", "plain"])
+def shim(request: pytest.FixtureRequest, shim_host: ShimHost) -> Iterator[ShimClient]:
+    """An empty shim there; nothing of its job is left afterwards."""
+    client = shim_host.shim(namespaces=request.param)
+    yield client
+    client.finish()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.hosts.seen import newly_seen
 from tests.hosts.system import Ssi, eventually
 
 PROMPT = "here> "
@@ -19,11 +20,17 @@ _numbers = itertools.count()
 
 
 class Person:
-    """One terminal. Keys are typed literally by :meth:`type`, by tmux's names by :meth:`press`."""
+    """One terminal. Keys are typed literally by :meth:`type`, by tmux's names by :meth:`press`.
+
+    What is waited for must be new: see :meth:`sees`.
+    """
 
     def __init__(self, socket: str, name: str) -> None:
         self._socket = socket
         self._name = name
+        self._before = ""
+        self._has_looked = True
+        self._lines = 0
 
     def type(self, text: str) -> None:
         """Types a line."""
@@ -32,15 +39,15 @@ class Person:
 
     def keys(self, text: str) -> None:
         """Types keys as they are."""
-        self._tmux("send-keys", "-t", self._name, "-l", text)
+        self._acts("send-keys", "-t", self._name, "-l", text)
 
     def press(self, *names: str) -> None:
         """Presses keys that have names, as ``C-c``."""
-        self._tmux("send-keys", "-t", self._name, *names)
+        self._acts("send-keys", "-t", self._name, *names)
 
     def resize(self, columns: int, rows: int) -> None:
         """Makes the window as large."""
-        self._tmux("resize-window", "-t", self._name, "-x", str(columns), "-y", str(rows))
+        self._acts("resize-window", "-t", self._name, "-x", str(columns), "-y", str(rows))
 
     def screen(self) -> str:
         """What is shown now."""
@@ -51,31 +58,48 @@ class Person:
         return self._tmux("capture-pane", "-p", "-e", "-t", self._name)
 
     def sees(self, pattern: str) -> re.Match[str]:
-        """Waits until the screen matches."""
+        """Waits until the screen matches by something new; the match.
+
+        New is what was not there when the first key was pressed, or the window changed, since the
+        last look: what was there then is no answer to it, and does not end the wait.
+        """
         compiled = re.compile(pattern, re.MULTILINE)
+        self._has_looked = True
         found: list[re.Match[str]] = []
 
         def is_there() -> bool:
-            found.extend(compiled.finditer(self.screen()))
-            return bool(found)
+            # Of the screen that was looked at: the next may be in the midst of a change.
+            seen = newly_seen(compiled, self._before, self.screen())
+            if seen is not None:
+                found.append(seen)
+            return seen is not None
 
         try:
             eventually(is_there, what=f"to see {pattern}")
         except AssertionError as exc:
-            raise AssertionError(f"{exc}; what is seen:\n{self.screen()}") from exc
-        return found[
-            0
-        ]  # of the screen that was looked at: the next may be in the midst of a change
+            screen = self.screen()
+            old = "; all that matches was there before the keys" if compiled.search(screen) else ""
+            raise AssertionError(f"{exc}{old}; what is seen:\n{screen}") from exc
+        return found[0]
 
     def runs(self, line: str) -> None:
         """Runs a command line of which :meth:`comes_back` tells the end."""
-        self.type(f"clear; stty -g >$before; {line}; status=$?; stty -g >$after; told")
+        self._lines += 1
+        told = f"status=$?; stty -g >$after; told {self._lines}"
+        self.type(f"clear; stty -g >$before; {line}; {told}")
 
     def comes_back(self) -> int:
         """Waits for the end of the command; its status. The terminal is as it was before."""
-        found = self.sees(r"^status=(\d+) terminal=(\w+)")
+        found = self.sees(rf"^line={self._lines} status=(\d+) terminal=(\w+)")
         assert found[2] == "same", self.screen()
         return int(found[1])
+
+    def _acts(self, *words: str) -> None:
+        """Does something that the screen is expected to answer to."""
+        if self._has_looked:
+            self._before = self.screen()
+            self._has_looked = False
+        self._tmux(*words)
 
     def _tmux(self, *words: str) -> str:
         return tmux(self._socket, *words)
@@ -98,7 +122,7 @@ def person(ssi: Ssi, name: str, *, columns: int = 100, rows: int = 30) -> Iterat
     before=$(mktemp) after=$(mktemp); trap 'rm -f $before $after' EXIT
     told() {{
         cmp -s $before $after && same=same || same=changed
-        printf '\\n%s\\n' "status=$status terminal=$same"
+        printf '\\n%s\\n' "line=$1 status=$status terminal=$same"
     }}
     PS1='{PROMPT}'
     """

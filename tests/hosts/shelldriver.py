@@ -10,10 +10,12 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 from shell.session.session import Session, ShellLeft
 from ssi.client.attachment import read_some
 from ssi.client.connection import Connection
+from ssi.client.hearing import hearing, nothing
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.view.complaints import error_line
@@ -21,7 +23,8 @@ from ssi.view.complaints import error_line
 
 async def main(node: str, lines: int) -> None:
     """Runs lines, each ended by a NUL, until there are no more."""
-    async with await Connection.open() as connection:
+    async with await Connection.open() as connection, AsyncExitStack() as stack:
+        stack.enter_context(hearing((signal.SIGINT,), nothing))  # as at a prompt
         session = await Session.open(System(connection), node)
         tell("0", "", node)
         held = b""

@@ -46,6 +46,24 @@ class ShellPerson:
         """Keys for whatever has the terminal."""
         os.write(self._terminal, keys)
 
+    def presses_at_a_prompt(self, keys: bytes) -> None:
+        """Keys while the terminal gives them as they are, as for whoever edits a line."""
+        before = termios.tcgetattr(self._terminal)
+        flags_in, local = before[0] & ~termios.ICRNL, before[3] & ~(termios.ICANON | termios.ISIG)
+        editing = [flags_in, *before[1:3], local, *before[4:]]
+        termios.tcsetattr(self._terminal, termios.TCSANOW, editing)
+        os.write(self._terminal, keys)
+        self.sees(keys[-4:])  # echoed, so they are in its queue
+        termios.tcsetattr(self._terminal, termios.TCSANOW, before)
+
+    def presses_between_programs(self, keys: bytes) -> None:
+        """Keys once the terminal makes signals of some, as where no program has it."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not termios.tcgetattr(self._terminal)[3] & termios.ISIG:
+            assert time.monotonic() < give_up_s, "a program keeps the terminal"
+            time.sleep(0.01)
+        os.write(self._terminal, keys)
+
     def resizes(self, rows: int, columns: int) -> None:
         """The window has another size."""
         termios.tcsetwinsize(self._terminal, (rows, columns))

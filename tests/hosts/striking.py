@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -109,12 +110,17 @@ def command_of(pid: int) -> bytes:
     return b""
 
 
+def criu_at(pid: int) -> bytes:
+    """What a CRIU is at, by its command line or by the title that it gives itself; else empty."""
+    name, *rest = re.split(rb"\0|: ", command_of(pid))
+    return rest[0] if name.endswith(b"criu") else b""
+
+
 def kill_criu(host: Host, verb: bytes = b"") -> int:
     """Kills each CRIU there that is at this work; how many there were."""
     killed = 0
     for pid in pids_of(host):
-        words = command_of(pid).split(b"\0")
-        if words[0].endswith(b"criu") and words[1].startswith(verb):
+        if (at := criu_at(pid)) and at.startswith(verb):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
@@ -270,9 +276,7 @@ class Round:
         for host in self.ssi.lab.hosts:
             living = {cell.gpid for cell in self.cells if host.name in cell.copies()}
             ours = {cell.gpid for cell in self.cells}
-            commands = [command_of(pid) for pid in pids_of(host)]
-            criu = sum(each.split(b"\0")[0].endswith(b"criu") for each in commands)
-            if criu:
+            if criu := sum(bool(criu_at(pid)) for pid in pids_of(host)):
                 found.append(f"{host.name}: {criu} criu")
             images = [path.name for path in Path(host.root, "run/ssi/images").iterdir()]
             found += [f"{host.name}: images {each}" for each in images]

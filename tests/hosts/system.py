@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssi.lab import Host, Lab
+from tests.hosts.forked import may_be_forked, run_forked
 
 COMMAND_TIMEOUT_S = 120.0
 
@@ -61,14 +62,17 @@ class Ssi:
         self, *words: str, stdin: bytes = b"", timeout_s: float = COMMAND_TIMEOUT_S
     ) -> Result:
         """Runs a command to its end."""
-        run = subprocess.run(
-            self.words(*words),
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        if may_be_forked(words):
+            run = run_forked(words, self.environment, stdin, timeout_s)
+        else:
+            run = subprocess.run(
+                self.words(*words),
+                env=self.environment,
+                input=stdin,
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
+            )
         return Result(run.returncode, run.stdout.decode(), run.stderr.decode())
 
     def ok(self, *words: str, stdin: bytes = b"") -> str:

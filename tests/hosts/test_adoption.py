@@ -72,7 +72,8 @@ def test_a_daemon_and_its_child_become_a_job_that_moves(ssi: Ssi, folder: str, s
         f"setsid nohup setpriv --reuid ada --regid ada --init-groups python3 {script} {folder}/log"
     )
     started(ssi, f"{command} </dev/null >/dev/null 2>&1", f"python3 {script}")
-    eventually(lambda: len(lines(ssi, "n1", f"{folder}/log.child")) > 3, what="both")
+    for log in (f"{folder}/log", f"{folder}/log.child"):
+        eventually(lambda log=log: len(lines(ssi, "n1", log)) > 3, what=f"{log} grows")  # type: ignore[misc]
     parents = {pid for _count, pid in lines(ssi, "n1", f"{folder}/log")}
     (pid,) = parents
     gpid = str(10_000_000 + pid)

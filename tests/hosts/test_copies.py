@@ -88,6 +88,14 @@ def test_user_may_do_there_what_the_user_may(ssi: Ssi) -> None:
         (("n2:/srv/secret", "/tmp/stolen"), "n2:/srv/secret: Permission denied"),
         (("/tmp/mine", "n2:/srv/roots/mine"), "n2:/srv/roots/mine: Permission denied"),
         (("n2:/srv/secret", "n3:/tmp/stolen"), "n2:/srv/secret: Permission denied"),
+        (
+            ("n2:/srv", "n3:/no/srv"),
+            "n2:/srv: it is a directory; -r copies it with all that is in it",
+        ),
+        (("n2:/etc/hosts", "n3:/no/y"), "n3:/no/y: its directory is not there"),
+        (("n1:/etc/hosts", "n2:/no/y"), "n2:/no/y: its directory is not there"),
+        (("n3:/no", "n1:/tmp/x"), "n3:/no: No such file or directory"),
+        (("n1:/no", "n2:/tmp/x"), "n1:/no: No such file or directory"),
     ):
         run = host.run("ssi", "cp", *words, user="ada")
         assert (run.returncode, run.stderr.decode()) == (1, f"ssi: {told} [file-failed]\n"), run
@@ -105,7 +113,7 @@ def test_full_disk_is_one_error_and_leaves_nothing(ssi: Ssi) -> None:
     for words in (("n1:/srv/copies/odd \n name", "n2:/srv/small/x"),):
         result = ssi("cp", *words)
         assert result.status == 51, result
-        assert result.err.startswith("ssi: /srv/small/x: no room: the file has 3.0 MB, ")
+        assert result.err.startswith("ssi: n2:/srv/small/x: no room: the file has 3.0 MB, ")
         assert result.err.count("\n") == 1
     assert sh(ssi, "n2", "ls -A /srv/small") == ""
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.hosts.system import Result, Ssi, eventually, pid_of
+from tests.hosts.system import PATIENCE_S, Result, Ssi, eventually, pid_of
 
 NODES = ("n1", "n2", "n3")
 
@@ -43,12 +43,12 @@ def dropped(ssi: Ssi, at: str, *others: str) -> Iterator[None]:
     network = ["nsenter", "--target", str(ssi.host(at).pid), "--net", "ip", "route"]
     routes = [["blackhole", f"{ssi.host(other).address}/32"] for other in others]
     for route in routes:
-        subprocess.run([*network, "add", *route], check=True, timeout=10)
+        subprocess.run([*network, "add", *route], check=True, timeout=PATIENCE_S)
     try:
         yield
     finally:
         for route in routes:
-            subprocess.run([*network, "del", *route], check=True, timeout=10)
+            subprocess.run([*network, "del", *route], check=True, timeout=PATIENCE_S)
 
 
 def seen_by(ssi: Ssi, node: str) -> dict[str, str]:

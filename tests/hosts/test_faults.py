@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.hosts.system import Ssi, eventually, pid_of
+from tests.hosts.system import PATIENCE_S, Ssi, eventually, pid_of
 
 
 def kill_by_pid(ssi: Ssi, node: str, *names: str) -> None:
@@ -32,10 +32,12 @@ def test_a_job_outlives_its_agent_which_comes_back_and_finds_it(ssi: Ssi) -> Non
     after = next(row for row in ssi.json("ps") if str(row["gpid"]) == gpid)
     assert (after["pid"], after["gpid"]) == (before["pid"], before["gpid"])
     assert ssi.job(gpid)["state"] == "running"
+    so_far = len(ssi.ok("logs", gpid).split())
+    eventually(lambda: len(ssi.ok("logs", gpid).split()) > so_far + 20, what="it writes on")
     ssi.ok("kill", gpid)
     assert ssi("wait", gpid).status == 143
     lines = [int(line) for line in ssi.ok("logs", gpid).split()]
-    assert lines == list(range(1, len(lines) + 1)) and len(lines) > 20
+    assert lines == list(range(1, len(lines) + 1)) and len(lines) > so_far + 20
 
 
 def test_a_foreground_command_goes_on_over_the_death_of_its_agent(ssi: Ssi) -> None:
@@ -45,7 +47,7 @@ def test_a_foreground_command_goes_on_over_the_death_of_its_agent(ssi: Ssi) -> N
         assert command.stdout.readline() == b"1\n"
         kill_by_pid(ssi, "n3", "agent")
         assert command.stdout.read() == b"".join(b"%d\n" % i for i in range(2, 11))
-        assert command.wait(timeout=30) == 4
+        assert command.wait(timeout=PATIENCE_S) == 4
 
 
 def test_a_keeper_that_dies_is_replaced_and_jobs_go_on(ssi: Ssi) -> None:
@@ -68,16 +70,16 @@ def died_at_s(ssi: Ssi, node: str) -> float:
     return float(told[-1]["at_s"])
 
 
-def test_a_killed_node_is_dead_within_5_s_and_no_command_hangs_on_it(ssi: Ssi) -> None:
+def test_a_killed_node_is_found_dead_and_no_command_hangs_on_it(ssi: Ssi) -> None:
+    """How soon: tests of the mesh claim that on a clock of their own, bench/membership.py here."""
     gpid = ssi.detached("n3", "sleep", "100")
     assert ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"}
     killed_at_s = time.time()
     ssi.host("n3").kill()
     try:
         eventually(lambda: ssi.states()["n3"] == "dead", what="n3 is dead")
-        # By what the agents noted: how long `ssi nodes` takes beside other load is another matter.
-        assert 0 < died_at_s(ssi, "n3") - killed_at_s <= 5.5
-        result = ssi("ps", "--json", timeout_s=15)
+        assert 0 < died_at_s(ssi, "n3") - killed_at_s < PATIENCE_S
+        result = ssi("ps", "--json")
         assert result.status == 4
         assert "n3" in result.err and result.err.count("\n") == 1
         assert '"n1"' in result.out and '"n2"' in result.out and '"n3"' not in result.out
@@ -99,10 +101,8 @@ def test_a_cut_link_is_told_and_mends_by_itself(ssi: Ssi) -> None:
     gpid = ssi.detached("n2", "sleep", "100")
     ssi.host("n2").cut()
     try:
-        began_s = time.monotonic()
-        result = ssi("run", "-n", "n2", "--", "true", timeout_s=40)
+        result = ssi("run", "-n", "n2", "--", "true", timeout_s=PATIENCE_S)
         assert result.status == 255 and "n2" in result.err, result
-        assert time.monotonic() - began_s < 25
         eventually(lambda: ssi.states()["n2"] == "dead", what="n2 is dead to us")
     finally:
         ssi.host("n2").heal()

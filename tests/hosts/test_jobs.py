@@ -147,15 +147,23 @@ def test_waiting_gives_up_when_told_to(ssi: Ssi) -> None:
 
 
 def test_a_job_whose_client_was_killed_is_attached_and_goes_on_to_its_end(ssi: Ssi) -> None:
-    script = "for i in $(seq 40); do echo $i; sleep 0.1; done; exit 9"
+    # It does not end before somebody is there again, however late that is.
+    wait = "until [ -e /tmp/attached ]; do sleep 0.05; done"
+    count = "for i in $(seq 40); do echo $i; sleep 0.05; [ $i != 30 ] ||"
+    script = f"{count} {wait}; done; rm /tmp/attached; exit 9"
     with ssi.start("run", "-n", "n3", "--", "sh", "-c", script) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == b"1\n"
-        (gpid,) = [str(row["gpid"]) for row in ssi.json("jobs") if row["state"] == "running"]
+        rows = [row for row in ssi.json("jobs") if row["args"] == ["sh", "-c", script]]
+        (gpid,) = [str(row["gpid"]) for row in rows if row["state"] == "running"]
         first.kill()
-    attached = ssi("attach", gpid)
-    assert attached.status == 9
-    numbers = [int(line) for line in attached.out.split()]
+    with ssi.start("attach", gpid) as attached:
+        assert attached.stdout is not None
+        shown = attached.stdout.readline()
+        ssi.host("n3").run("touch", "/tmp/attached")
+        shown += attached.stdout.read()
+        assert attached.wait(PATIENCE_S) == 9
+    numbers = [int(line) for line in shown.split()]
     assert numbers == list(range(numbers[0], 41)), "none is lost of those that were not shown"
     gone = ssi("attach", gpid)
     assert gone.status == 255, "a foreground job that was released is gone"

@@ -63,15 +63,36 @@ def busy_cores() -> Iterator[None]:
             process.wait()
 
 
+def deaths(ssi: Ssi) -> list[int]:
+    """How often n1 and n3 have given somebody up."""
+    return [agent_log(ssi, node).count("after=dead") for node in ("n1", "n3")]
+
+
+def stood_still_s(ssi: Ssi) -> float:
+    """How long n2 stood still, of three seconds that it should: a busy machine wakes us late."""
+    with stopped(ssi, "n2"):
+        began_s = time.monotonic()
+        time.sleep(3.0)
+        stood_s = time.monotonic() - began_s
+    time.sleep(1.5)
+    return stood_s
+
+
 def test_agent_that_stands_still_for_three_seconds_is_not_given_up(ssi: Ssi) -> None:
-    before = {node: agent_log(ssi, node).count("after=dead") for node in ("n1", "n3")}
+    rounds, before = 0, deaths(ssi)
     with busy_cores():
-        for _ in range(3):
-            with stopped(ssi, "n2"):
-                time.sleep(3.0)
-            time.sleep(1.5)
-    assert {node: agent_log(ssi, node).count("after=dead") for node in ("n1", "n3")} == before
-    assert ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"}
+        for _ in range(9):
+            if stood_still_s(ssi) > 3.2:
+                eventually(lambda: set(ssi.states().values()) == {"alive"}, what="all are back")
+                before = deaths(ssi)
+                continue
+            assert deaths(ssi) == before
+            rounds += 1
+            if rounds == 3:
+                break
+    assert rounds == 3, "the machine never let it stand still for three seconds, and not longer"
+    eventually(lambda: set(ssi.states().values()) == {"alive"}, what="nobody is suspected any more")
+    assert deaths(ssi) == before
 
 
 def test_agent_that_stood_still_for_long_is_dead_and_refutes_when_it_wakes(ssi: Ssi) -> None:

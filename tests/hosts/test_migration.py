@@ -79,6 +79,7 @@ def test_a_moved_job_writes_every_line_once_and_keeps_its_names(ssi: Ssi) -> Non
             [before[name]["started_at_s"] for name in now], abs=0.01
         )
     assert ssi.job(gpid)["nodes"] == ["n1", "n2", "n3", "n1", "n3"]
+    eventually(lambda: "child 20\n" in ssi.ok("logs", gpid), what="it goes on working")
     ssi.host("n3").run("touch", "/tmp/stop-tree")
     assert ssi("wait", gpid).status == 0
     *lines, last = ssi.ok("logs", gpid).splitlines()
@@ -171,7 +172,7 @@ def test_a_restore_that_fails_lets_it_run_on_at_the_source(ssi: Ssi) -> None:
     criu = Path(ssi.host("n2").root, "usr/sbin/criu")
     kept = criu.read_bytes()
     wrapper = (
-        '#!/bin/sh\nfor a; do [ "$a" = restore ] && exit 1; done\nexec /usr/sbin/criu.kept "$@"\n'
+        '#!/bin/sh\nfor a; do [ "$a" = swrk ] && exit 1; done\nexec /usr/sbin/criu.kept "$@"\n'
     )
     host = ssi.host("n2")
     host.run("sh", "-c", "cp -p /usr/sbin/criu /usr/sbin/criu.kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -15,7 +16,8 @@ from ssi.client.moves import Mover
 from ssi.client.pipes import Pipeline, StageSpec
 from ssi.client.system import System
 from ssi.model.job import JobSpec
-from tests.hosts.system import PATIENCE_S, Ssi, pid_of
+from tests.hosts.striking import answers
+from tests.hosts.system import PATIENCE_S, Ssi, eventually, pid_of
 
 T = TypeVar("T")
 
@@ -170,7 +172,12 @@ def test_agents_that_are_killed_meanwhile_find_their_pipes_again(ssi: Ssi) -> No
             output += data.data
         output += data.data
         assert output == numbered(lines)
-        assert [end.status for end in await pipeline.wait()] == [0, 0]
+        # How they ended is asked of both, for no longer than a person would wait.
+        for node, pid in old.items():
+            back = partial(answers, ssi, node, pid)
+            await asyncio.to_thread(eventually, back, what=f"the agent of {node} is back")
+        ends = [(end.status, end.problem) for end in await pipeline.wait()]
+        assert ends == [(0, ""), (0, "")]
         await pipeline.release()
 
     do(deed)

@@ -115,7 +115,8 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
             person.presses(b"\x03")
             assert person.ends().status == "130", line
         # A job that is left behind is found by the next shell, and elsewhere.
-        if "up" not in person.runs(f"{HOLD} &").text:  # it shows that whenever it comes
+        shown = person.runs(f"{HOLD} &").text.split()
+        if "up" not in shown:  # it shows that whenever it comes
             person.sees(b"up\r")
         left = person.runs("jobs -p").text.split()[-1]
     with shell_person(ssi, "n2") as other:
@@ -129,6 +130,41 @@ def test_programs_are_stopped_continued_and_moved_as_jobs(ssi: Ssi) -> None:
         for kill, told in (("", "Exit 143   "), ("-HUP", "Hangup     "), ("-KILL", "Killed     ")):
             line = f"sleep 300 & kill {kill} %1; wait" if kill else "sh -c 'exit 143' & wait"
             assert f"[1]+  {told}" in other.runs(line).text, kill
+
+
+def test_an_interrupt_ends_the_whole_line_in_every_phase_of_it(ssi: Ssi) -> None:
+    stays = f"python3 -c '{HOLDER}'; echo NEVER"
+    with shell_person(ssi, "n1") as person:
+        for line in (
+            stays,
+            f"@n2 {stays}",
+            f"python3 -c '{HOLDER}' || echo NEVER",
+            f"@n1 true | @n2 python3 -c '{HOLDER}' | @n3 cat; echo NEVER",
+            f"f() {{ {stays}; }}; f; /bin/echo NEVER",
+            f"while :; do {stays}; done",
+            f"sleep 0 | {stays}",
+            "echo up; read x; /bin/echo NEVER",
+        ):
+            person.begins(line)
+            person.sees(b"up\r\n")
+            person.presses(b"\x03")
+            ended = person.ends()
+            assert (ended.status, "NEVER" in ended.text) == ("130", False), (line, ended)
+        # A program that makes 130 of it by itself was not ended by it, and the line goes on.
+        person.begins(
+            "python3 -c 'import signal, sys\nsignal.signal(2, lambda *_: sys.exit(130))\n"
+            'print("up", flush=True)\nsignal.pause()\'; echo after=$?'
+        )
+        person.sees(b"up\r\n")
+        person.presses(b"\x03")
+        assert "after=130" in person.ends().text
+        person.begins("sleep 4343 & echo u''p; wait; echo NEVER")
+        person.sees(b"up\r\n")
+        person.presses_between_programs(b"\x03")
+        ended = person.ends()
+        assert (ended.status, "NEVER" in ended.text) == ("130", False), ended
+        assert person.runs("kill %1; wait").status == "0"
+    eventually(lambda: ssi("ps", "sleep 4343").status == 1, what="nothing is left of it")
 
 
 def test_the_last_stage_of_a_pipeline_over_nodes_has_the_terminal(ssi: Ssi) -> None:
@@ -159,6 +195,14 @@ def test_the_last_stage_of_a_pipeline_over_nodes_has_the_terminal(ssi: Ssi) -> N
         person.presses(b"typed\n\x04")
         ended = person.ends()
         assert "TYPED\n/dev/tty" in ended.text
+        assert ended.statuses == "0 0"
+        # What is typed before a stage has the terminal, while that still gives single keys.
+        person.presses_at_a_prompt(b"too sonn\x7f\x7fon\rand ")
+        person.begins("@n2 cat | @n3 tr a-z A-Z")
+        person.sees(b"TOO SOON\r\n")
+        person.presses(b"then\n\x04")
+        ended = person.ends()
+        assert "AND THEN" in ended.text
         assert ended.statuses == "0 0"
         person.begins("@n2 cat | @n3 sh -c 'echo up; tr a-z A-Z'")
         person.sees(b"up\r\n")

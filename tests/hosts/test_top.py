@@ -36,7 +36,12 @@ def single_out(someone: Person, gpid: str) -> None:
     someone.keys(f"gpid={gpid}")
     someone.press("Enter")
     someone.sees(rf"filter: gpid={gpid}")
-    someone.sees(rf"^ *{gpid} n")
+    sees_alone(someone, f"{gpid} n")
+
+
+def sees_alone(someone: Person, row: str) -> None:
+    """Waits until the table has one row, and that is it."""
+    someone.sees(rf"{AT_TABLE}.*\n *{row}.*\n(?! *\d)")
 
 
 def act(someone: Person, key: str, title: str, choice: str) -> None:
@@ -78,7 +83,7 @@ def test_sort_filter_kill_and_leave(ssi: Ssi, ada: Person) -> None:
     ada.keys("node=n2 4321")
     ada.press("Enter")
     ada.sees(r"filter: node=n2 4321")
-    ada.sees(rf"^ *{sleeper} n2 .*sleep 4321")
+    sees_alone(ada, f"{sleeper} n2 .*sleep 4321")
     ada.press("F9")
     ada.sees(rf"{sleeper} sleep of root on n2, the whole job")
     ada.press("Enter")
