@@ -11,21 +11,22 @@
 # \002 says that the line begins. But one that was typed before may come only then, for terminals pass
 # keys on a moment later. Bash would lose a part of the line, or end. So ^C is ignored from the end of
 # a line to the beginning of the next, and what the user has for it, and all traps that are told, are
-# kept in a file, since $(trap -p) would cost a process.
+# kept in a file, since $(trap -p) would cost a process. Nor is any array assigned where ^C may come:
+# bash 5.2 that is interrupted while it reads name=(...) takes the end of that for the end of its input.
 __ssi_next() {
     if [[ ! ${__ssi_deaf-} ]]; then
         { builtin trap -p INT; builtin printf '\0'; builtin trap -p; } >|"$__ssi_kept"
         __ssi_deaf=1
-        builtin trap '' INT
     fi
+    builtin trap '' INT
     { IFS= builtin read -r -d '' __ssi_trap; IFS= builtin read -r -d '' __ssi_traps; } <"$__ssi_kept" || builtin :
     if [[ ${__ssi_busy-} ]]; then
-        [[ ! ${__ssi_telling-} ]] || __ssi_statuses=(130 130 broken)
+        [[ ! ${__ssi_telling-} ]] || __ssi_statuses="130 130 broken"
         __ssi_telling=1
-        [[ ${__ssi_statuses+x} ]] || __ssi_statuses=("$__ssi_code" "$__ssi_code" broken)
+        [[ ${__ssi_statuses+x} ]] || __ssi_statuses="$__ssi_code $__ssi_code broken"
         {
             builtin printf '\0'
-            builtin printf '%s ' "$__ssi_busy" "${__ssi_statuses[@]}"
+            builtin printf '%s ' "$__ssi_busy" "$__ssi_statuses"
             builtin printf '\0%s\0%s\0' "$PWD" "$-"
             builtin declare -p
             builtin printf '\0'
@@ -55,7 +56,7 @@ __ssi_next() {
         __ssi_line=$(<"${__ssi_line:1}")
     fi
     __ssi_busy=$__ssi_number
-    __ssi_line+=$'\n\n''{ __ssi_statuses=("$?" "${PIPESTATUS[@]}"); [[ $- != *x* ]] || { __ssi_traced=1; builtin set +x; }; } 2>/dev/null'
+    __ssi_line+=$'\n\n''{ __ssi_statuses="$? ${PIPESTATUS[@]}"; [[ $- != *x* ]] || { __ssi_traced=1; builtin set +x; }; } 2>/dev/null'
     if [[ ${__ssi_traced-} ]]; then
         __ssi_traced=
         __ssi_line=$'builtin set -x\n'$__ssi_line
