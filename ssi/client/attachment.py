@@ -76,6 +76,10 @@ async def connect(
     """
     aside: list[asyncio.Task[Any]] = []  # Any: what they return is asked of them by name
     try:
+        if job.output is not None and not all(job.output):  # two may have to wait for each other
+            for sink, data in zip(sinks, job.output, strict=True):
+                await sink(data)
+            return await job.wait()
         if source is not None and job.has_input:
             aside.append(asyncio.create_task(_feed(job, source)))
         ending = asyncio.create_task(job.wait())

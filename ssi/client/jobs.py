@@ -55,6 +55,8 @@ class JobHandle:
         notice: What the user should know of its start, a sentence; empty: nothing.
         unread: Keys for its terminal that it had not read when it ended.
         has_input: Whether it can be given anything to read.
+        output: All that it wrote to stdout and to stderr, where it has ended with its start and is
+            released; None: that has to be read.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class JobHandle:
         self.row = row
         self.notice = notice
         self.has_input = has_input
-        self._output = output
+        self.output = output
         self.unread = b""
         self._system = system
         self._node = row.node
@@ -144,8 +146,8 @@ class JobHandle:
             peek=peek,
             modes=modes,
         )
-        if self._output is not None:
-            data = self._output[0 if stream == "stdout" else 1][offset:]
+        if self.output is not None:
+            data = self.output[0 if stream == "stdout" else 1][offset:]
             return StreamData(offset=offset, data=data, ended=True)
         return await self._ask(body, StreamData)
 
@@ -177,7 +179,7 @@ class JobHandle:
 
     async def wait(self) -> JobRow:
         """The job's row once it has ended."""
-        while self._output is None:
+        while self.output is None:
             body = WaitJob(gpid=self.row.gpid, wait_ms=POLL_MS)
             reply = await self._ask(body, JobReply)
             self.row, self.unread = reply.row, reply.unread
@@ -204,7 +206,7 @@ class JobHandle:
 
     async def release(self) -> None:
         """Says that nothing more is wanted of the job, which has ended."""
-        if self._output is None:  # else it is released already
+        if self.output is None:  # else it is released already
             await self._ask(ReleaseJob(gpid=self.row.gpid), Done)
 
     def release_later(self) -> None:
@@ -212,7 +214,7 @@ class JobHandle:
 
         Where it cannot be said, the job's node lets go of the job by itself in time.
         """
-        if self._output is None:
+        if self.output is None:
             self._system.later(self.release())
 
     async def _ask(self, body: RequestMessage, kind: type[ReplyT]) -> ReplyT:

@@ -9,21 +9,28 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import redirect_stdout, suppress
 from io import StringIO
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import typer
 
 # Private, but typer is held below the next version, and has no public name for it.
 from typer._click.exceptions import ClickException
 
+from ssi.cli.foreground import exit_status_of
 from ssi.cli.main import carry_out, tree
 from ssi.cli.output import Output
+from ssi.client.attachment import attach
 from ssi.client.connection import Connection
+from ssi.client.jobs import BRIEF_MS, JobHandle
 from ssi.client.system import System
+from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.jobfiles import JobFiles, default_binds
+from ssi.model.node import NodeRow, NodeState
 from ssi.model.process import ProcessRow
+from ssi.protocol.clients import ServeFiles
 from ssi.protocol.codec import (
     decode_envelope,
     decode_request_body,
@@ -31,7 +38,9 @@ from ssi.protocol.codec import (
     encode_reply_body,
 )
 from ssi.protocol.envelope import Reply, Request
-from ssi.protocol.system import ListProcesses, ProcessList
+from ssi.protocol.jobs import JobReply, StartJob
+from ssi.protocol.message import Done, ReplyMessage, RequestMessage
+from ssi.protocol.system import ListNodes, ListProcesses, NodeList, ProcessList
 from ssi.transport.frames import read_frame, write_frame
 from ssi.view.columns import DEFAULT_COLUMNS, Moment, Placed
 from ssi.view.nodes import node_listing
@@ -42,8 +51,11 @@ ROWS: Final = 64
 
 FRAME_BYTES: Final = 1024 * 1024
 
+NODE: Final = "node"
 
-LINES: Final = (["run", "-n", "node", "--", "true"], ["kill", "-TERM", "1"])
+ResultT = TypeVar("ResultT")
+
+LINES: Final = (["run", "-n", NODE, "--", "true"], ["kill", "-TERM", "1"])
 """Command lines of other shapes, which are read and not carried out."""
 
 
@@ -55,8 +67,9 @@ def rehearse(is_enough: Callable[[], bool] = lambda: False) -> None:
     """
     rows: list[ProcessRow] = []
     parts: tuple[Callable[[], object], ...] = (
-        lambda: rows.extend(asyncio.run(_ask()).rows),
+        lambda: rows.extend(asyncio.run(_asked(_list)).rows),
         _read_lines,
+        lambda: asyncio.run(_asked(_run)),
         _read_for_help,
         lambda: _render(rows),
     )
@@ -77,7 +90,7 @@ def _read_for_help() -> None:
         carry_out(tree(), ["ps", "--help"])
 
 
-async def _ask() -> ProcessList:
+async def _asked(ask: Callable[[System], Coroutine[Any, Any, ResultT]]) -> ResultT:
     here, there = socket.socketpair()
     reader, writer = await asyncio.open_unix_connection(sock=there)
     try:
@@ -85,10 +98,30 @@ async def _ask() -> ProcessList:
             asyncio.TaskGroup() as answering,
             Connection(*await asyncio.open_unix_connection(sock=here)) as connection,
         ):
-            answering.create_task(_answer(reader, writer))
-            return await System(connection).ask(ListProcesses(), ProcessList)
+            answering.create_task(_answer_all(reader, writer))
+            return await ask(System(connection))
     finally:
         writer.close()
+
+
+async def _list(system: System) -> ProcessList:
+    return await system.ask(ListProcesses(), ProcessList)
+
+
+async def _run(system: System) -> int:
+    """A job that is over as soon as it begins, from its node's name to its status.
+
+    Its files are asked for without a look at any directory of the user's: one may hang.
+    """
+    node = await system.select_one(NODE)
+    binds = default_binds(await system.home(), "/home/nobody", "")
+    files = JobFiles(home=NODE, home_directory="/home/nobody", is_whole=False, binds=binds)
+    await system.ask(ServeFiles(paths=files.paths_of(NODE)), Done)
+    spec = JobSpec(argv=("true",), cwd="/", environment={}, files=files)
+    job = await JobHandle.start(system, node, spec, wait_ms=BRIEF_MS, no_input=True)
+    row = await attach(job, stdin=None)
+    job.release_later()
+    return exit_status_of(row)
 
 
 def _render(rows: Iterable[ProcessRow]) -> None:
@@ -102,16 +135,40 @@ def _render(rows: Iterable[ProcessRow]) -> None:
     output.text(node_listing([]))
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Stands in for an agent: the one question gets rows of the kind that agents send."""
-    frame = await read_frame(reader, FRAME_BYTES)
-    request = decode_envelope(frame) if frame is not None else None
-    assert isinstance(request, Request)
-    decode_request_body(request.body)
-    rows = tuple(_row(number) for number in range(ROWS))
-    reply = ProcessList(node="node", taken_at_s=0.0, rows=rows)
-    write_frame(writer, encode_envelope(Reply(request.id, encode_reply_body(reply))))
-    await writer.drain()
+async def _answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Stands in for an agent until nobody asks it any more."""
+    while (frame := await read_frame(reader, FRAME_BYTES)) is not None:
+        request = decode_envelope(frame)
+        assert isinstance(request, Request)
+        answer = encode_reply_body(_answer(decode_request_body(request.body)))
+        write_frame(writer, encode_envelope(Reply(request.id, answer)))
+        await writer.drain()
+
+
+def _answer(body: RequestMessage) -> ReplyMessage:
+    """What an agent might say."""
+    match body:
+        case ListProcesses():
+            rows = tuple(_row(number) for number in range(ROWS))
+            return ProcessList(node=NODE, taken_at_s=0.0, rows=rows)
+        case ListNodes():
+            row = NodeRow(name=NODE, number=1, address="", state=NodeState.ALIVE, age_s=0.0)
+            return NodeList(observer=NODE, rows=(row,))
+        case StartJob():
+            job = JobRow(
+                gpid=1,
+                node=NODE,
+                user="nobody",
+                argv=body.spec.argv,
+                cwd=body.spec.cwd,
+                state=JobState.EXITED,
+                start_ms=0,
+                exit_status=0,
+                files=body.spec.files,
+            )
+            return JobReply(row=job, no_input=body.no_input, output=(b"", b""))
+        case _:
+            return Done()
 
 
 def _row(number: int) -> ProcessRow:

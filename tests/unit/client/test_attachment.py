@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from ssi.client.attachment import OutputClosed, connect
 from ssi.client.jobs import JobHandle
+from ssi.client.system import System
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.jobs import StreamData
 from ssi.protocol.refusals import NodeDown
+
+ROW = JobRow(
+    gpid=15000001,
+    node="n1",
+    user="ada",
+    argv=("true",),
+    cwd="/",
+    state=JobState.EXITED,
+    start_ms=1,
+    exit_status=3,
+)
 
 
 class _Row:
@@ -24,6 +37,7 @@ class _Job:
     """One that writes for ever on stdout; on stderr it says nothing until it is told to end."""
 
     row = _Row()
+    output: tuple[bytes, bytes] | None = None
 
     def __init__(self) -> None:
         self.told: list[int] = []
@@ -124,16 +138,7 @@ class _Ending(_Job):
         self._asked.set()
         if self._error is not None:
             raise self._error
-        return JobRow(
-            gpid=15000001,
-            node="n1",
-            user="ada",
-            argv=("true",),
-            cwd="/",
-            state=JobState.EXITED,
-            start_ms=1,
-            exit_status=3,
-        )
+        return ROW
 
 
 @pytest.mark.parametrize("error", [None, NodeDown(node="n1", silent_s=12.0)])
@@ -156,3 +161,52 @@ def test_the_end_is_asked_for_with_the_output_and_told_after_all_of_it(
         with pytest.raises(NodeDown):
             asyncio.run(body())
     assert written == [b"y\n", b"y\n"]
+
+
+@pytest.mark.parametrize("output", [(b"", b""), (b"a", b""), (b"", b"b"), (b"a", b"b")])
+def test_what_came_with_the_start_is_written_and_nothing_is_asked(
+    output: tuple[bytes, bytes],
+) -> None:
+    written: list[list[bytes]] = [[], []]
+
+    async def to(number: int, data: bytes) -> None:
+        written[number].append(data)
+
+    async def body() -> JobRow:
+        job = JobHandle(cast("System", None), ROW, has_input=False, output=output)
+        return await connect(job, source=None, sinks=(partial(to, 0), partial(to, 1)))
+
+    assert asyncio.run(body()) is ROW
+    assert tuple(map(b"".join, written)) == output
+
+
+def test_each_stream_that_came_with_the_start_can_be_read_first() -> None:
+    async def body() -> None:
+        other = asyncio.Event()
+
+        async def slow(_data: bytes) -> None:
+            await other.wait()
+
+        async def quick(_data: bytes) -> None:
+            other.set()
+
+        for sinks in ((slow, quick), (quick, slow)):
+            other.clear()
+            job = JobHandle(cast("System", None), ROW, has_input=False, output=(b"a", b"b"))
+            async with asyncio.timeout(60):
+                await connect(job, source=None, sinks=sinks)
+
+    asyncio.run(body())
+
+
+def test_output_that_came_with_the_start_and_nobody_takes_is_told_as_any_other() -> None:
+    class Ended(_Job):
+        output = (b"a", b"")
+
+    async def sink(_data: bytes) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    job = Ended()
+    with pytest.raises(OutputClosed):
+        asyncio.run(connect(cast("JobHandle", job), source=None, sinks=(sink, sink)))
+    assert job.told == [signal.SIGPIPE]
