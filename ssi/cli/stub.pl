@@ -56,9 +56,16 @@ main();
 
 sub main {
     my $path = is_for_warm() && find_calls() ? socket_path() : undef;
-    my $signals = defined $path && meet($path) ? hand_over() : undef;
+    my $is_asked = defined $path && meet($path) && send_all(request());
+    my $signals = $is_asked && compile_rest() ? hand_over() : undef;
     become_full($path) unless defined $signals;
     stand_in($signals);
+}
+
+# Compiles what is behind __END__; meanwhile the warm process looks whether it can serve us.
+sub compile_rest {
+    local $/;
+    return eval <DATA>;
 }
 
 # Whether a warm process can carry out this command as well as the full program.
@@ -143,6 +150,7 @@ sub meet {
     my ($path) = @_;
     socket WARM, $AF_UNIX, $SOCK_STREAM, 0 or return 0;
     wait_at_most($ACCEPT_TIMEOUT_S);
+    $SIG{FPE} = 'DEFAULT';    # Perl ignores it, which the command is not to inherit
     connect WARM, pack 'S Z*', $AF_UNIX, $path or return 0;
     my ($pid, $user) = unpack 'i I', getsockopt WARM, $SOL_SOCKET, $SO_PEERCRED;
     return $user == $>;
@@ -153,14 +161,45 @@ sub wait_at_most {
     setsockopt WARM, $SOL_SOCKET, $_, $limit for $SO_RCVTIMEO, $SO_SNDTIMEO;
 }
 
+# The words and the environment of this process.
+sub request {
+    my @words = ($command, @arguments);
+    my $body = join "\0", scalar @words, @words, map { "$_=$ENV{$_}" } keys %ENV;
+    return pack 'N/a*', $body;
+}
+
+# Sends all of it; false where it cannot.
+sub send_all {
+    my ($data) = @_;
+    while ($data ne '') {
+        my $sent = send WARM, $data, $MSG_NOSIGNAL;
+        return 0 unless defined $sent || $! == $EINTR;
+        substr $data, 0, $sent // 0, '';
+    }
+    return 1;
+}
+
+# Ends at once where that is known: to take itself apart first, Perl needs a millisecond.
+sub leave {
+    my ($status) = @_;
+    syscall $calls->{exit_group}, $status + 0 if defined $calls;
+    exit $status;
+}
+
+sub complain {
+    syswrite STDERR, "ssi: $_[0]\n";
+    leave($FAILED);
+}
+
+__END__
+
 # Gives the command away; the descriptor to read signals from, undef where it is not accepted.
 #
 # Nothing runs before we say so, so a command that was not accepted in time never runs twice. Until
 # we say so a signal does to us what it would do to the command; from then on the kernel keeps it
 # until it is read and passed on, so none is lost.
 sub hand_over {
-    $SIG{FPE} = 'DEFAULT';    # Perl ignores it, which the command is not to inherit
-    return undef unless send_all(request()) && hear(1) eq 'A';
+    return undef unless hear(1) eq 'A';
     my @caught = grep { ($SIG{$_->[0]} // '') ne 'IGNORE' } @RELAYED;
     my $set = signal_set(map { $_->[1] } @caught);
     my $before = pack 'Q', 0;
@@ -182,24 +221,6 @@ sub signal_set {
     my $bits = 0;
     $bits |= 1 << $_ - 1 for @_;
     return pack 'Q', $bits;
-}
-
-# The words and the environment of this process.
-sub request {
-    my @words = ($command, @arguments);
-    my $body = join "\0", scalar @words, @words, map { "$_=$ENV{$_}" } keys %ENV;
-    return pack 'N/a*', $body;
-}
-
-# Sends all of it; false where it cannot.
-sub send_all {
-    my ($data) = @_;
-    while ($data ne '') {
-        my $sent = send WARM, $data, $MSG_NOSIGNAL;
-        return 0 unless defined $sent || $! == $EINTR;
-        substr $data, 0, $sent // 0, '';
-    }
-    return 1;
 }
 
 # So many bytes, fewer at the end or when the time is over. Being stopped is no end (signal(7)).
@@ -287,14 +308,4 @@ sub warm_process_died {
     complain('its warm process died; whether the command was done is unknown');
 }
 
-# Ends at once where that is known: to take itself apart first, Perl needs a millisecond.
-sub leave {
-    my ($status) = @_;
-    syscall $calls->{exit_group}, $status + 0 if defined $calls;
-    exit $status;
-}
-
-sub complain {
-    syswrite STDERR, "ssi: $_[0]\n";
-    leave($FAILED);
-}
+1;

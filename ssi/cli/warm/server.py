@@ -92,7 +92,8 @@ class Server:
         self._code = code
         self._standing = standing_of(os.getpid())
         self._commands: set[Command] = set()
-        self._accepted: dict[Command, tuple[Request, Standing]] = {}
+        self._standings: dict[Command, Standing] = {}
+        self._accepted: dict[Command, Request] = {}
         self._selector = selectors.DefaultSelector()
         self._used_at_s = time.monotonic()
         self._check_at_s = self._used_at_s
@@ -122,6 +123,16 @@ class Server:
         # A fork while a command runs would take the processor from it.
         if not self._retired and not self._commands and self._spare is None:
             self._spare = fork_spare(self._standing)
+            self._rehearse()
+
+    def _rehearse(self) -> None:
+        """Looks at what the next command has to be compared with.
+
+        Since the fork each page of this process is copied when it is written to, and Python writes
+        to whatever it looks at.
+        """
+        shortfall(self._standing, standing_of(os.getpid()))
+        self._code.is_current()
 
     def _check(self, now_s: float) -> None:
         idle = not self._commands and now_s - self._used_at_s > IDLE_S
@@ -150,7 +161,15 @@ class Server:
         command = Command(connection)
         self._commands.add(command)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._advance(command))
-        self._advance(command)  # its request has often come along
+        try:  # the stub is still at its request, and has a processor of its own
+            self._standings[command] = standing_of(command.peer.pid)
+            fits = self._may_serve(command, self._standings[command])
+        except (OSError, KeyError):  # it is gone, or not ours
+            fits = False
+        if fits:
+            self._advance(command)  # its request has often come meanwhile
+        else:
+            self._forget(command)
 
     def _advance(self, command: Command) -> None:
         """Something came over the connection of a command, or its end."""
@@ -169,14 +188,10 @@ class Server:
             request = command.receive()
             if request is None:
                 return
-            theirs = standing_of(command.peer.pid)
-            if self._may_serve(command, theirs):
-                self._accepted[command] = request, theirs
-                command.accept()
-                return
-        except (BadRequest, OSError, KeyError):  # the stub does without us, or is gone
-            pass
-        self._forget(command)
+            self._accepted[command] = request
+            command.accept()
+        except (BadRequest, OSError):  # the stub does without us, or is gone
+            self._forget(command)
 
     def _may_serve(self, command: Command, theirs: Standing) -> bool:
         """Whether a child can be all that the full program would be; if not, our time is over."""
@@ -188,8 +203,8 @@ class Server:
         return fits
 
     def _start(self, command: Command) -> None:
-        request, theirs = self._accepted.pop(command)
-        caller = Caller(pid=command.peer.pid, standing=theirs)
+        request = self._accepted.pop(command)
+        caller = Caller(pid=command.peer.pid, standing=self._standings.pop(command))
         self._used_at_s = time.monotonic()
         pid = self._given_to_spare(command, caller)
         if not pid:
@@ -235,6 +250,7 @@ class Server:
 
     def _forget(self, command: Command) -> None:
         self._commands.discard(command)
+        self._standings.pop(command, None)
         self._accepted.pop(command, None)
         watched = self._selector.get_map()
         if command.connection in watched:
