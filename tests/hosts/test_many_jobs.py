@@ -21,9 +21,10 @@ AT_ONCE = 200
 WARM_UP = 60
 NODES = ("n1", "n2", "n3")
 
-THREADS = 16
+THREADS = 17
 """Of an agent, however much it has to do and however many cores there are: two contexts of ZeroMQ
-with three threads each, the loop, the heart, and a bounded pool for what blocks."""
+with three threads each, the loop, the heart, a pool of six for what blocks, and three by which
+pyzmq lets go of large messages, from the first on that goes uncopied (``zmq/utils/garbage.py``)."""
 
 GROWTH_KIB = 6 * 1024
 """Of memory, over more than a thousand jobs: answers and rows that are remembered for a while."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,25 +38,29 @@ class Offer:
 
 
 class Offers:
-    """Each is good for one connection, and for a short time."""
+    """Each is good for one connection, and for a short time. Any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._offers: dict[bytes, Offer] = {}
 
     def make(self, peer: str) -> Offer:
         """A new one."""
         token, key = secrets.token_bytes(TOKEN_BYTES), secrets.token_bytes(KEY_BYTES)
-        self._forget_late()
-        while len(self._offers) >= MAX_OFFERS:
-            del self._offers[next(iter(self._offers))]
-        offer = self._offers[token] = Offer(token, key, peer, self._clock() + OFFERED_S)
+        offer = Offer(token, key, peer, self._clock() + OFFERED_S)
+        with self._lock:
+            self._forget_late()
+            while len(self._offers) >= MAX_OFFERS:
+                del self._offers[next(iter(self._offers))]
+            self._offers[token] = offer
         return offer
 
     def take(self, token: bytes) -> Offer | None:
         """The one of that token, once."""
-        self._forget_late()
-        return self._offers.pop(token, None)
+        with self._lock:
+            self._forget_late()
+            return self._offers.pop(token, None)
 
     def _forget_late(self) -> None:
         now_s = self._clock()
