@@ -24,6 +24,9 @@ MOST_OUTPUT_BYTES = 1024
 """Of a job's output that may come with its end, and with the reply to its start: thousands of such
 replies are remembered."""
 
+ROW_NAME = "job.json"
+"""Where the row of a job is kept, in one of its directories."""
+
 STATUS_POLL_S = 60.0
 """How long one question for a job's end may stay open at its shim."""
 
@@ -85,7 +88,10 @@ class Job:
     Attributes:
         row: As faces see it; replaced whole.
         sockets: Directory of its shim's socket.
-        record: Directory of what is kept of it: ``job.json`` and its logs.
+        record: Directory of what outlives a reboot: ``job.json`` and its logs.
+        lasting: Whether it has such a directory. A job that a client waits for, and that has not
+            begun to move, ends with its machine: what a later agent must know of it is kept beside
+            its socket, in memory.
         link: To its shim; None once that has ended.
         shim_pid: As the host sees it; 0 once it has ended.
         root_pid: First process of the job, as the host sees it; 0 where there is none.
@@ -108,6 +114,7 @@ class Job:
     sockets: Path
     record: Path
     membership: Membership
+    lasting: bool = True
     link: ShimLink | None = None
     shim_pid: int = 0
     root_pid: int = 0
@@ -161,10 +168,13 @@ class Job:
         before = self.row.state
         assert state is before or state in TRANSITIONS[before], (self.row.gpid, before, state)
         self.row = msgspec.structs.replace(self.row, state=state, **changes)
-        try:
-            self.save()
-        except OSError as exc:  # the disk is full: the job goes on, and its shim holds a note
-            _log.error("event=job-not-saved gpid=%d reason=%s", self.row.gpid, exc)
+        # A reboot ends no duty towards who detached it, or towards the node that it is given to.
+        self.lasting = self.lasting or self.row.detached or state is JobState.MIGRATING
+        if self.lasting or not _is_told_by_shim(before, state):
+            try:
+                self.save()
+            except OSError as exc:  # the disk is full: the job goes on, and its shim holds a note
+                _log.error("event=job-not-saved gpid=%d reason=%s", self.row.gpid, exc)
         _log.info("event=job gpid=%d before=%s after=%s", self.row.gpid, before, state)
 
     def save(self) -> None:
@@ -173,8 +183,10 @@ class Job:
         Raises:
             OSError: The disk is full; what was kept before is untouched.
         """
-        self.record.mkdir(mode=0o700, exist_ok=True)
-        replace_file(self.record / "job.json", msgspec.json.encode(self.row), durable=False)
+        if self.lasting:
+            self.record.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = self.record if self.lasting else self.sockets
+        replace_file(directory / ROW_NAME, msgspec.json.encode(self.row), durable=False)
 
     async def note(self) -> None:
         """Gives the shim what a later agent needs, where it has changed."""
@@ -276,6 +288,12 @@ class Job:
             )
         self.root_pid = 0
         self.ended.set()
+
+
+def _is_told_by_shim(before: JobState, after: JobState) -> bool:
+    """Whether a later agent learns of a step without its row: from a shim, or from what it left."""
+    started = before is JobState.STARTING and after is JobState.RUNNING
+    return started or after in {JobState.EXITED, JobState.LOST}
 
 
 def _record_of(status: Status, exit_status: int) -> ExitRecord:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from nodeagent.departed import Departed
-from nodeagent.job import Job, Note
+from nodeagent.job import ROW_NAME, Job, Note
 from nodeagent.mechanism import cgroup
 from nodeagent.places import Places
 from nodeagent.services.members import Membership
@@ -109,19 +110,22 @@ class JobTable:
             if job.stage != "lent"
         ]
 
-    def make(self, row: JobRow) -> Job:
-        """A job with its directories and its record, not yet in the table.
+    def make(self, row: JobRow, *, lasting: bool = True) -> Job:
+        """A job with its directories and its row in one of them, not yet in the table.
 
-        The record is there before anything can run, so that an agent that starts after this one
+        The row is there before anything can run, so that an agent that starts after this one
         died finds the job.
+
+        Args:
+            row: The job.
+            lasting: It is of interest after a reboot; see :attr:`Job.lasting`.
 
         Raises:
             OSError: They cannot be made: the disk is full. Nothing is left of them.
         """
-        job = self._job(row)
+        job = self._job(row, lasting=lasting)
         try:
             job.sockets.mkdir(mode=0o700, parents=True)
-            job.record.mkdir(mode=0o700, parents=True, exist_ok=True)
             job.save()
         except OSError:
             self.forget(job)
@@ -151,7 +155,8 @@ class JobTable:
         if job.link is not None:
             job.link.close()
         remove_tree(job.sockets)
-        remove_tree(job.record)
+        if job.lasting:
+            remove_tree(job.record)
         cgroup.remove_of_job(job.row.gpid)
 
     def let_go(self, job: Job) -> None:
@@ -180,12 +185,13 @@ class JobTable:
 
     async def adopt(self) -> None:
         """Finds the jobs that were here before this agent started."""
-        for directory in _numbered(self._places.jobs):
-            row = _kept_row(directory / "job.json")
+        found = _numbered(self._places.job_sockets) | _numbered(self._places.jobs)
+        for _gpid, directory in sorted(found.items()):
+            row = _kept_row(directory / ROW_NAME)
             if row is None:
                 remove_tree(directory)
                 continue
-            job = self._job(row)
+            job = self._job(row, lasting=directory.parent == self._places.jobs)
             try:
                 await self._adopt_shim(job)
             except ShimSilent as exc:
@@ -203,8 +209,8 @@ class JobTable:
             else:
                 self.add(job)
         known = {*self.jobs, *(job.row.gpid for job in self.at_barrier)}
-        for directory in _numbered(self._places.job_sockets):
-            if int(directory.name) not in known:
+        for gpid, directory in _numbered(self._places.job_sockets).items():
+            if gpid not in known:
                 remove_tree(directory)
         cgroup.remove_all_but({job.row.gpid for job in (*self.living(), *self.at_barrier)})
 
@@ -251,12 +257,13 @@ class JobTable:
             job.bury()
             self.let_go(job)
 
-    def _job(self, row: JobRow) -> Job:
+    def _job(self, row: JobRow, *, lasting: bool) -> Job:
         return Job(
             row=row,
             sockets=self._places.job_sockets / str(row.gpid),
             record=self._places.jobs / str(row.gpid),
             membership=Membership(self.allocate),
+            lasting=lasting,
         )
 
     def _forget_oldest(self) -> None:
@@ -267,6 +274,11 @@ class JobTable:
 
 def remove_tree(directory: Path) -> None:
     """Removes a directory with all in it; what resists is told of in the log."""
+    with suppress(OSError):  # nearly every one holds files and nothing else
+        for name in os.listdir(directory):  # noqa: PTH208 - names are all that is wanted
+            os.unlink(f"{directory}/{name}")  # noqa: PTH108 - of every short job: no objects for it
+        directory.rmdir()
+        return
     try:
         shutil.rmtree(directory)
     except FileNotFoundError:
@@ -281,9 +293,9 @@ def stage_of(shim_stage: str) -> str:
     return words.get(shim_stage, "running")
 
 
-def _numbered(parent: Path) -> Iterable[Path]:
-    directories = [path for path in parent.iterdir() if path.name.isdigit()]
-    return sorted(directories, key=lambda path: int(path.name))
+def _numbered(parent: Path) -> dict[int, Path]:
+    """The directories of jobs by their gpids."""
+    return {int(path.name): path for path in parent.iterdir() if path.name.isdigit()}
 
 
 def _kept_row(path: Path) -> JobRow | None:

@@ -7,6 +7,7 @@ Version 2 where it is mounted, else the freezer of version 1. Source: cgroups(7)
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,12 @@ _log = logging.getLogger(__name__)
 PARENT: Final = "ssi"
 _MODE: Final = 0o755
 _MOUNTS: Final = Path("/proc/self/mountinfo")
+
+LOOK_S: Final = 1.0
+"""For how long it counts where cgroups were found: a short job asks three times."""
+
+_looked: tuple[Path, float, list[Path]] = (Path(), 0.0, [])
+"""In which file of mounts they were looked for last, when, and what was found."""
 
 
 def make_for_job(gpid: int) -> str:
@@ -142,7 +149,15 @@ def _write(directory: Path, *, v2: str, v1: str) -> None:
 
 
 def _roots() -> list[Path]:
-    """Where cgroups can be made, version 2 first."""
+    """Where cgroups can be made, version 2 first; as it was a second ago at the most."""
+    global _looked  # noqa: PLW0603 - of this process's one mount namespace
+    now_s = time.monotonic()
+    if _looked[0] != _MOUNTS or now_s - _looked[1] > LOOK_S:
+        _looked = (_MOUNTS, now_s, _read_roots())
+    return _looked[2]
+
+
+def _read_roots() -> list[Path]:
     unified, freezers = [], []
     for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
         left, _separator, right = line.partition(" - ")

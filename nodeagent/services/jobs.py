@@ -198,7 +198,7 @@ class JobService:
             files=spec.files,
             name=spec.name[:LONGEST_NAME],
         )
-        return self._table.make(row)
+        return self._table.make(row, lasting=spec.detached)
 
     def _start_message(
         self, job: Job, spec: JobSpec, account: login.LoginAccount, *, no_input: bool

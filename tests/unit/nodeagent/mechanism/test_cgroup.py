@@ -53,3 +53,16 @@ def test_processes_of_a_job_are_those_of_the_cgroup_that_it_is_in(root: Path) ->
         (root / version / "ssi/job-35000017/cgroup.procs").write_text(pids)
     assert cgroup.processes_of_job(35000017) == [17, 23]
     assert cgroup.processes_of_job(35000018) == []
+
+
+def test_one_look_at_the_mounts_counts_for_a_while(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("nodeagent.mechanism.cgroup.time.monotonic", lambda: now_s)
+    mounts = root / "mountinfo"
+    assert cgroup.freezer_version() == "v1"
+    mounts.write_text("")
+    assert cgroup.freezer_version() == "v1"
+    now_s += 2 * cgroup.LOOK_S
+    assert cgroup.freezer_version() == ""
