@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from shell.session.outcome import INTERRUPTED, Outcome
+from shell.session.outcome import Outcome
 from ssi.client.hearing import hearing, nothing
 from ssi.client.ownwords import own_words
 
@@ -15,6 +15,6 @@ async def run_verb(words: Sequence[str]) -> Outcome:
     """Runs a command of ``ssi`` at this terminal; ^C is the command's alone."""
     with hearing((signal.SIGINT, signal.SIGQUIT), nothing):
         child = await asyncio.create_subprocess_exec(*own_words(), *words)
-        status = await child.wait()
-    status = status if status >= 0 else 128 - status
-    return Outcome(status=status, statuses=(status,), ends_line=status == INTERRUPTED)
+        code = await child.wait()
+    status = code if code >= 0 else 128 - code
+    return Outcome(status=status, statuses=(status,), ends_line=code == -signal.SIGINT)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TypeVar
 
 from shell.session.resident import sight
 from ssi.client.jobs import JobHandle
-from ssi.client.pipes import Pipeline
 from ssi.client.sight import with_files
 from ssi.client.system import System
 from ssi.client.terminal import terminal_of
-from ssi.model.errors import SsiError
 from ssi.model.job import LEASE_S, JobSpec
-
-BegunT = TypeVar("BegunT")
 
 LOCALE = ("LANG", "LANGUAGE", "COLORTERM")
 
@@ -83,32 +75,6 @@ async def piped_spec(
         lease_s=0.0 if background else LEASE_S,
     )
     return await with_files(system, node, spec, sight(), lambda _: None)
-
-
-async def begun(
-    system: System, start: Awaitable[BegunT], end: Callable[[BegunT], Awaitable[None]]
-) -> BegunT:
-    """What ``start`` gives; where ^C comes first, that is ended as soon as it is there.
-
-    Raises:
-        SsiError: As ``start``.
-    """
-    starting = asyncio.ensure_future(start)
-
-    async def undo() -> None:
-        with suppress(SsiError):  # it was not begun, or is out of reach: its lease ends it
-            await end(await starting)
-
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        system.later(undo())
-        raise
-
-
-async def take_down(job: JobHandle) -> None:
-    """Ends a job, and lets go of it."""
-    await Pipeline([job]).take_down()
 
 
 def _environment(node: str, home: str, state: str, statuses: str) -> dict[str, str]:

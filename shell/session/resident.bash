@@ -97,10 +97,6 @@ __ssi_at() {
     command ssi "${words[@]}" -- bash -c "{ $(__ssi_state)
 } 2>/dev/null
 $2" bash
-    local status=$?
-    # `ssi` tells by a status that ^C ended what it ran: bash ends loops where a program dies of it.
-    [[ $status != 130 || $- != *i* ]] || builtin kill -INT $$
-    return "$status"
 }
 # A placement that was not seen in the text of a line, as one behind an alias or in a sourced file, is
 # a command that bash does not find. Its words are expanded by then.

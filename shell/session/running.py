@@ -15,7 +15,7 @@ from shell.session.background import Background
 from shell.session.commandline import run_verb
 from shell.session.foreground import hold
 from shell.session.jobtable import Entry, job_text, word_for
-from shell.session.launch import begun, piped_spec, start_job, take_down
+from shell.session.launch import piped_spec, start_job
 from shell.session.outcome import FAILED, INTERRUPTED, STOPPED, Outcome, of_statuses
 from shell.session.placing import nodes_of
 from shell.session.spread import run_spread
@@ -23,6 +23,7 @@ from ssi.client.attachment import read_some
 from ssi.client.hearing import hearing
 from ssi.client.jobs import JobHandle
 from ssi.client.pipes import Pipeline, StageSpec
+from ssi.client.starting import begun, take_down
 from ssi.client.terminal import has_terminal, on_resize, raw_terminal, terminal_of
 from ssi.client.viewer import AHEAD_S, Watch
 from ssi.model.errors import SsiError

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ssi.cli.exits import INTERRUPTED
 from ssi.cli.migrate import PARALLEL
 from ssi.cli.outcome import complain, note, run_async
 from ssi.cli.output import Output, tells
@@ -66,7 +67,7 @@ def _report(drained: Drained, output: Output, *, interrupted: bool) -> int:
         return 0
     gpids = [str(left.gpid) for left in drained.left]
     complain(DrainIncomplete(node=drained.node, left=gpids))
-    return 128 + signal.SIGINT if interrupted else DrainIncomplete.exit_code
+    return INTERRUPTED if interrupted else DrainIncomplete.exit_code
 
 
 def _object(drained: Drained) -> JsonObject:

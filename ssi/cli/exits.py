@@ -4,10 +4,15 @@ A command that runs a program for somebody returns that program's own status, an
 signal N ended it; what went wrong on the way there has statuses that programs rarely use. Any other
 command returns 0, or the exit code of its error (``docs/errors.md``). Of several nodes or jobs the
 highest counts.
+
+What ^C ended dies of SIGINT, as does who ran a program that died of it: bash ends loops, functions
+and scripts where a program dies so, and goes on where one returns 130. Until the end of the process
+such a status is negative, as :mod:`subprocess` has it.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,7 +26,7 @@ TIMED_OUT: Final = 124
 NOT_STARTED: Final = 125
 NOT_EXECUTABLE: Final = 126
 NOT_FOUND: Final = 127
-INTERRUPTED: Final = 130
+INTERRUPTED: Final = -signal.SIGINT
 SSI_FAILED: Final = 255
 """ssi itself or what it goes through failed, and not the program that it ran."""
 

@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from ssi.cli.exits import highest, of_running
+from ssi.cli.exits import INTERRUPTED, highest, of_running
 from ssi.cli.outcome import complain_all, note
 from ssi.cli.output import Output
 from ssi.cli.settings import wants_colour, wants_progress
 from ssi.client.attachment import OutputClosed, Source, put, read_some
-from ssi.client.errors import NotRun
+from ssi.client.errors import NotRun, NotTold
 from ssi.client.fleet import Fleet, Orders, Prepare, nothing
 from ssi.client.spool import Spool
 from ssi.client.system import System
@@ -76,6 +76,8 @@ class Plan:
 async def run_on_many(system: System, rows: Sequence[NodeRow], prepare: Prepare, plan: Plan) -> int:
     """Runs a command on nodes, shows what they write, and sums up; the highest exit status.
 
+    As of a signal where an interrupt ended a command, or did not reach it.
+
     Raises:
         UsageError: The node that was to read stdin is none of them.
     """
@@ -105,7 +107,15 @@ async def run_on_many(system: System, rows: Sequence[NodeRow], prepare: Prepare,
         complain_all([summary])
     elif not plan.output.is_data:
         note(summary)
+    if any(map(_was_interrupted, runs)):
+        return INTERRUPTED
     return highest(_status(run) or 0 for run in runs if not isinstance(run.error, NotRun))
+
+
+def _was_interrupted(run: NodeRun) -> bool:
+    if isinstance(run.error, NotTold):
+        return run.error.signal == signal.SIGINT.name
+    return run.killed_by == signal.SIGINT
 
 
 def _status(run: NodeRun) -> int | None:

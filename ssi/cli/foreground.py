@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from typing import Any, Final
 
-from ssi.cli.exits import SSI_FAILED
+from ssi.cli.exits import INTERRUPTED, SSI_FAILED
 from ssi.cli.outcome import note
 from ssi.client.attachment import OutputClosed, attach
 from ssi.client.jobs import JobHandle
@@ -21,6 +21,8 @@ FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 
 async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
     """Joins this process to a job until it ends or the person leaves; the exit status.
+
+    That is negative where an interrupt ended the job, of which this process is to die as well.
 
     Args:
         job: It.
@@ -43,13 +45,17 @@ def exit_status_of(row: JobRow) -> int:
     return row.exit_status
 
 
+def _end_of(row: JobRow) -> int:
+    return INTERRUPTED if row.killed_by == signal.SIGINT else exit_status_of(row)
+
+
 async def _hold_terminal(job: JobHandle, view: View) -> int:
     try:
         row = await view_job(job, view)
     except ViewerLeft as left:
         return await _leave(job, left)
     await job.release()
-    return exit_status_of(row)
+    return _end_of(row)
 
 
 async def _leave(job: JobHandle, left: ViewerLeft) -> int:
@@ -85,7 +91,7 @@ async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
                     await job.release()
             return 128 + signal.SIGPIPE
     job.release_later()
-    return exit_status_of(row)
+    return _end_of(row)
 
 
 _background: set[asyncio.Task[None]] = set()

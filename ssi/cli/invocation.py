@@ -1,9 +1,13 @@
-"""The processes that this very command is, and how the one hears of the other's end."""
+"""The processes that this very command is, how the one hears of the other's end, and that end."""
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
 _stub_pids: set[int] = set()
 _tellers: list[Callable[[int], None]] = []
@@ -34,3 +38,19 @@ def tell_end(status: int) -> None:
     """
     for teller in _tellers:
         teller(status)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends this process with that exit status, or of that signal where it is negative."""
+    if status >= 0:
+        sys.exit(status)
+    with suppress(OSError):
+        sys.stdout.flush()
+    suffer(-status)
+    os._exit(128 - status)  # whoever started us has blocked it
+
+
+def suffer(number: int) -> None:
+    """Lets a signal end this process; comes back where it is blocked."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.models import CommandInfo, TyperInfo
 
+from ssi.cli.invocation import leave
 from ssi.cli.options import with_settings
 from ssi.cli.outcome import ended
 from ssi.cli.shell import is_for_shell, main_of_shell
@@ -210,7 +211,7 @@ def carry_out(command: Any, words: Sequence[str]) -> None:
 
 
 def main() -> int:
-    """Runs one command, or the shell; its exit status."""
+    """Runs one command, or the shell; its exit status, negative: of that signal it is to die."""
     words = sys.argv[1:]
     if is_for_shell(words, COMMANDS):
         return main_of_shell(words)
@@ -218,4 +219,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

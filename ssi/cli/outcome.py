@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -29,6 +30,9 @@ from ssi.view.complaints import error_line
 from ssi.view.text import plain
 
 _SUGGESTION: Final = re.compile(r"Did you mean:?|\(Possible options:")
+
+SETTLE_S: Final = 0.3
+"""What is still under way when a command is interrupted gets so long; leases end the rest."""
 
 _UNWRITABLE: Final = {errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Why output cannot be written though somebody would read it."""
@@ -79,6 +83,8 @@ class Bug(SsiError):
 def run_async(body: Body, *, runs: bool = False, limited: bool = True) -> NoReturn:
     """Runs a command on a connection to the agent, and ends with the status that it returns.
 
+    A negative status is that of a program which a signal ended, of which this process dies, too.
+
     Args:
         body: The command.
         runs: Whether it runs a program for the user, so that the statuses of ssi's own failures
@@ -106,13 +112,21 @@ async def _connected(body: Body, limit_s: float | None, *, tells_early: bool) ->
     try:
         async with limit, await Connection.open() as connection:
             system = System(connection, timeout_s=settings().timeout_s)
+            settle_s: float | None = SETTLE_S
             try:
                 status = await body(system)
-                if tells_early or system.has_later:
-                    await asyncio.sleep(0)  # what was begun is on its way first
-                    tell_end(status)
+                if status >= 0:
+                    settle_s = None
+                    if tells_early or system.has_later:
+                        await asyncio.sleep(0)  # what was begun is on its way first
+                        tell_end(status)
+            except Exception:
+                settle_s = None
+                raise
             finally:
-                await system.settle()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(settle_s):
+                        await system.settle()
             return status
     except TimeoutError as exc:
         if not limit.expired():
@@ -121,7 +135,7 @@ async def _connected(body: Body, limit_s: float | None, *, tells_early: bool) ->
 
 
 def ended(command: Callable[[], object]) -> int:
-    """The exit status of a command; its errors become one line each on stderr."""
+    """The exit status of a command, its errors a line each; negative: a signal is to end it."""
     forget_settings()
     try:
         command()

@@ -37,6 +37,7 @@ from ssi.client.fleet import Orders
 from ssi.client.jobs import BRIEF_MS, JobHandle
 from ssi.client.limit import Limit
 from ssi.client.sight import Root, Sight, with_files
+from ssi.client.starting import begun, take_down
 from ssi.client.system import System
 from ssi.client.terminal import has_terminal, terminal_of
 from ssi.client.viewer import View
@@ -119,9 +120,8 @@ async def _run(system: System, node: str | None, spec: JobSpec, view: View, sigh
     place = await _place(system, node)
     spec = await with_files(system, place, spec, sight, note)
     brief = spec.terminal is None and not spec.detached and is_nothing(0)
-    job = await JobHandle.start(
-        system, place, spec, wait_ms=BRIEF_MS if brief else 0, no_input=brief
-    )
+    start = JobHandle.start(system, place, spec, wait_ms=BRIEF_MS if brief else 0, no_input=brief)
+    job = await begun(system, start, take_down)
     if job.notice:
         note(job.notice)
     if spec.detached:

@@ -93,6 +93,22 @@ class RanTooLong(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class NotTold(SsiError):
+    """A signal for a command on a node was not taken there: the node does not answer."""
+
+    word = "not-told"
+    exit_code = 4
+    node: str
+    signal: str
+
+    def what(self) -> str:
+        return f"{self.node} does not answer, so {self.signal} may not have reached what runs there"
+
+    def advice(self) -> str:
+        return "it gets SIGHUP when its lease is over"
+
+
+@dataclass(eq=False, kw_only=True)
 class JobLost(SsiError):
     """What held a job died, and the job with it; how the command ended is not known."""
 

@@ -14,6 +14,7 @@ class NodeRun:
     Attributes:
         gpid: Of the job; 0 where none was started.
         exit_status: Of the command; None where it is unknown or it was left running.
+        killed_by: The signal that ended it; 0 for none.
         error: Why ssi failed; None where it did not.
         notice: What the user should know of its start, a sentence; empty: nothing.
         took_s: From when its turn came.
@@ -22,6 +23,7 @@ class NodeRun:
     node: str
     gpid: int = 0
     exit_status: int | None = None
+    killed_by: int = 0
     error: SsiError | None = None
     notice: str = ""
     took_s: float = 0.0

@@ -11,7 +11,11 @@ from ssi.model.noderun import NodeRun
 from ssi.model.nodeset import fold
 from ssi.view.jsonview import JsonObject
 
-_FATES: Final = {"not-run": "left out", "ran-too-long": "took too long"}
+_FATES: Final = {
+    "not-run": "left out",
+    "ran-too-long": "took too long",
+    "not-told": "did not answer",
+}
 
 
 def summary_of(runs: Sequence[NodeRun], took_s: float) -> str:

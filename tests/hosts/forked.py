@@ -20,6 +20,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import NoReturn
 
+from ssi.cli.invocation import suffer
 from ssi.cli.main import COMMANDS, main
 from ssi.cli.warm import NEVER_WARM
 from ssi.cli.warm.server import preload
@@ -178,7 +179,7 @@ def _become(request: bytes, streams: Sequence[int]) -> NoReturn:
         sys.argv = ["ssi", *words]
         status = main()
     except KeyboardInterrupt:
-        status = 130
+        status = -signal.SIGINT
     except SystemExit as exc:
         status = exc.code if isinstance(exc.code, int) else 1
     except BaseException:  # the rim of a process, where the interpreter would do the same
@@ -187,7 +188,9 @@ def _become(request: bytes, streams: Sequence[int]) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()
-        os._exit(status)  # nothing of the parent's may be cleaned up by the child
+        if status < 0:
+            suffer(-status)
+        os._exit(status & 0xFF)  # nothing of the parent's may be cleaned up by the child
 
 
 if __name__ == "__main__":

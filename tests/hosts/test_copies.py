@@ -170,7 +170,7 @@ def test_files_of_several_nodes_are_listed_shown_and_followed(ssi: Ssi) -> None:
     finally:
         following.send_signal(signal.SIGINT)
         following.communicate(timeout=60)
-    assert following.returncode == 130
+    assert following.returncode == -signal.SIGINT
 
 
 def test_words_are_completed_with_what_the_system_knows(ssi: Ssi) -> None:

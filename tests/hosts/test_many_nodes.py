@@ -118,9 +118,31 @@ def test_an_interrupt_reaches_all_and_a_closed_pipe_is_silent(ssi: Ssi) -> None:
             b"n3: up\n",
         }
         process.send_signal(signal.SIGINT)
-        assert process.wait(WITHIN_S) == 130
+        assert process.wait(WITHIN_S) == -signal.SIGINT
         assert b"n[1-3] ended by SIGINT" in process.stderr.read()
     eventually(lambda: not running(ssi, *command), within_s=WITHIN_S, what="they are ended")
+
+    # Nobody waits for a node that hangs, whether it has begun or is still to begin.
+    names, hung = {b"n1: up\n", b"n2: up\n", b"n3: up\n"}, ssi.host("n2")
+    for has_begun in (True, False):
+        try:
+            if not has_begun:
+                hung.pause()
+            with ssi.start("run", "-n", "all", "--", *command) as process:
+                assert process.stdout is not None
+                expected = names if has_begun else names - {b"n2: up\n"}
+                assert {process.stdout.readline() for _ in expected} == expected
+                if has_begun:
+                    hung.pause()
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=WITHIN_S)
+            assert process.returncode == -signal.SIGINT
+            assert b"n2 does not answer" in err, err
+            assert b"n[1,3] ended by SIGINT; n2 " in err, err
+        finally:
+            hung.resume()
+        eventually(lambda: set(ssi.states().values()) == {"alive"}, what="n2 is back")
+    eventually(lambda: not running(ssi, *command), within_s=WITHIN_S, what="leases end the rest")
 
     with ssi.start("run", "-n", "all", "--", "yes") as process:
         assert process.stdout is not None and process.stderr is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.hosts.shellperson import shell_person
-from tests.hosts.system import Ssi, eventually
+from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.typist import HOLDER
 
 HOLD = f"python3 -c '{HOLDER}'"
@@ -141,6 +143,8 @@ def test_an_interrupt_ends_the_whole_line_in_every_phase_of_it(ssi: Ssi) -> None
             f"python3 -c '{HOLDER}' || echo NEVER",
             f"@n1 true | @n2 python3 -c '{HOLDER}' | @n3 cat; echo NEVER",
             f"f() {{ {stays}; }}; f; /bin/echo NEVER",
+            f"f() {{ @n2 {stays}; }}; f; /bin/echo NEVER",
+            f"for i in 1 2; do @n2 {stays}; done; /bin/echo NEVER",
             f"while :; do {stays}; done",
             f"sleep 0 | {stays}",
             "echo up; read x; /bin/echo NEVER",
@@ -248,6 +252,21 @@ def test_scripts_are_run_as_bash_runs_them(ssi: Ssi) -> None:
     loop = 'for i in 1 2; do @n2 echo $i "$HOSTNAME" | cat; done'
     told_there = ssi.host("n1").run("ssi", "-c", loop, timeout_s=120.0).stdout
     assert told_there == b"1 n2\n2 n2\n"
+
+
+def test_an_interrupt_ends_a_script_as_it_ends_what_that_runs_elsewhere(ssi: Ssi) -> None:
+    waits = "@n3 perl -e '$| = 1; print \"up\\n\"; sleep 4344'"
+    for script in (
+        f"{waits}; echo NEVER",
+        f"f() {{ {waits}; echo NEVER; }}; for i in 1 2; do f; echo NEVER; done; echo NEVER",
+    ):
+        with ssi.start("--node", "n2", "-c", script) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        assert (out, process.returncode) == (b"", -signal.SIGINT), (script, err)
+    eventually(lambda: ssi("ps", "sleep 4344").status == 1, what="nothing is left of it")
 
 
 def test_a_node_that_dies_costs_a_stage_or_a_bash_and_never_the_prompt(ssi: Ssi) -> None:

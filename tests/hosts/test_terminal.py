@@ -96,13 +96,13 @@ def test_keys_that_are_signals_and_job_control_reach_the_shell(ssi: Ssi, ada: Pe
 
 
 def test_the_window_is_followed(ssi: Ssi, ada: Person) -> None:
-    script = 'trap "stty size" WINCH; echo ready; while :; do sleep 0.1; done'
+    script = 'trap "stty size" WINCH; trap "exit 3" INT; echo ready; while :; do sleep 0.1; done'
     ada.runs(f"ssi run -n n2 -- sh -c {shlex.quote(script)}")
     ada.sees(r"^ready$")
     ada.resize(90, 25)
     ada.sees(r"^25 90$")
     ada.press("C-c")
-    assert ada.comes_back() == 130
+    assert ada.comes_back() == 3
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
 
-from ssi.cli.invocation import note_stub, note_teller
+from ssi.cli.exits import INTERRUPTED
+from ssi.cli.invocation import note_stub, note_teller, suffer
 from ssi.cli.main import main
 from ssi.cli.warm import request as wire
 from ssi.cli.warm.request import Request
 from ssi.cli.warm.standing import Standing, assume, numbers_in
 
 FAILED: Final = 1
-INTERRUPTED: Final = 130
 PR_SET_PDEATHSIG: Final = 1
 PYTHON_IGNORES: Final = {signal.SIGPIPE, signal.SIGXFSZ}
 """What every Python ignores from its start on."""
@@ -87,8 +87,10 @@ def become(
         sys.excepthook(*sys.exc_info())
     finally:
         status = _flushed(status)
-        _tell_end(status)
-        os._exit(status)  # nothing of the parent's may be cleaned up by the child
+        if status < 0:
+            suffer(-status)  # the warm process tells that
+        _tell_end(status if status >= 0 else 128 - status)
+        os._exit(status & 0xFF)  # nothing of the parent's may be cleaned up by the child
 
 
 def _leave_parent() -> None:

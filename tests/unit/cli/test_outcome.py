@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 
@@ -83,7 +84,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_traceback_only_for_who_asks(
 def test_an_error_has_its_own_code_also_in_a_group() -> None:
     down: SsiError = NodeDown(node="n1", silent_s=1.0)
     assert fail(down) == fail(ExceptionGroup("tasks", [down])) == 4
-    assert fail(KeyboardInterrupt()) == 130
+    assert fail(KeyboardInterrupt()) == -signal.SIGINT
 
 
 def test_quiet_holds_notes_back_and_no_errors(capsys: pytest.CaptureFixture[str]) -> None:

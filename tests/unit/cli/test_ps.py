@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -149,7 +150,7 @@ def test_watched_json_is_a_line_for_each_look_and_one_notice(
     ps.system.kill("n3")
     waits = interrupt_after(monkeypatch, 3)
     status, out, err = ps.run("--watch", "--every", "7", "--json")
-    assert status == 130
+    assert status == -signal.SIGINT
     assert waits == [7.0, 7.0, 7.0]
     assert [len(json.loads(line)) for line in out.splitlines()] == [2, 2, 2]
     assert len(err.splitlines()) == 1

@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
-from shell.session.launch import begun
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
+from ssi.client.starting import begun
 from ssi.client.system import System
 
 
