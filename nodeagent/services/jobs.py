@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,7 @@ from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import parts_of
 from ssi.model.job import JobRow, JobSpec, JobState
-from ssi.model.jobfiles import FilesUnavailable
+from ssi.model.jobfiles import FilesUnavailable, JobFiles
 from ssi.model.launch import StartFailed
 from ssi.model.process import ProcessRow
 from ssi.protocol.jobs import DisownJob, JobReply, ReleaseJob, StartJob, WaitJob
@@ -122,8 +123,7 @@ class JobService:
             reason = exc.strerror or str(exc)
             raise StartFailed(command=spec.argv[0], step="its directory", reason=reason) from exc
         try:
-            await self.open_shim(job)
-            start = self._start_message(job, spec, account, no_input=body.no_input)
+            start = await self._prepare(job, spec, account, no_input=body.no_input)
             status = await job.shim().ask(start, Status, START_TIMEOUT_S)
         except SsiError:
             await self._give_up(job)
@@ -168,8 +168,8 @@ class JobService:
         if files is None or (reason and not missing_nodes(self._node, files, Mounts(""))):
             return spec, ""
         if not reason:
-            await self._clients.bring(files, user)
-            await await_mounts(self._node, files)
+            if missing_nodes(self._node, files, Mounts.of_process(os.getpid())):
+                await self._bring(files, user)  # before there is a shim, which is to see it
             return spec, ""
         if files.is_whole or any(bind.is_asked for bind in files.binds):
             raise FilesUnavailable(
@@ -180,6 +180,34 @@ class JobService:
             "(--root local says nothing of it)"
         )
         return msgspec.structs.replace(spec, files=None), notice
+
+    async def _bring(self, files: JobFiles | None, user: str) -> None:
+        await self._clients.bring(files, user)
+        await await_mounts(self._node, files)
+
+    async def _prepare(
+        self, job: Job, spec: JobSpec, account: login.LoginAccount, *, no_input: bool
+    ) -> Start:
+        """What its shim is to be told, once it has one and its files are surely there.
+
+        The keeper and the warden work side by side, and neither waits for what is done here.
+
+        Raises:
+            SsiError: The first of what failed.
+        """
+
+        async def compose() -> Start:
+            message = self._start_message(job, spec, account, no_input=no_input)
+            await self._bring(spec.files, job.row.user)
+            return message
+
+        outcomes = await asyncio.gather(self.open_shim(job), compose(), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        start = outcomes[1]
+        assert isinstance(start, Start)
+        return start
 
     def _make(self, gpid: int, started_ms: int, user: str, spec: JobSpec) -> Job:
         row = JobRow(

@@ -1,8 +1,9 @@
-"""Letting go of a job: nobody is told of it from the word of its client on, unless that fails."""
+"""Jobs as their clients ask for them: how one comes to its shim, and how it is let go of."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +12,17 @@ import pytest
 from nodeagent.dispatch import Caller
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
+from nodeagent.mechanism import cgroup, login
+from nodeagent.services import jobs as module
 from nodeagent.services.jobs import JobService
 from nodeagent.services.members import Membership
+from nodeagent.shim.messages import Start
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobState
-from ssi.protocol.jobs import JobReply, WaitJob
+from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.jobfiles import FilesUnavailable, JobFiles
+from ssi.model.launch import StartFailed
+from ssi.protocol.jobs import JobReply, StartJob, WaitJob
 from ssi.protocol.system import ListJobs
 
 ADA = Caller(user="ada")
@@ -29,6 +35,17 @@ class _Table:
     def __init__(self, job: Job) -> None:
         self.jobs = {GPID: job}
         self.let_go_of: list[Job] = []
+        self.forgotten: list[Job] = []
+
+    def allocate(self) -> int:
+        return GPID
+
+    def make(self, _row: JobRow, *, lasting: bool) -> Job:
+        assert not lasting
+        return self.jobs[GPID]
+
+    def forget(self, job: Job) -> None:
+        self.forgotten.append(job)
 
     def find(self, _gpid: int) -> Job:
         return self.jobs[GPID]
@@ -137,3 +154,101 @@ def test_start_of_a_brief_job_tells_its_output_and_lets_go_of_it() -> None:
     assert asyncio.run(told(1, detached=True)) == (None, [])
     assert asyncio.run(told(1, state=JobState.LOST)) == (None, [])
     assert asyncio.run(told(1, state=JobState.RUNNING)) == (None, [])
+
+
+class _Clients:
+    """Is asked to mount what a job sees, and knows what has been done by then."""
+
+    def __init__(self, looks: Callable[[], Awaitable[None]]) -> None:
+        self._looks = looks
+
+    async def bring(self, _files: JobFiles | None, _user: str) -> None:
+        await self._looks()
+
+
+@pytest.fixture
+def mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files are mounted, and no cgroups can be made."""
+
+    async def at_once(_node: str, _files: JobFiles | None) -> None:
+        return
+
+    account = login.LoginAccount(
+        user="ada", uid=7, gid=7, groups=(7,), home="/home/ada", shell="/bin/sh"
+    )
+    monkeypatch.setattr(login, "find_account", lambda _user: account)
+    monkeypatch.setattr(cgroup, "make_for_job", lambda _gpid: "")
+    monkeypatch.setattr(module, "await_mounts", at_once)
+    monkeypatch.setattr(module, "why_unusable", lambda: "")
+    monkeypatch.setattr(module, "missing_nodes", lambda *_of: [])
+
+
+SPEC = JobSpec(
+    argv=("true",),
+    cwd="/",
+    environment={},
+    files=JobFiles(home="n2", home_directory="", is_whole=False, binds=()),
+)
+
+
+class _Refusing(_Shim):
+    """Starts nothing."""
+
+    async def ask(self, body: object, kind: object, timeout_s: float) -> None:
+        await super().ask(body, kind, timeout_s)
+        if isinstance(body, Start):
+            raise StartFailed(command="true", step="shim", reason="it is a test")
+
+
+@pytest.mark.usefixtures("mounted")
+def test_its_shim_is_forked_while_its_files_are_looked_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def started() -> None:
+        shim = _Refusing()
+        service, job, table = held(shim, state=JobState.STARTING)
+        forking, looking = asyncio.Event(), asyncio.Event()
+
+        async def open_shim(_job: Job) -> None:
+            forking.set()
+            await looking.wait()
+
+        async def look() -> None:
+            looking.set()
+            await forking.wait()
+
+        monkeypatch.setattr(service, "open_shim", open_shim)
+        service._clients = cast("Any", _Clients(look))
+        async with asyncio.timeout(60):
+            with pytest.raises(StartFailed):
+                await service._start(ADA, StartJob(spec=SPEC))
+        assert shim.asked == ["Start", "Release"]
+        assert table.forgotten == [job]
+
+    asyncio.run(started())
+
+
+@pytest.mark.usefixtures("mounted")
+def test_its_shim_is_let_go_of_where_its_files_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def started() -> None:
+        shim = _Shim()
+        service, job, table = held(shim, state=JobState.STARTING)
+        link, job.link = job.link, None
+
+        async def open_shim(job: Job) -> None:
+            await asyncio.sleep(0)
+            job.link = link
+
+        async def look() -> None:
+            raise FilesUnavailable(node="n1", files="files of n2", reason="it is not heard")
+
+        monkeypatch.setattr(service, "open_shim", open_shim)
+        service._clients = cast("Any", _Clients(look))
+        with pytest.raises(FilesUnavailable):
+            await service._start(ADA, StartJob(spec=SPEC))
+        assert shim.asked == ["Release"]
+        assert table.forgotten == [job]
+
+    asyncio.run(started())
