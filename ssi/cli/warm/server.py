@@ -136,7 +136,8 @@ class Server:
 
     def _check(self, now_s: float) -> None:
         idle = not self._commands and now_s - self._used_at_s > IDLE_S
-        if not self._retired and (idle or not self._owns_path() or not self._code.is_current()):
+        current = self._owns_path() and self._code.is_current(thorough=True)
+        if not self._retired and (idle or not current):
             self._retire()
 
     def _owns_path(self) -> bool:
