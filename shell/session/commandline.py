@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from shell.session.outcome import Outcome
+from shell.session.outcome import INTERRUPTED, Outcome
 from ssi.client.hearing import hearing, nothing
 from ssi.client.ownwords import own_words
 
@@ -17,4 +17,4 @@ async def run_verb(words: Sequence[str]) -> Outcome:
         child = await asyncio.create_subprocess_exec(*own_words(), *words)
         code = await child.wait()
     status = code if code >= 0 else 128 - code
-    return Outcome(status=status, statuses=(status,), ends_line=code == -signal.SIGINT)
+    return Outcome(status=status, statuses=(status,), ends_line=status == INTERRUPTED)

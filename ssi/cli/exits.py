@@ -5,9 +5,9 @@ signal N ended it; what went wrong on the way there has statuses that programs r
 command returns 0, or the exit code of its error (``docs/errors.md``). Of several nodes or jobs the
 highest counts.
 
-What ^C ended dies of SIGINT, as does who ran a program that died of it: bash ends loops, functions
-and scripts where a program dies so, and goes on where one returns 130. Until the end of the process
-such a status is negative, as :mod:`subprocess` has it.
+What ^C ended dies of SIGINT, also where that went on to a program elsewhere, which died of it: bash
+ends loops, functions and scripts where a program dies so, and goes on where one returns 130. Until
+the end of the process such a status is negative, as :mod:`subprocess` has it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import Final
@@ -76,7 +76,7 @@ class Plan:
 async def run_on_many(system: System, rows: Sequence[NodeRow], prepare: Prepare, plan: Plan) -> int:
     """Runs a command on nodes, shows what they write, and sums up; the highest exit status.
 
-    As of a signal where an interrupt ended a command, or did not reach it.
+    As of a signal where a SIGINT that came to this process ended a command, or did not reach it.
 
     Raises:
         UsageError: The node that was to read stdin is none of them.
@@ -89,7 +89,7 @@ async def run_on_many(system: System, rows: Sequence[NodeRow], prepare: Prepare,
         audience = _Audience(plan, len(rows))
         fleet = Fleet(system, prepare, plan.orders, audience, _source_of(plan.stdin, spool))
         with ExitStack() as signals:
-            _forward_signals(fleet, signals)
+            heard = _forward_signals(fleet, signals)
             try:
                 runs = await fleet.run(rows)
             except OutputClosed:
@@ -107,7 +107,7 @@ async def run_on_many(system: System, rows: Sequence[NodeRow], prepare: Prepare,
         complain_all([summary])
     elif not plan.output.is_data:
         note(summary)
-    if any(map(_was_interrupted, runs)):
+    if signal.SIGINT in heard and any(map(_was_interrupted, runs)):
         return INTERRUPTED
     return highest(_status(run) or 0 for run in runs if not isinstance(run.error, NotRun))
 
@@ -136,18 +136,21 @@ def _source_of(stdin: str, spool: Spool | None) -> Callable[[str], Source]:
     return source
 
 
-def _forward_signals(fleet: Fleet, stack: ExitStack) -> None:
-    """Signals go to all commands; whoever asks a second time means it."""
+def _forward_signals(fleet: Fleet, stack: ExitStack) -> Set[int]:
+    """Signals go to all commands; whoever asks a second time means it. Those that came."""
     loop = asyncio.get_running_loop()
     under_way: set[asyncio.Task[None]] = set()
+    heard: set[int] = set()
 
     def forward(number: int) -> None:
+        heard.add(number)
         task = loop.create_task(fleet.signal(signal.SIGKILL if under_way else number))
         under_way.add(task)
 
     for number in FORWARDED:
         loop.add_signal_handler(number, forward, number)
         stack.callback(loop.remove_signal_handler, number)
+    return heard
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
     """Joins this process to a job until it ends or the person leaves; the exit status.
 
-    That is negative where an interrupt ended the job, of which this process is to die as well.
+    Negative where a SIGINT that came to this process ended the job: it is to die of that as well.
 
     Args:
         job: It.
@@ -45,17 +45,13 @@ def exit_status_of(row: JobRow) -> int:
     return row.exit_status
 
 
-def _end_of(row: JobRow) -> int:
-    return INTERRUPTED if row.killed_by == signal.SIGINT else exit_status_of(row)
-
-
 async def _hold_terminal(job: JobHandle, view: View) -> int:
     try:
         row = await view_job(job, view)
     except ViewerLeft as left:
         return await _leave(job, left)
     await job.release()
-    return _end_of(row)
+    return exit_status_of(row)
 
 
 async def _leave(job: JobHandle, left: ViewerLeft) -> int:
@@ -77,9 +73,15 @@ async def _leave(job: JobHandle, left: ViewerLeft) -> int:
 
 async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
     loop = asyncio.get_running_loop()
+    heard: set[int] = set()
+
+    def forward(number: int) -> None:
+        heard.add(number)
+        _start(job.signal(number))
+
     with ExitStack() as stack:
         for number in () if view.read_only else FORWARDED:
-            loop.add_signal_handler(number, _forward, job, number)
+            loop.add_signal_handler(number, forward, number)
             stack.callback(loop.remove_signal_handler, number)
         try:
             given = None if view.read_only else stdin
@@ -91,15 +93,13 @@ async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
                     await job.release()
             return 128 + signal.SIGPIPE
     job.release_later()
-    return _end_of(row)
+    if row.killed_by == signal.SIGINT and signal.SIGINT in heard:
+        return INTERRUPTED
+    return exit_status_of(row)
 
 
 _background: set[asyncio.Task[None]] = set()
 """Signals on their way: the loop keeps only weak references to tasks."""
-
-
-def _forward(job: JobHandle, number: int) -> None:
-    _start(job.signal(number))
 
 
 def _start(coroutine: Coroutine[Any, Any, None]) -> None:

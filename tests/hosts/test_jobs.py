@@ -32,6 +32,9 @@ def test_without_a_node_it_runs_on_one_that_lives(ssi: Ssi) -> None:
 
 def test_a_signal_that_ends_it_is_128_plus_its_number(ssi: Ssi) -> None:
     assert ssi("run", "-n", "n1", "--", "sh", "-c", "kill -KILL $$").status == 137
+    # It dies of a SIGINT only where that came to itself.
+    for nodes in ("n1", "n1,n2"):
+        assert ssi("run", "-n", nodes, "--", "sh", "-c", "kill -INT $$").status == 130
 
 
 def test_100_mb_go_in_and_out_intact_with_bounded_memory(ssi: Ssi, tmp_path: Path) -> None:
