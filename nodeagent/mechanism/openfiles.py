@@ -77,6 +77,41 @@ def read_open_things(pids: Iterable[int]) -> list[OpenThing]:
     return things
 
 
+def only_read(pids: Iterable[int]) -> set[str]:
+    """Files that these processes map as shared, none of them so that it could ever write to it.
+
+    A mapping of a file that was opened for reading is such. The character in ``maps`` does not
+    tell, and the mode of the link in ``map_files`` may be that of an earlier mapping at the same
+    addresses. All memory of the processes is walked for it.
+
+    Raises:
+        OSError: The caller may not look.
+    """
+    read: set[str] = set()
+    written: set[str] = set()
+    for pid in pids:
+        try:
+            with open(  # noqa: PTH123
+                f"/proc/{pid}/smaps", encoding="utf-8", errors="surrogateescape"
+            ) as smaps:
+                for path, flags in _mapped_with_flags(smaps):
+                    if "ms" in flags:
+                        (written if "mw" in flags else read).add(path)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return read - written
+
+
+def _mapped_with_flags(smaps: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    path = ""
+    for line in smaps:
+        if line.startswith("VmFlags:"):
+            yield path, line.split()[1:]
+        elif not line[0].isupper():
+            fields = line.rstrip("\n").split(maxsplit=5)
+            path = fields[5] if len(fields) == 6 else ""
+
+
 def writers_outside(
     inodes: frozenset[tuple[int, int]], pids: frozenset[int], namespace: str
 ) -> dict[int, int]:

@@ -6,7 +6,7 @@ A dry run is this and nothing more; a move begins with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 
 from nodeagent.job import Job
+from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import description_of
+from nodeagent.migration.describe import describe_file, description_of, settle_files
 from nodeagent.migration.plan import Item, Plan
-from nodeagent.migration.survey import Survey, survey_job
+from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.migration.transfer import Sent
 from nodeagent.peers import Peers
 from ssi.model.errors import SsiError
@@ -78,6 +79,29 @@ class Move:
             OSError: One cannot be looked at.
         """
         return [item for item in self.plan.files if description_of(item, self.steady) is None]
+
+
+def look_again(move: Move, pids: Sequence[int]) -> tuple[FileMeta, ...]:
+    """Plans the move of the stopped job; describes what changed of its files since they were sent.
+
+    In one call for a thread: with each step in its own it stood in line behind those that send
+    (the interpreter lets one run for up to 5 ms), while the job stands still.
+
+    Args:
+        move: Its plan is the new one. Where that has blockers, no more is looked at.
+        pids: The processes of the job.
+
+    Raises:
+        OSError: The job has ended, or something that it holds cannot be read.
+    """
+    job = move.job
+    move.plan = plan_of(
+        job.row, read_open_things(pids), pids, root_pid=job.root_pid, shim_pid=job.shim_pid
+    )
+    if move.plan.blockers:
+        return ()
+    settle_files(move.plan.followed)
+    return described(describe_file, move.changed())
 
 
 class Preflight:

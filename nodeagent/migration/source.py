@@ -17,21 +17,15 @@ from typing import Final
 from nodeagent.freezing import make_answer, refreeze
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
-from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import (
-    describe_directory,
-    describe_file,
-    describe_parents,
-    settle_files,
-)
+from nodeagent.migration.describe import describe_directory, describe_parents
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
-from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight
+from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
 from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.sending import Sending
-from nodeagent.migration.survey import described, plan_of
+from nodeagent.migration.survey import described
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
@@ -213,10 +207,8 @@ class Source:
 
         Only now does nothing change any more: what was opened since the plan was made is seen here.
         """
-        await asyncio.to_thread(self._make_plan, move, self._pids(move.job))
+        metas = await asyncio.to_thread(look_again, move, self._pids(move.job))
         self._refuse(move, move.plan.blockers)
-        await asyncio.to_thread(settle_files, move.plan.followed)
-        metas = await asyncio.to_thread(described, describe_file, move.changed())
         await self._carry(move, metas, frozen=True)
 
     async def _dump(self, move: Move) -> Dumped:
@@ -355,12 +347,6 @@ class Source:
         except SsiError as exc:
             # It drops what it was given by itself, once it has asked here how things stand.
             _log.warning("event=abandon-not-told gpid=%d reason=%s", gpid, exc)
-
-    def _make_plan(self, move: Move, pids: Sequence[int]) -> None:
-        job = move.job
-        move.plan = plan_of(
-            job.row, read_open_things(pids), pids, root_pid=job.root_pid, shim_pid=job.shim_pid
-        )
 
     async def _carry(self, move: Move, metas: Sequence[FileMeta], *, frozen: bool) -> None:
         """Sends what the destination lacks of these files."""

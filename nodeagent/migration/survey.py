@@ -6,7 +6,7 @@ A survey changes nothing, so it serves a dry run as well as a move.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from nodeagent.mechanism.connections import Connection, read_connections
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import (
     OpenThing,
+    only_read,
     pid_namespace,
     read_open_things,
     writers_outside,
@@ -86,7 +87,8 @@ def survey_job(
     pids = [process.pid for process in processes]
     things = read_open_things(pids)
     plan = plan_of(row, things, pids, root_pid=root_pid, shim_pid=shim_pid)
-    sockets = read_connections(root_pid)
+    # The kernel walks its whole table of connections for it: 8 ms of processor with hardly any.
+    sockets = read_connections(root_pid) if _has_sockets(things) else {}
     owner = Path(f"/proc/{root_pid}").stat()
     files = described(describe_file, plan.files)
     return Survey(
@@ -104,13 +106,24 @@ def survey_job(
         gid=owner.st_gid,
         memory_bytes=sum(process.rss_bytes for process in processes),
         has_internet_sockets=any(thing.inode in sockets for thing in things),
-        steady=steady(files, things, began_ns),
+        steady=steady(files, _written_in_memory(things), began_ns),
     )
 
 
-def steady(
-    files: Iterable[FileMeta], things: Iterable[OpenThing], began_ns: int
-) -> dict[str, FileMeta]:
+def _has_sockets(things: Iterable[OpenThing]) -> bool:
+    return any(thing.kind == "socket" for thing in things)
+
+
+def _written_in_memory(things: Iterable[OpenThing]) -> set[str]:
+    """Files that may be written to through mappings.
+
+    Nearly every program in Python maps a file of the C library as shared, and only to read it.
+    """
+    shared = [thing for thing in things if thing.is_shared]
+    return {thing.path for thing in shared} - only_read({thing.pid for thing in shared})
+
+
+def steady(files: Iterable[FileMeta], mapped: Set[str], began_ns: int) -> dict[str, FileMeta]:
     """Files whose next change cannot leave their size and time of change as they were described.
 
     A write through a shared mapping sets the time only where the page was clean, and two writes
@@ -118,10 +131,9 @@ def steady(
 
     Args:
         files: Those of a job.
-        things: What it holds.
+        mapped: Those that may be written to through mappings.
         began_ns: When looking at them began, by the clock of the files.
     """
-    mapped = {thing.path for thing in things if thing.is_shared}
     return {
         meta.path: meta
         for meta in files
@@ -153,7 +165,7 @@ def plan_of(
         other_writers=writers_outside(
             written, frozenset({*pids, shim_pid}), pid_namespace(root_pid)
         ),
-        unix_sockets=read_unix_sockets(),
+        unix_sockets=read_unix_sockets() if _has_sockets(things) else {},
         seen=row.files,
     )
     if row.piped_stdin:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
 from pathlib import Path
 
 from nodeagent.mechanism.connections import Connection
-from nodeagent.mechanism.openfiles import OpenThing, read_open_things
+from nodeagent.mechanism.openfiles import OpenThing, only_read, read_open_things
 from nodeagent.migration.survey import TICK_NS, connected, listening, steady, strangers
 from ssi.protocol.migration import FileMeta
 from tests.unit.view.samples import process
@@ -64,9 +65,6 @@ def test_files_whose_next_change_may_not_show_are_read_again() -> None:
             mtime_ns=mtime_ns,
         )
 
-    def mapping(path: str, *, is_shared: bool) -> OpenThing:
-        return OpenThing(pid=70, where="mapping", path=path, kind="file", is_shared=is_shared)
-
     began_ns = 1_000_000_000_000
     files = [
         described("/old", began_ns - TICK_NS),
@@ -75,8 +73,41 @@ def test_files_whose_next_change_may_not_show_are_read_again() -> None:
         described("/young", began_ns - TICK_NS + 1),
         described("/written-meanwhile", began_ns + 1),
     ]
-    things = [mapping("/old/mapped", is_shared=True), mapping("/old/read", is_shared=False)]
-    assert set(steady(files, things, began_ns)) == {"/old", "/old/read"}
+    assert set(steady(files, {"/old/mapped"}, began_ns)) == {"/old", "/old/read"}
+
+
+def test_shared_mapping_of_a_file_that_was_opened_for_reading_only_reads(tmp_path: Path) -> None:
+    """One follows another at the same addresses, so nothing that is remembered of them counts."""
+    file = tmp_path / "mapped"
+    file.write_bytes(b"x" * mmap.PAGESIZE)
+    cases = (
+        ("r+b", mmap.ACCESS_WRITE, False),
+        ("rb", mmap.ACCESS_READ, True),
+        ("r+b", mmap.ACCESS_READ, False),  # mprotect(2) would make it writable
+        ("r+b", mmap.ACCESS_COPY, False),  # and what is private is not of interest
+    )
+    for mode, access, is_read in cases:
+        with file.open(mode) as opened, mmap.mmap(opened.fileno(), 0, access=access):
+            assert (str(file) in only_read([os.getpid()])) is is_read, (mode, access)
+
+
+def test_file_that_one_mapping_may_write_to_is_not_only_read(tmp_path: Path) -> None:
+    file = tmp_path / "mapped"
+    file.write_bytes(b"x" * mmap.PAGESIZE)
+    with (
+        file.open("rb") as reading,
+        file.open("r+b") as writing,
+        mmap.mmap(reading.fileno(), 0, access=mmap.ACCESS_READ),
+    ):
+        assert str(file) in only_read([os.getpid()])
+        with mmap.mmap(writing.fileno(), 0):
+            assert str(file) not in only_read([os.getpid()])
+
+
+def test_process_that_has_ended_tells_nothing_of_its_mappings() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert only_read([ended.pid]) == set()
 
 
 def test_a_mapping_of_this_process_is_known_as_shared_or_private(tmp_path: Path) -> None:
