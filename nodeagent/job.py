@@ -106,6 +106,7 @@ class Job:
         pulled_at_s: When another job last asked for a stream of it, by the monotonic clock.
         moving: Held while a move of it is led from here.
         ended: Set when the job has ended here, or left.
+        left_cgroup: It has ended, and its cgroup is removed.
         unread: Keys for its terminal that it had not read when it ended.
         output: All that it wrote, where it has ended with little; kept for its start alone.
     """
@@ -129,6 +130,7 @@ class Job:
     pulled_at_s: dict[StreamName, float] = field(default_factory=dict)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    left_cgroup: bool = False
     unread: bytes = b""
     output: tuple[bytes, bytes] | None = None
     _noted: Note | None = None
@@ -259,15 +261,17 @@ class Job:
         One that was given away is neither: its destination decides.
         """
         self.link, self.shim_pid, self.root_pid = None, 0, 0
+        if self.is_over:
+            self.ended.set()
+            return
         try:
             content = (self.sockets / "exit.json").read_bytes()
             record = msgspec.json.decode(content, type=ExitRecord)
         except (FileNotFoundError, *UNREADABLE):
-            if not self.is_over and self._recall_pledge():
+            if self._recall_pledge():
                 return
-            if not self.is_over:
-                problem = "its shim ended without a word: killed, or its machine was restarted"
-                self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))
+            problem = "its shim ended without a word: killed, or its machine was restarted"
+            self.become(JobState.LOST, problem=problem, ended_ms=int(time.time() * 1000))
         else:
             self._end(record)
         self.ended.set()

@@ -157,7 +157,7 @@ class JobTable:
         remove_tree(job.sockets)
         if job.lasting:
             remove_tree(job.record)
-        cgroup.remove_of_job(job.row.gpid)
+        _remove_cgroup(job)
 
     def let_go(self, job: Job) -> None:
         """A foreground job that ended and whose client has all it wanted: forgotten in a moment.
@@ -245,7 +245,7 @@ class JobTable:
         if job.link is not None:
             await job.link.gone.wait()
         if job.is_over:
-            cgroup.remove_of_job(job.row.gpid)
+            _remove_cgroup(job)
         if job.is_over and self.jobs.get(job.row.gpid) is job:
             self._close(job)
 
@@ -270,6 +270,13 @@ class JobTable:
         ended = [job for job in self.jobs.values() if job.is_over and job.link is None]
         for job in ended[: max(0, len(ended) - MAX_ENDED)]:
             self.forget(job)
+
+
+def _remove_cgroup(job: Job) -> None:
+    """Once where it has ended for good; one that counts as lost may run again."""
+    if not job.left_cgroup:
+        gone = cgroup.remove_of_job(job.row.gpid)
+        job.left_cgroup = gone and job.row.state is JobState.EXITED
 
 
 def remove_tree(directory: Path) -> None:

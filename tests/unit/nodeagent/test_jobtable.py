@@ -129,6 +129,33 @@ def test_row_on_the_disk_counts_before_one_beside_the_socket(
     assert found[GPID].row.detached
 
 
+@pytest.mark.parametrize(
+    ("state", "is_empty", "times"),
+    [(JobState.EXITED, True, 1), (JobState.EXITED, False, 2), (JobState.LOST, True, 2)],
+)
+def test_cgroup_of_a_job_is_removed_until_it_is_gone(
+    places: Places, monkeypatch: pytest.MonkeyPatch, state: JobState, is_empty: bool, times: int
+) -> None:
+    removed = []
+
+    def remove(gpid: int) -> bool:
+        removed.append(gpid)
+        return is_empty
+
+    monkeypatch.setattr(cgroup, "remove_of_job", remove)
+
+    async def forgotten() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            table = JobTable("n1", lambda: 1, places, tasks)
+            job = table.make(row_of())
+            job.become(state)
+            table.forget(job)
+            table.forget(job)
+
+    asyncio.run(forgotten())
+    assert removed == [GPID] * times
+
+
 def test_directory_is_removed_with_directories_in_it(tmp_path: Path) -> None:
     (tmp_path / "job/criu").mkdir(parents=True)
     (tmp_path / "job/criu/dump.log").touch()
