@@ -110,6 +110,44 @@ def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
     assert served.refused(filerequests.GetAttributes(opened.handle)) == errno.EBADF
 
 
+@pytest.mark.parametrize(
+    ("made", "removed"),
+    [
+        (filerequests.MakeNode(b"rw/x", stat.S_IFREG | 0o600), filerequests.Unlink(b"rw/x")),
+        (filerequests.MakeDirectory(b"rw/x", 0o700), filerequests.RemoveDirectory(b"rw/x")),
+        (filerequests.MakeSymlink(b"rw/x", b"to"), filerequests.Unlink(b"rw/x")),
+    ],
+)
+def test_answer_to_a_change_of_names_has_what_the_directory_has_become(
+    served: Served, made: filerequests.FileRequest, removed: filerequests.FileRequest
+) -> None:
+    for change in (made, removed):
+        reply = served.ask(change)
+        assert isinstance(reply, filereplies.Entry | filereplies.Nothing)
+        folder = served.ask(filerequests.Lookup(b"rw"))
+        assert isinstance(folder, filereplies.Entry)
+        assert reply.above == folder.attributes
+
+
+def test_file_is_plain_until_it_has_an_extended_attribute(served: Served) -> None:
+    def entries() -> list[filereplies.Entry]:
+        opened = served.ask(filerequests.Open(b"rw/f", os.O_WRONLY))
+        assert isinstance(opened, filereplies.Opened)
+        listing = served.ask(filerequests.OpenDirectory(b"rw"))
+        assert isinstance(listing, filereplies.Listing)
+        asked = served.ask(filerequests.GetAttributes(opened.handle))
+        looked_up = served.ask(filerequests.Lookup(b"rw/f"))
+        assert isinstance(asked, filereplies.Entry)
+        assert isinstance(looked_up, filereplies.Entry)
+        return [opened.entry, asked, looked_up, dict(listing.entries)[b"f"]]
+
+    created = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+    assert isinstance(created, filereplies.Opened)
+    assert all(entry.plain for entry in [created.entry, *entries()])
+    served.ask(filerequests.SetExtended(b"rw/f", b"user.colour", b"red"))
+    assert not any(entry.plain for entry in entries())
+
+
 def test_small_file_is_put_in_one_step_or_not_at_all(served: Served) -> None:
     target = served.root / "rw/f"
     body = filerequests.Put(b"rw/f", b"rw/.f", 0o640, atime_ns=1, mtime_ns=5)

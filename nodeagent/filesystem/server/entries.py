@@ -55,6 +55,10 @@ class Entries:
         )
         return Entry(attributes, found.st_dev, plain)
 
+    def of_open(self, descriptor: int) -> Entry:
+        """The entry of a file that is open, and not with ``O_PATH``."""
+        return self.of(os.fstat(descriptor), plain=is_plain(descriptor))
+
     def at(self, descriptor: int) -> Entry:
         """The entry of what a descriptor, maybe of ``O_PATH``, stands for."""
         found = os.fstat(descriptor)
@@ -63,8 +67,8 @@ class Entries:
         return self.of(found, plain=plain)
 
 
-def is_plain(path: str) -> bool:
-    """Whether a file has no extended attribute."""
+def is_plain(path: str | bytes | int) -> bool:
+    """Whether a file, by its path or open, has no extended attribute."""
     try:
         return not os.listxattr(path)
     except OSError:

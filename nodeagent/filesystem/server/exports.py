@@ -24,6 +24,7 @@ UNSERVED_KINDS: Final = frozenset(
 )  # fmt: skip
 """Kinds of file systems of which nothing is served. Ours are served by their own nodes."""
 
+_UNSOUND: Final = frozenset({b"", b".", b".."})
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
 
 
@@ -83,15 +84,17 @@ class Exports:
     def __init__(self, exports: Iterable[Export], hidden: Iterable[bytes]) -> None:
         self._exports = sorted(exports, key=lambda each: len(each.path), reverse=True)
         self._hidden = frozenset(hidden) - {b""}
+        self._below_hidden = tuple(each + b"/" for each in self._hidden)
         self._whole = self._exports == [Export(b"")]
 
     def rule(self, path: bytes) -> Rule:
         """What may be done at a path."""
         rule = self._exported(path)
-        if self._hidden and rule is not Rule.NOTHING:
-            for above in _with_parents(path):
-                if above in self._hidden:
-                    return Rule.EMPTY if above == path else Rule.NOTHING
+        if rule is not Rule.NOTHING:
+            if path in self._hidden:
+                return Rule.EMPTY
+            if path.startswith(self._below_hidden):
+                return Rule.NOTHING
         return rule
 
     def _exported(self, path: bytes) -> Rule:
@@ -124,10 +127,4 @@ def is_sound(path: bytes) -> bool:
         return True
     if len(path) > MAX_PATH_BYTES or b"\0" in path:
         return False
-    return not any(part in {b"", b".", b".."} for part in path.split(b"/"))
-
-
-def _with_parents(path: bytes) -> Iterable[bytes]:
-    while path:
-        yield path
-        path = path.rpartition(b"/")[0]
+    return _UNSOUND.isdisjoint(path.split(b"/"))

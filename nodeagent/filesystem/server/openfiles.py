@@ -92,7 +92,7 @@ class OpenFiles:
         return self._keep(session, descriptor, identity, body.flags)
 
     def _keep(self, session: Session, descriptor: int, identity: Identity, flags: int) -> Opened:
-        entry = self._paths.entries.at(descriptor)
+        entry = self._paths.entries.of_open(descriptor)
         writable = flags & os.O_ACCMODE != os.O_RDONLY
         handle = session.keep(OpenFile(descriptor, identity, writable=writable))
         return Opened(handle, entry)
@@ -145,7 +145,7 @@ class OpenFiles:
 
     def attributes(self, session: Session, body: GetAttributes) -> Entry:
         with session.file(body.handle).use() as descriptor:
-            return self._paths.entries.at(descriptor)
+            return self._paths.entries.of_open(descriptor)
 
     def set_attributes(self, session: Session, body: SetAttributes) -> Entry:
         file = session.file(body.handle)
@@ -153,7 +153,7 @@ class OpenFiles:
             if body.size is not None and not file.writable:
                 raise refusal(errno.EBADF)
             change(descriptor, os.fstat(descriptor), body)
-            return self._paths.entries.at(descriptor)
+            return self._paths.entries.of_open(descriptor)
 
     def allocate(self, session: Session, body: Allocate) -> Nothing:
         with session.file(body.handle).use() as descriptor:

@@ -134,14 +134,12 @@ class Operations:
                 | filerequests.MakeDirectory(path=path)
                 | filerequests.MakeSymlink(path=path)
                 | filerequests.MakeLink(new=path)
-                | filerequests.Unlink(path=path)
-                | filerequests.RemoveDirectory(path=path)
             ):
                 above = self._paths.above(path)
             case _:
                 return reply
         if isinstance(reply, filereplies.Opened):
             return structs.replace(reply, entry=structs.replace(reply.entry, above=above))
-        if isinstance(reply, filereplies.Entry | filereplies.Nothing):
+        if isinstance(reply, filereplies.Entry):
             return structs.replace(reply, above=above)
         return reply

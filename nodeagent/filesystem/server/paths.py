@@ -100,9 +100,12 @@ class Paths:
         """Attributes of the directory that a path is in; empty where it is gone."""
         try:
             with self.tree.at(path.rpartition(b"/")[0]) as folder:
-                return self.entries.of(os.fstat(folder)).attributes
+                return self._attributes(folder)
         except OSError:
             return b""
+
+    def _attributes(self, folder: int) -> bytes:
+        return self.entries.of(os.fstat(folder)).attributes
 
     def names(self, path: bytes) -> list[bytes]:
         """All names in a directory, without ``.`` and ``..``."""
@@ -120,19 +123,16 @@ class Paths:
         """Those of the names that are still there, with what they are."""
         rules, told = self._rules(), []
         with self.tree.listing(path) as folder:
+            above = os.fsencode(reopened(folder))
             for name in names:
                 try:
                     found = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 except OSError:
                     continue
                 empty = rules.rule(join(path, name)) is Rule.EMPTY
-                plain = empty or stat.S_ISLNK(found.st_mode) or self._is_plain(folder, name)
+                plain = empty or stat.S_ISLNK(found.st_mode) or is_plain(join(above, name))
                 told.append((name, self.entries.of(found, plain=plain, empty=empty)))
         return told
-
-    @staticmethod
-    def _is_plain(folder: int, name: bytes) -> bool:
-        return is_plain(f"{reopened(folder)}/{os.fsdecode(name)}")
 
     def read_link(self, body: ReadLink) -> Text:
         self.seen(body.path)
@@ -184,13 +184,13 @@ class Paths:
         self.changed(body.path)
         with self.tree.parent(body.path) as (folder, name):
             os.unlink(name, dir_fd=folder)
-        return Nothing()
+            return Nothing(self._attributes(folder))
 
     def remove_directory(self, body: RemoveDirectory) -> Nothing:
         self.changed(body.path)
         with self.tree.parent(body.path) as (folder, name):
             os.rmdir(name, dir_fd=folder)
-        return Nothing()
+            return Nothing(self._attributes(folder))
 
     def rename(self, body: Rename) -> Nothing:
         self.changed(body.path)

@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 _SYS_OPENAT2: Final = 437
@@ -22,7 +23,7 @@ _BENEATH: Final = 0x08
 _TRIES: Final = 16
 """A resolution that raced with a rename is tried again so often."""
 
-_libc: Final = ctypes.CDLL(None, use_errno=True)
+MAX_HOWS: Final = 256
 _ANYTHING: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _READABLE: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -30,6 +31,20 @@ _READABLE: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+@lru_cache(MAX_HOWS)
+def _how(flags: int, mode: int) -> _How:
+    """How to open, which the kernel only reads."""
+    return _How(flags, mode, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
+
+
+_syscall: Final = ctypes.CDLL(None, use_errno=True).syscall
+_syscall.argtypes = (
+    *(ctypes.c_long, ctypes.c_int, ctypes.c_char_p),
+    *(ctypes.POINTER(_How), ctypes.c_size_t),
+)
+_HOW_BYTES: Final = ctypes.sizeof(_How)
 
 
 class Tree:
@@ -52,15 +67,9 @@ class Tree:
         Raises:
             OSError: As openat2(2).
         """
-        how = _How(flags, mode, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
+        how, path = _how(flags, mode), path or b"."
         for _ in range(_TRIES):
-            descriptor: int = _libc.syscall(
-                ctypes.c_long(_SYS_OPENAT2),
-                ctypes.c_int(self._root),
-                ctypes.c_char_p(path or b"."),
-                ctypes.byref(how),
-                ctypes.c_size_t(24),
-            )
+            descriptor: int = _syscall(_SYS_OPENAT2, self._root, path, how, _HOW_BYTES)
             if descriptor >= 0:
                 return descriptor
             code = ctypes.get_errno()

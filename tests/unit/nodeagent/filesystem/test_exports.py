@@ -31,6 +31,15 @@ def test_without_a_file_all_but_our_own_is_served() -> None:
     assert rules.rule(b"var/lib/ssi2") is Rule.WRITE
 
 
+def test_hidden_place_within_another_is_empty_and_all_else_there_is_nothing() -> None:
+    rules = Exports((Export(b""),), [b"ssi", b"ssi/n", b""])
+    assert rules.rule(b"ssi") is Rule.EMPTY
+    assert rules.rule(b"ssi/n") is Rule.EMPTY
+    assert rules.rule(b"ssi/nn") is Rule.NOTHING
+    assert rules.rule(b"ssi/n/n2") is Rule.NOTHING
+    assert rules.rule(b"") is Rule.WRITE
+
+
 def test_longest_path_counts_and_the_way_to_it_is_seen() -> None:
     rules = Exports(parse_exports("/srv ro\n/srv/in # remark\n/home/ada\nnonsense\n/x yz\n"), [])
     assert rules.rule(b"srv/a") is Rule.READ
