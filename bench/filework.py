@@ -107,7 +107,10 @@ def stat(root: Path) -> float:
 
 
 def stat_again(root: Path) -> float:
+    """Asked for a moment before, so that the kernel has all of it, whoever's turn was first."""
     paths = small(root)
+    for path in paths:
+        path.stat()
     return timed(lambda: [path.stat() for _ in range(PASSES) for path in paths])
 
 
@@ -168,6 +171,7 @@ STEPS: dict[str, Step] = {
     "read 2000 x 4 KiB at random": read_at_random,
     "create 2000 small files": create,
     "stat 2000": stat,
+    "stat 2000, 1.2 s later": stat,
     "stat 2000, 5 times more": stat_again,
     "read 2000 small files": read_small,
     "unlink 2000": unlink,
@@ -179,6 +183,16 @@ STEPS: dict[str, Step] = {
     "untar of 5,000 files": untar,
 }
 
+CACHED = {create, stat, stat_again, unlink}
+"""What is also done on mounts that believe for as long as the other side's do."""
+
+
+def is_done(work: Step, name: str) -> bool:
+    """Whether a step is done on a mount of that name."""
+    if work in {start, start_rested}:
+        return not name.startswith("sshfs")  # a program of it may not be executed there: EPERM
+    return work in CACHED or " " not in name
+
 
 def main() -> None:
     rounds, only, *words = sys.argv[1:]
@@ -188,9 +202,8 @@ def main() -> None:
             if only not in step:
                 continue
             for name in roots if number % 2 == 0 else reversed(roots):
-                if work in {start, start_rested} and name == "sshfs":
-                    continue  # a program of it may not be executed beneath chroot: EPERM
-                print(json.dumps([step, name, work(roots[name])]), flush=True)
+                if is_done(work, name):
+                    print(json.dumps([step, name, work(roots[name])]), flush=True)
 
 
 if __name__ == "__main__":
