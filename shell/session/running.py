@@ -18,6 +18,7 @@ from shell.session.jobtable import Entry, job_text, word_for
 from shell.session.launch import piped_spec, start_job
 from shell.session.outcome import FAILED, INTERRUPTED, STOPPED, Outcome, of_statuses
 from shell.session.placing import nodes_of
+from shell.session.pressed import pressed
 from shell.session.spread import run_spread
 from ssi.client.attachment import read_some
 from ssi.client.hearing import hearing
@@ -96,7 +97,8 @@ class Runner:
             # As new writers: what is typed now is numbered from 0 again, and no repetition.
             system = self._session.system
             entry.handles = tuple(JobHandle(system, job.row) for job in entry.handles)
-            return await self._hold_spread(Pipeline(entry.handles), entry.command, entry)
+            pipeline = Pipeline(entry.handles)
+            return await self._hold_spread(pipeline, entry.command, entry.watch, entry)
         job = await JobHandle.find(self._session.system, entry.gpid)
         entry.handles = (job,)
         return await self._hold(job, entry.command, entry.watch, entry, "")
@@ -166,9 +168,11 @@ class Runner:
                 background=step.background,
                 statuses=statuses,
             )
-            handles.append(await begun(session.system, start, take_down))
+            with pressed() as keys:
+                handles.append(await begun(session.system, start, take_down))
         if not step.background:
-            return await self._hold(handles[0], step.shown, Watch(), None, statuses)
+            watch = Watch(unsent=bytes(keys))
+            return await self._hold(handles[0], step.shown, watch, None, statuses)
         for job in handles:
             self._into_background(step.shown.strip(), (job,))
         return Outcome(status=0, statuses=(0,), gpids=tuple(job.row.gpid for job in handles))
@@ -242,18 +246,20 @@ class Runner:
             )
             stages.append(StageSpec(node=nodes[0], spec=spec))
         start = Pipeline.start(session.system, stages)
-        pipeline = await begun(session.system, start, Pipeline.take_down)
+        with pressed() as keys:
+            pipeline = await begun(session.system, start, Pipeline.take_down)
         if step.background:
             await pipeline.stages[0].write(0, b"", end=True)
             self._into_background(step.shown.strip(), pipeline.stages)
             gpids = tuple(stage.row.gpid for stage in pipeline.stages)
             return Outcome(status=0, statuses=(0,), gpids=gpids)
-        return await self._hold_spread(pipeline, step.shown, None)
+        return await self._hold_spread(pipeline, step.shown, Watch(unsent=bytes(keys)), None)
 
-    async def _hold_spread(self, pipeline: Pipeline, command: str, entry: Entry | None) -> Outcome:
+    async def _hold_spread(
+        self, pipeline: Pipeline, command: str, watch: Watch, entry: Entry | None
+    ) -> Outcome:
         session = self._session
         gpids = tuple(stage.row.gpid for stage in pipeline.stages)
-        watch = entry.watch if entry is not None else Watch()
         watch.unsent += session.typed_ahead()
         result = await run_spread(
             session.system, pipeline, watch, loss_of=session.neighbours.loss_of

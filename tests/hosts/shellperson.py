@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.hosts.system import PATIENCE_S, Ssi
 
@@ -31,7 +33,8 @@ class Ended:
 class ShellPerson:
     """See the module."""
 
-    def __init__(self, terminal: int, lines: int) -> None:
+    def __init__(self, pid: int, terminal: int, lines: int) -> None:
+        self._pid = pid
         self._terminal = terminal
         self._lines = lines
         self._seen = b""
@@ -61,6 +64,15 @@ class ShellPerson:
         give_up_s = time.monotonic() + PATIENCE_S
         while not termios.tcgetattr(self._terminal)[3] & termios.ISIG:
             assert time.monotonic() < give_up_s, "a program keeps the terminal"
+            time.sleep(0.01)
+        os.write(self._terminal, keys)
+
+    def presses_while_a_job_starts(self, keys: bytes) -> None:
+        """Keys once ^Z is for a job that is being started: else the shell ignores that signal."""
+        status = Path(f"/proc/{self._pid}/status")
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not _caught(status.read_text(encoding="ascii")) >> (signal.SIGTSTP - 1) & 1:
+            assert time.monotonic() < give_up_s, f"nothing is started; seen: {self._seen[-2000:]!r}"
             time.sleep(0.01)
         os.write(self._terminal, keys)
 
@@ -114,7 +126,7 @@ def shell_person(ssi: Ssi, node: str) -> Iterator[ShellPerson]:
     os.close(inner)
     os.close(theirs)
     try:
-        person = ShellPerson(terminal, lines)
+        person = ShellPerson(process.pid, terminal, lines)
         person.ends()
         yield person
         os.close(lines)
@@ -126,6 +138,11 @@ def shell_person(ssi: Ssi, node: str) -> Iterator[ShellPerson]:
         process.kill()
         process.wait()
         os.close(terminal)
+
+
+def _caught(status: str) -> int:
+    """The set of signals that a process hears, as its /proc/PID/status has it."""
+    return int(status.partition("SigCgt:")[2].split()[0], 16)
 
 
 def _take_terminal() -> None:

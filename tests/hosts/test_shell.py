@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.hosts.shellperson import shell_person
+from tests.hosts.shellperson import Ended, ShellPerson, shell_person
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.typist import HOLDER
 
@@ -169,6 +169,40 @@ def test_an_interrupt_ends_the_whole_line_in_every_phase_of_it(ssi: Ssi) -> None
         assert (ended.status, "NEVER" in ended.text) == ("130", False), ended
         assert person.runs("kill %1; wait").status == "0"
     eventually(lambda: ssi("ps", "sleep 4343").status == 1, what="nothing is left of it")
+
+
+def test_keys_that_are_signals_reach_a_job_that_is_still_being_started(ssi: Ssi) -> None:
+    with shell_person(ssi, "n1") as person:
+        for key, status, line in (
+            (b"\x1a", "148", f"@n2 {HOLD}"),
+            (b"\x1a", "148", f"@n2 {HOLD} | @n1 cat"),
+            (b"\x1c", "131", f"@n2 {HOLD}"),
+        ):
+            ended = pressed_while_it_starts(ssi, person, key, line)
+            assert ended.status == status, (line, ended)
+            if status == "148":
+                assert "[1]+  Stopped                 @n2 python3" in person.runs("jobs").text
+                was_up = "up" in ended.text.splitlines()
+                person.begins("fg")
+                person.sees(b"on\r\n" if was_up else b"up\r\n")
+                person.presses(b"\x03")
+                assert person.ends().status == "130", line
+
+
+def pressed_while_it_starts(ssi: Ssi, person: ShellPerson, key: bytes, line: str) -> Ended:
+    """How a line ends of which the job is started on a node that hangs while a key is pressed."""
+    while True:
+        ssi.host("n2").pause()
+        try:
+            person.begins(f"echo u''p; {line}")
+            person.sees(b"up\r\n")
+            person.presses_while_a_job_starts(key)
+        finally:
+            ssi.host("n2").resume()
+        ended = person.ends()
+        if "does not answer" not in ended.text:
+            return ended
+        eventually(lambda: set(ssi.states().values()) == {"alive"}, what="n2 is back")
 
 
 def test_the_last_stage_of_a_pipeline_over_nodes_has_the_terminal(ssi: Ssi) -> None:
