@@ -85,25 +85,26 @@ __ssi_begin() {
     unset __ssi_begin
 }
 # What every bash of a session knows: a command with a placement, where the session's bash or one
-# of its jobs meets it within something larger. `ssi run` takes it there, with what is known here.
+# of its jobs meets it within something larger. `ssi run` takes it there, with what is known here: so no
+# variable of ours is local to it, which would hide a user's of that name.
 __ssi_at() {
-    local kind=${1%%:*} where=${1#*:}
-    local -a words=(run --no-tty --cwd "$PWD")
-    case $kind in
-    nodes) words+=(-n "$where"); [[ $where != *[],[!\&^@{}]* && $where != *..* && $where != all ]] || words+=(-b) ;;
-    need) builtin echo "ssi: @'$where' is for the beginning of a line" >&2; return 2 ;;
+    case $1 in
+    need:*) builtin echo "ssi: @'${1#*:}' is for the beginning of a line" >&2; return 2 ;;
+    nodes:*[],[!\&^@{}]* | nodes:*..* | nodes:all) set -- "$2" -n "${1#*:}" -b ;;
+    nodes:*) set -- "$2" -n "${1#*:}" ;;
+    *) set -- "$2" ;;
     esac
-    [[ -n $2 ]] || { builtin echo "ssi: a session moves only from its prompt" >&2; return 2; }
-    command ssi "${words[@]}" -- bash -c "{ $(__ssi_state)
+    [[ -n $1 ]] || { builtin echo "ssi: a session moves only from its prompt" >&2; return 2; }
+    command ssi run --no-tty --cwd "$PWD" "${@:2}" -- bash -c "{ $(__ssi_state)
 } 2>/dev/null
-$2" bash
+$1" bash
 }
 # A placement that was not seen in the text of a line, as one behind an alias or in a sourced file, is
 # a command that bash does not find. Its words are expanded by then.
 __ssi_unknown() {
-    local where=${1#@}
+    local __ssi_where=${1#@}
     case $1 in
-    @[A-Za-z0-9]*) shift; __ssi_at "nodes:$where" "${*@Q}" ;;
+    @[A-Za-z0-9]*) shift; __ssi_at "nodes:$__ssi_where" "${*@Q}" ;;
     *) builtin printf 'bash: %s: command not found\n' "$1" >&2; return 127 ;;
     esac
 }

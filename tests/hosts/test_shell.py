@@ -282,6 +282,9 @@ def test_scripts_are_run_as_bash_runs_them(ssi: Ssi) -> None:
         "--node", "n1", "-c", "trap 'echo bye' EXIT; set -eu; hostname; echo $1; $2", "0", "x"
     )
     assert (ended.out, ended.status) == ("n1\nx\nbye\n", 1), ended
+    # What a script calls its variables is its own affair.
+    named = "where=a kind=b words=c text=d; f() { @n3 eval 'echo $where $kind $words $text'; }; f"
+    assert ssi("--node", "n2", "-c", named).out == "a b c d\n"
     # On a node, too, the words within a loop are expanded where they run.
     loop = 'for i in 1 2; do @n2 echo $i "$HOSTNAME" | cat; done'
     told_there = ssi.host("n1").run("ssi", "-c", loop, timeout_s=120.0).stdout
