@@ -39,7 +39,8 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def run(*words: str) -> None:
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=300, env=GIT)
+    """Without a limit, which whoever started us has: Python would look each 50 ms for its end."""
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=GIT)
 
 
 def write(root: Path) -> float:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import time
 
 from cluster import SSI, Cluster, cluster
-from measure import TIMEOUT_S, interleave, judge, need, ratio, show
+from measure import interleave, judge, need, ratio, show, timed_run
 
 from ssi.client.connection import Connection
 from ssi.client.jobs import JobHandle
@@ -94,19 +93,8 @@ def _parallel_ms(made: Cluster) -> float:
 
 def _output_ms(words: list[str], made: Cluster) -> float:
     numbers = "".join(f"{number}\n" for number in range(JOBS)).encode()
-    started = time.perf_counter()
-    done = subprocess.run(
-        words,
-        env=made.environment,
-        input=numbers,
-        capture_output=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    elapsed_ms = (time.perf_counter() - started) * 1000
-    if done.returncode:
-        sys.exit(f"{words} failed ({done.returncode}): {done.stderr.decode()}")
-    _check(done.stdout)
+    elapsed_ms, output = timed_run(words, made.environment, numbers)
+    _check(output)
     return elapsed_ms
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cluster import Cluster, cluster
-from measure import TIMEOUT_S, interleave, judge, need, ratio, show
+from measure import TIMEOUT_S, interleave, judge, need, ratio, show, timed_run
 
 from ssi.client.connection import Connection
 from ssi.client.pipes import Pipeline, StageSpec
@@ -118,15 +117,8 @@ async def _started(system: System, *stages: tuple[str, tuple[str, ...]]) -> Pipe
 
 def _ssh_ms(made: Cluster, size: int) -> float:
     ssh = f"ssh -F {made.multiplexed}"
-    started = time.perf_counter()
-    done = subprocess.run(
-        ["sh", "-c", f"{ssh} n1 cat {FILE} | {ssh} n2 wc -c"],
-        capture_output=True,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
-    elapsed_ms = (time.perf_counter() - started) * 1000
-    assert int(done.stdout) == size, done
+    elapsed_ms, output = timed_run(["sh", "-c", f"{ssh} n1 cat {FILE} | {ssh} n2 wc -c"])
+    assert int(output) == size, output
     return elapsed_ms
 
 
