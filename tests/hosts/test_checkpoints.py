@@ -34,7 +34,9 @@ def folder(ssi: Ssi) -> str:
 
 def counter(ssi: Ssi, *words: str) -> str:
     gpid = ssi.detached("n1", "python3", "-c", COUNTER, *words)
-    eventually(lambda: ssi.job(gpid)["state"] == "running", what="it runs")
+    eventually(
+        lambda: numbers(ssi, "n1", *words) if words else ssi.ok("logs", gpid), what="it counts"
+    )
     return gpid
 
 

@@ -52,6 +52,7 @@ def test_a_dry_run_names_every_blocker_of_both_ends_and_touches_nothing(ssi: Ssi
     ssi.host("n1").run("mkfifo", "/srv/dry/pipe")
     script = f"exec 5>/srv/dry/log 6<>/srv/dry/pipe; {COUNT}"
     gpid = ssi.detached("n1", "sh", "-c", script)
+    eventually(lambda: "3" in ssi.ok("logs", gpid), what="it counts")
     before = files_of(ssi, "n1"), files_of(ssi, "n2")
     result = ssi("migrate", "--dry-run", gpid, "n2", "--json")
     assert result.status == 26, result
