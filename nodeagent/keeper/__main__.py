@@ -12,7 +12,7 @@ from typing import Final
 
 from nodeagent.keeper.forge import Forge
 from nodeagent.keeper.supervisor import Supervisor
-from nodeagent.mechanism import libc
+from nodeagent.mechanism import libc, machinecode
 from nodeagent.mechanism.daemon import hold_lock, open_log
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pidfile import write_pidfile
@@ -61,6 +61,8 @@ def main(options: Sequence[str]) -> int:
     supervisor.begin()
     check_down()
     _log.info("event=keeper-started pid=%d", os.getpid())
+    if machinecode.why_not:
+        _log.warning("event=jobs-start-by-fork reason=%s", machinecode.why_not)
     loop.run()
     places.keeper_socket.unlink(missing_ok=True)
     places.keeper_pid.unlink(missing_ok=True)

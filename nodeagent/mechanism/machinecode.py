@@ -66,15 +66,15 @@ class _Code:
         self.start = _Entry(address)
 
 
-def _load() -> _Code | None:
+def _load() -> tuple[_Code | None, str]:
     try:
-        return _Code()
-    except OSError:
-        return None
+        return _Code(), ""
+    except OSError as exc:
+        return None, exc.strerror or str(exc)
 
 
-_code: Final = _load()
-"""Made before any fork, so that none has to."""
+_code, why_not = _load()
+"""Made before any fork, so that none has to; and why there is none, else empty."""
 
 
 def start(arguments: libc.CloneArguments, table: int) -> int:

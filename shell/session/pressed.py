@@ -13,6 +13,8 @@ from typing import Final
 
 from ssi.client.hearing import hearing
 
+INTERRUPT: Final = b"\x03"
+
 KEYS: Final = {signal.SIGTSTP: b"\x1a", signal.SIGQUIT: b"\x1c"}
 """As terminals of jobs have them."""
 

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from shell.language.plan import Step
 from shell.session.aside import Asides
@@ -18,7 +18,7 @@ from shell.session.jobtable import Entry, job_text, word_for
 from shell.session.launch import piped_spec, start_job
 from shell.session.outcome import FAILED, INTERRUPTED, STOPPED, Outcome, of_statuses
 from shell.session.placing import nodes_of
-from shell.session.pressed import pressed
+from shell.session.pressed import INTERRUPT, pressed
 from shell.session.spread import run_spread
 from ssi.client.attachment import read_some
 from ssi.client.hearing import hearing
@@ -32,8 +32,6 @@ from ssi.model.job import JobRow, JobState
 
 if TYPE_CHECKING:
     from shell.session.session import Session
-
-INTERRUPT: Final = b"\x03"
 
 Deed: TypeAlias = Callable[[JobHandle], Awaitable[None]]
 

@@ -22,6 +22,7 @@ from shell.session.builtins import OwnCommands
 from shell.session.jobtable import JobTable
 from shell.session.neighbours import Neighbours
 from shell.session.outcome import FAILED, INTERRUPTED, OF_A_START, Outcome
+from shell.session.pressed import INTERRUPT
 from shell.session.reading import is_incomplete, read_plan
 from shell.session.resident import Beginning, Resident
 from shell.session.running import Runner
@@ -36,7 +37,6 @@ from ssi.view.complaints import error_line
 __all__ = ["Finished", "JobLine", "Session", "ShellLeft", "Where"]
 
 SETTLE_S: Final = 2.0
-INTERRUPT: Final = b"\x03"
 _INTERRUPTED: Final = Outcome(status=INTERRUPTED, statuses=(INTERRUPTED,), ends_line=True)
 
 _ENDS_COMMANDS: Final = re.compile(r"(?:ERR|DEBUG)$", re.MULTILINE)

@@ -365,6 +365,14 @@ def test_strangers_who_say_nothing_do_not_keep_others_out(served: Served, mount:
             each.close()
 
 
+def test_why_nothing_can_be_dialled_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    loop = PlainLoop()
+    ignored = Events(lambda: None, lambda _head, _data: None, lambda: None)
+    assert Dialler(loop).dial("no-number", 1, Way(b"t" * 16, b"k" * 32), ignored) is None
+    loop.close()
+    assert "event=files-cannot-dial address=no-number port=1 reason=" in caplog.text
+
+
 def test_offer_is_good_once_and_not_for_long() -> None:
     now_s = 0.0
     offers = Offers(lambda: now_s)

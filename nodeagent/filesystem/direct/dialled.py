@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import Final
 
@@ -18,6 +19,8 @@ PROVEN_S: Final = 2.0
 """Where the server has not answered by then, a firewall is in the way, most likely."""
 
 READ_BUDGET: Final = 64
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Dialled:
@@ -143,5 +146,6 @@ class Dialler:
         """Begins to connect; None where that is not possible."""
         try:
             return Dialled(self._loop, self._buffers, address, port, way, events)
-        except (OSError, CipherMissing):
+        except (OSError, CipherMissing) as exc:
+            _log.warning("event=files-cannot-dial address=%s port=%d reason=%s", address, port, exc)
             return None
