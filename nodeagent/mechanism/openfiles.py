@@ -119,15 +119,17 @@ def writers_outside(
 
     Args:
         inodes: The files.
-        pids: Processes of the job, and its shim.
+        pids: Processes of the job, and its shim. The agent, which asks, is none of the others
+            either: it reads files that are to move, for one person's preflight beside another's.
         namespace: The pid namespace of the job, as :func:`pid_namespace` names it. What it forked
             since its processes were listed is in it too.
     """
     found: dict[int, int] = {}
     if not inodes:
         return found
+    known = pids | {os.getpid()}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in pids:
+        if not entry.name.isdigit() or int(entry.name) in known:
             continue
         try:
             if namespace and pid_namespace(int(entry.name)) == namespace:
