@@ -15,10 +15,12 @@ settings.load_profile("untimed")
 def pytest_configure() -> None:
     """Signals act as in a terminal: a shell without job control starts its jobs with ^C ignored.
 
-    What a test starts inherits that, and would never see the interrupt that the test sends it.
+    ``nohup`` does so with SIGHUP. What a test starts inherits that, and would never see the signal
+    that the test sends it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
