@@ -12,6 +12,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
+from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
     Accepted,
     Data,
@@ -25,9 +26,12 @@ from nodeagent.shim.messages import (
 from nodeagent.shimlink import ShimGone
 from ssi.model.job import JobState
 from ssi.model.pipe import CannotJoin, StreamLost
+from ssi.protocol.channel import OpenChannel
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.jobs import ReadStream, ResizeTerminal, StreamAccepted, StreamData, WriteStream
 from ssi.protocol.message import Done
+from ssi.protocol.pipes import LaneOpened
+from ssi.protocol.refusals import NotServed
 
 MAX_WAIT_MS: Final = 30_000
 """The longest that one read or write may wait; clients ask again."""
@@ -51,6 +55,7 @@ class StreamService:
         dispatcher.serve(ReadStream, self._read)
         dispatcher.serve(WriteStream, self._write)
         dispatcher.serve(ResizeTerminal, self._resize)
+        dispatcher.serve(OpenChannel, self._open_channel)
 
     async def _read(self, caller: Caller, body: ReadStream) -> StreamData:
         job = await self._settled_job(caller, body.gpid, body.wait_ms)
@@ -174,6 +179,23 @@ class StreamService:
         resize = Resize(terminal=body.terminal, repaint=body.repaint)
         await job.shim().ask(resize, Ok, GRACE_S)
         return Done()
+
+    async def _open_channel(self, caller: Caller, body: OpenChannel) -> LaneOpened:
+        """A shim from before an upgrade may not know what a channel is.
+
+        Raises:
+            NotServed: That is so, or another job reads its output.
+        """
+        job = owned_job(self._table, body.gpid, caller, self._node)
+        link = job.shim()
+        status = await link.ask(GetStatus(), Status, GRACE_S)
+        if not status.has_channels or job.reader_of("stdout") is not None:
+            raise NotServed(node=self._node, request="open-channel")
+        request = lanemessages.OpenChannel(
+            writer=body.writer[:MOST_WRITER_BYTES], key=body.key, peek=body.peek
+        )
+        opened = await link.ask(request, lanemessages.LaneOpened, GRACE_S)
+        return LaneOpened(port=opened.port)
 
 
 def _from_log(job: Job, body: ReadStream) -> StreamData:

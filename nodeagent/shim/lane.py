@@ -16,17 +16,14 @@ from typing import Final
 
 from nodeagent.mechanism.aesgcm import Sealer
 from nodeagent.mechanism.loop import Loop, Timer
-from nodeagent.mechanism.tcpsilence import prepare
+from nodeagent.mechanism.sealedpeer import FRAME_BYTES, SealedPeer
 from nodeagent.shim.messages import STREAM_BUFFER_BYTES
+from nodeagent.shim.onepeer import HELLO_S, OnePeer, notice_cuts
 from nodeagent.shim.pump import Inlet, Outlet
-from nodeagent.shim.sealedpeer import FRAME_BYTES, SealedPeer
 from nodeagent.shim.sink import MemorySink
 
 WINDOW_BYTES: Final = 4 * 1024 * 1024
 """Held at the source's end until its peer has taken it: what flies while either end sleeps."""
-
-HELLO_S: Final = 2.0
-"""How long the source's end waits for its peer, and the peer for the connection."""
 
 _TO_READER: Final = 1
 _TO_SOURCE: Final = 2
@@ -61,21 +58,20 @@ class SourceLane:
         self._sent = -1
         self._end_sent = False
         self._peer: SealedPeer | None = None
-        self._listener: socket.socket | None = _listen()
-        self.port: int = self._listener.getsockname()[1]
-        loop.watch(self._listener.fileno(), readable=self._accept)
+        self._awaited = OnePeer(loop, self._welcome)
+        self.port = self._awaited.port
         self._timer: Timer = loop.call_after(HELLO_S, self._give_up)
 
     @property
     def is_over(self) -> bool:
         """Whether it carries nothing any more."""
-        return self._listener is None and (self._peer is None or not self._peer.open)
+        return not self._awaited.open and (self._peer is None or not self._peer.open)
 
     def close(self) -> None:
         """Ends it; what has not arrived is still held. Harmless twice."""
         self._timer.cancel()
         self._stream.limit_bytes = STREAM_BUFFER_BYTES
-        self._stop_listening()
+        self._awaited.close()
         if self._peer is not None:
             self._peer.close()
 
@@ -97,14 +93,7 @@ class SourceLane:
             else:
                 return
 
-    def _accept(self) -> None:
-        assert self._listener is not None
-        try:
-            connected, _ = self._listener.accept()
-        except OSError:
-            return
-        _prepare(connected)
-        self._stop_listening()
+    def _welcome(self, connected: socket.socket) -> None:
         self._peer = SealedPeer(
             self._loop,
             connected,
@@ -131,12 +120,6 @@ class SourceLane:
     def _give_up(self) -> None:
         if self._sent < 0:
             self.close()
-
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
-            self._loop.watch(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
 
 
 class ReaderLane:
@@ -169,7 +152,7 @@ class ReaderLane:
             address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
         )[0]
         connecting = socket.socket(family, socket.SOCK_STREAM)
-        _prepare(connecting)
+        notice_cuts(connecting)
         with suppress(BlockingIOError):
             connecting.connect(target)
         self._peer = SealedPeer(
@@ -220,17 +203,3 @@ class ReaderLane:
     def _give_up(self) -> None:
         if not self._peer.has_sent:
             self.close()
-
-
-def _listen() -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        listener = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-    else:
-        listener = socket.create_server(("", 0))
-    listener.setblocking(False)
-    return listener
-
-
-def _prepare(connection: socket.socket) -> None:
-    """A peer that is cut off is noticed in time, as by the agents' links."""
-    prepare(connection, idle_s=5, again_s=2, unsent_ms=10_000)

@@ -1,4 +1,4 @@
-"""What an agent says to a shim of a lane: a connection of two shims that carries a pipe's bytes."""
+"""What an agent says to a shim of a lane, which carries a pipe's bytes, and of a channel."""
 
 from __future__ import annotations
 
@@ -48,3 +48,15 @@ class LaneState(Message, frozen=True, tag="lane-state"):
     """``over``: it carries nothing any more."""
 
     over: bool
+
+
+class OpenChannel(Message, frozen=True, tag="open-channel"):
+    """Listens for a client of the job (:mod:`ssi.protocol.channel`): :class:`LaneOpened`.
+
+    Only to a shim that says that it :attr:`~nodeagent.shim.messages.Status.has_channels`: an older
+    one would hang up.
+    """
+
+    writer: bytes
+    key: bytes
+    peek: bool = False

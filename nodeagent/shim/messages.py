@@ -13,7 +13,14 @@ import msgspec
 
 from nodeagent.shim.filemounts import Files
 from nodeagent.shim.keepermessages import ForkShim, ShimForked
-from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneOpened, LaneState, OpenLane
+from nodeagent.shim.lanemessages import (
+    AwaitLane,
+    JoinLane,
+    LaneOpened,
+    LaneState,
+    OpenChannel,
+    OpenLane,
+)
 from nodeagent.shim.message import Message
 from ssi.model.errors import FieldValue
 from ssi.model.job import StreamName, Terminal
@@ -97,6 +104,7 @@ class Status(Message, frozen=True, tag="status"):
         unread: Keys for its terminal that it had not read when it ended.
         no_input: Its stdin is at its end; said in reply to its start alone.
         output: All of its stdout and stderr, where it was asked for and can be given.
+        has_channels: It knows :class:`~nodeagent.shim.lanemessages.OpenChannel`.
     """
 
     stage: str
@@ -112,6 +120,7 @@ class Status(Message, frozen=True, tag="status"):
     unread: bytes = b""
     no_input: bool = False
     output: tuple[bytes, bytes] | None = None
+    has_channels: bool = False
 
 
 class SetNote(Message, frozen=True, tag="set-note"):
@@ -342,6 +351,7 @@ RequestMessage: TypeAlias = (
     | CloseOutput
     | BreakInput
     | OpenLane
+    | OpenChannel
     | JoinLane
     | AwaitLane
     | Renew

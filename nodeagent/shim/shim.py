@@ -13,11 +13,12 @@ import msgspec
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import messages as m
+from nodeagent.shim.channel import Channel
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.imager import Imager
 from nodeagent.shim.job import Job
 from nodeagent.shim.keepermessages import ForkShim
-from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenLane
+from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenChannel, OpenLane
 from nodeagent.shim.lanes import Lanes
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
@@ -52,7 +53,7 @@ class Shim:
         self._restoring = Restoring(self._job, imager, self._dumping)
         self._server: Server | None = None
         self._streams = Streams(loop, self._job, self._poll)
-        self._lanes = Lanes(loop, self._job, self._poll)
+        self._lanes = Lanes(loop, self._job, self._poll, self._attend)
         self._released = False
         self._clearing = False
         self._asked_s = time.monotonic()
@@ -74,8 +75,10 @@ class Shim:
         match request:
             case m.GetStatus():
                 self._await_end(request, answer)
-            case m.Read() | m.Write() | OpenLane() | JoinLane() | AwaitLane():
+            case m.Read() | m.Write():
                 self._pass_bytes(request, answer)
+            case OpenLane() | JoinLane() | AwaitLane() | OpenChannel():
+                self._hasten(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_start(request, answer, failure))
             case m.SetNote() | m.Renew() | m.Resize() | m.CloseOutput() | m.BreakInput():
@@ -92,9 +95,7 @@ class Shim:
             case _:
                 assert_never(request)
 
-    def _pass_bytes(
-        self, request: m.Read | m.Write | OpenLane | JoinLane | AwaitLane, answer: Answer
-    ) -> None:
+    def _pass_bytes(self, request: m.Read | m.Write, answer: Answer) -> None:
         match request:
             case m.Read():
                 if request.taken is not None:
@@ -104,12 +105,22 @@ class Shim:
                 if request.from_job:
                     self._lanes.close("stdin")
                 self._streams.write(request, answer)
+
+    def _hasten(
+        self, request: OpenLane | JoinLane | AwaitLane | OpenChannel, answer: Answer
+    ) -> None:
+        match request:
             case OpenLane():
                 self._lanes.open(request, answer)
             case JoinLane():
                 self._lanes.join(request, answer)
             case AwaitLane():
                 self._lanes.await_over(request, answer)
+            case OpenChannel():
+                self._lanes.open_channel(request, answer)
+
+    def _attend(self, channel: Channel) -> None:
+        self._streams.attend(channel, peek=channel.peek)
 
     def _adjust(
         self, request: m.SetNote | m.Renew | m.Resize | m.CloseOutput | m.BreakInput
@@ -177,6 +188,7 @@ class Shim:
             doing=job.doing,
             problem=job.problem,
             unread=job.unread,
+            has_channels=True,
         )
 
     def _tell_start(self, request: m.Start, answer: Answer, failure: SsiError | None) -> None:

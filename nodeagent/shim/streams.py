@@ -30,6 +30,14 @@ ECHO_S: Final = 0.002
 that, and each process on its way handles one after the other. A terminal echoes within 0.1 ms."""
 
 
+class Client(Protocol):
+    """Somebody who wants something of a job, as long as he is there."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether he is."""
+
+
 class Poll(Protocol):
     """Answers once the attempt has something, or after so many milliseconds."""
 
@@ -46,8 +54,8 @@ class Streams:
         self._loop = loop
         self._job = job
         self._poll = poll
-        self._users: list[Answer] = []
-        self._viewers: list[Answer] = []
+        self._users: list[Client] = []
+        self._viewers: list[Client] = []
         self._viewed_s = time.monotonic()
         self._viewer_timer: Timer | None = None
         loop.after_events(self._await_viewer)
@@ -61,6 +69,12 @@ class Streams:
         """Nobody needs to come back: a terminal without a viewer lets its job run on."""
         self._viewers = []
         self._let_run()
+
+    def attend(self, client: Client, *, peek: bool) -> None:
+        """He reads and writes by a way of his own from now on, as long as he is there."""
+        self._note_user(client)
+        if not peek:
+            self._note_viewer(client)
 
     def read(self, request: m.Read, answer: Answer) -> None:
         """Answers with :class:`~nodeagent.shim.messages.Data`.
@@ -166,14 +180,14 @@ class Streams:
         if outlet is not None:
             outlet.hang_up()
 
-    def _note_user(self, answer: Answer) -> None:
+    def _note_user(self, client: Client) -> None:
         """Somebody reads or writes: the job is wanted, now and as long as he waits."""
         self._job.renew()
-        self._users = [*(user for user in self._users if user.wanted), answer]
+        self._users = [*(user for user in self._users if user.wanted), client]
 
-    def _note_viewer(self, answer: Answer) -> None:
+    def _note_viewer(self, client: Client) -> None:
         self._viewed_s = time.monotonic()
-        self._viewers = [*(viewer for viewer in self._viewers if viewer.wanted), answer]
+        self._viewers = [*(viewer for viewer in self._viewers if viewer.wanted), client]
         sink = self._terminal_sink()
         if sink is not None:
             sink.awaited = True

@@ -123,6 +123,7 @@ class Resident:
         except TimeoutError as exc:
             await resident.close()
             raise BashLost(node=node, reason=f"not ready after {START_LIMIT_S:.0f} s") from exc
+        resident._job.hasten()
         return resident
 
     async def line(self, text: str, status: int = 0) -> Told:
@@ -184,6 +185,7 @@ class Resident:
 
     async def drop(self) -> None:
         """Hears and says no more."""
+        self._job.dawdle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -19,6 +19,9 @@ from ssi.protocol.refusals import NotAJob
 READ_BYTES: Final = 256 * 1024
 
 
+HASTEN_AFTER_BYTES: Final = 4 * 1024 * 1024
+"""Of output, after which a channel to the job is worth its set-up."""
+
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes bytes of a job's output, in their order."""
 
@@ -98,6 +101,7 @@ async def connect(
     except* SsiError as group:
         raise first_error(group) or group from group
     finally:
+        job.dawdle()
         for task in aside:
             task.cancel()
         await asyncio.gather(*aside, return_exceptions=True)
@@ -124,6 +128,8 @@ async def _drain(job: JobHandle, stream: StreamName, sink: Sink, *, peek: bool) 
             if writing is not None:
                 await writing
             offset = data.offset + len(data.data)
+            if offset > HASTEN_AFTER_BYTES and stream == "stdout":
+                job.hasten(peek=peek)
             writing = asyncio.ensure_future(sink(data.data))
             if data.ended:
                 await writing

@@ -1,7 +1,8 @@
 """The pauses between keys: what is asked now and then is asked in one of them.
 
-A key's way to a program and back goes through the loops of three processes, which also carry the
-looks at nodes and jobs that a shell takes each second or so.
+A key's way to a program and back goes through the shell's own loop, and where it has no channel
+through those of two agents; they also carry the looks at nodes and jobs that a shell takes each
+second or so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 ECHO_S: Final = 0.01
-"""By then the echo of a key has come, mostly: it takes 3 ms."""
+"""By then the echo of a key has come, mostly: it takes 2 to 4 ms."""
 
 LONGEST_S: Final = 0.2
 """For a lull: keys that come by the dozen are a paste, or a program's."""

@@ -32,6 +32,9 @@ AHEAD_S: Final = 0.1
 """Until keys that were typed before a program began are given to it. One that has ended by then
 has not read any, and they need not be asked back of its terminal."""
 
+HASTEN_S: Final = 0.2
+"""A program that has not ended by then is one that keys are typed to."""
+
 END_OF_INPUT: Final = b"\x04"
 """``^D``, where the keys came from a pipe or a file that has ended."""
 
@@ -99,8 +102,12 @@ async def view_job(
     def left(number: int) -> None:
         viewer.leave(ViewerLeft(signal=number))
 
-    with raw_terminal(keys), on_resize(viewer.resized.set), hearing(_SIGNALS, left):
-        return await viewer.run()
+    job.hasten(peek=view.read_only, after_s=HASTEN_S)
+    try:
+        with raw_terminal(keys), on_resize(viewer.resized.set), hearing(_SIGNALS, left):
+            return await viewer.run()
+    finally:
+        job.dawdle()
 
 
 class _Viewer:

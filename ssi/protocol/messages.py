@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ssi.protocol.channel import OpenChannel
 from ssi.protocol.checkpoints import (
     AdoptProcess,
     CheckAdoption,
@@ -105,6 +106,7 @@ RequestBody: TypeAlias = (
     | TakeStream
     | CloseStream
     | OpenLane
+    | OpenChannel
     | ResizeTerminal
     | DisownJob
     | ReleaseJob

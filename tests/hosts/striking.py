@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nodeagent.migration.hold import Point
 from ssi.lab import Host
+from ssi.lab.process import namespace_pids
 from tests.hosts.oracle import DIRECTORY, Oracle
 from tests.hosts.system import COMMAND_TIMEOUT_S, PATIENCE_S, Ssi, eventually, pid_of
 
@@ -318,3 +319,20 @@ def full(host: Host, path: str) -> Iterator[None]:
         yield
     finally:
         host.enter("mount", "-o", f"remount,size={size}k", path)
+
+
+@contextlib.contextmanager
+def stopped(ssi: Ssi, node: str) -> Iterator[None]:
+    """The agent of a node stands still. Signalled from here: a command there takes its time."""
+    pid = outer_pid(ssi.host(node), pid_of(ssi.host(node), "agent"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def outer_pid(host: Host, pid: int) -> int:
+    """What this machine calls a process of a host."""
+    (found,) = (outer for outer in pids_of(host) if namespace_pids(outer)[1:] == [pid])
+    return found

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,11 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ssi.lab import Host
-from ssi.lab.process import namespace_pids
 from tests.hosts.conftest import end_client_agent
-from tests.hosts.striking import pids_of
-from tests.hosts.system import Ssi, eventually, pid_of
+from tests.hosts.striking import stopped
+from tests.hosts.system import Ssi, eventually
 
 
 def agent_log(ssi: Ssi, node: str) -> str:
@@ -33,23 +29,6 @@ def events_of(ssi: Ssi, node: str) -> list[tuple[str, int]]:
 
 def incarnation(ssi: Ssi, node: str) -> int:
     return next(int(row["incarnation"]) for row in ssi.json("nodes") if row["name"] == node)
-
-
-@contextmanager
-def stopped(ssi: Ssi, node: str) -> Iterator[None]:
-    """The agent of a node stands still. Signalled from here: a command there takes its time."""
-    pid = outer_pid(ssi.host(node), pid_of(ssi.host(node), "agent"))
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def outer_pid(host: Host, pid: int) -> int:
-    """What this machine calls a process of a host."""
-    (found,) = (outer for outer in pids_of(host) if namespace_pids(outer)[1:] == [pid])
-    return found
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.person import Person, person
+from tests.hosts.striking import stopped
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 from tests.hosts.typist import HOLDER
 
@@ -278,6 +279,24 @@ def test_no_key_and_no_output_is_lost_while_the_link_is_cut(ssi: Ssi, ada: Perso
     shown = ada.screen().replace("\n", "")
     assert ",".join(f"n{i}" for i in range(1, 61)) in shown
     assert ada.screen().splitlines().count("typed-meanwhile") == 1
+    ada.type("exit")
+    assert ada.comes_back() == 0
+
+
+def test_a_key_and_its_echo_need_no_agent(ssi: Ssi, ada: Person) -> None:
+    at_a_shell(ada)
+    typed = ""
+
+    def is_echoed() -> bool:
+        nonlocal typed
+        typed += "x"
+        with stopped(ssi, "n2"):  # for so short that nobody minds
+            ada.keys("x")
+            time.sleep(0.5)
+            return ada.screen().rstrip().endswith(typed)
+
+    eventually(is_echoed, within_s=60, what="keys go by a channel")
+    ada.press("C-u")
     ada.type("exit")
     assert ada.comes_back() == 0
 

@@ -48,6 +48,12 @@ class _Job:
             await asyncio.Event().wait()
         return StreamData(offset=offset, data=b"y\n", ended=False)
 
+    def hasten(self, *, peek: bool) -> None:
+        """There is no channel to it."""
+
+    def dawdle(self) -> None:
+        """Likewise."""
+
     async def signal(self, number: int) -> None:
         self.told.append(number)
 

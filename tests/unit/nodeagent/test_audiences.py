@@ -16,6 +16,7 @@ from nodeagent.places import Places
 from nodeagent.register import Register
 from nodeagent.services.mesh import Identity, MeshService
 from nodeagent.services.node import NodeServices
+from ssi.protocol.channel import OpenChannel
 from ssi.protocol.checkpoints import (
     AdoptProcess,
     CheckAdoption,
@@ -95,6 +96,7 @@ AUDIENCES: dict[type[RequestMessage], Audience] = {
     TakeStream: Audience.ANYONE,
     CloseStream: Audience.ANYONE,
     OpenLane: Audience.ANYONE,
+    OpenChannel: Audience.ANYONE,
     ResizeTerminal: Audience.ANYONE,
     DisownJob: Audience.ANYONE,
     ReleaseJob: Audience.ANYONE,

@@ -1,23 +1,34 @@
-"""The other end of a lane: sealed frames over TCP, in memory that is used again for each.
+"""The other end of a lane or channel: sealed frames over TCP, in memory that is used for each.
 
 A frame is four bytes of length, that many bytes of AES-256-GCM, and the tag. Both ends number their
 frames, so none can be repeated, left out or turned round. Who cannot seal with the key of the lane
-is dropped at the first frame.
+is dropped at the first frame. It runs on whatever watches its socket: a shim's loop, or asyncio's.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from nodeagent.mechanism.aesgcm import TAG_BYTES, Sealer, address_of
-from nodeagent.mechanism.loop import Loop
 
 FRAME_BYTES: Final = 256 * 1024
 """The most that one frame carries."""
 
 _HEAD_BYTES: Final = 4
+
+
+class Watcher(Protocol):
+    """What calls back when a socket is ready."""
+
+    def watch(
+        self,
+        descriptor: int,
+        readable: Callable[[], None] | None = None,
+        writable: Callable[[], None] | None = None,
+    ) -> None:
+        """From now on exactly these are called; none: forgets the descriptor."""
 
 
 class SealedPeer:
@@ -35,7 +46,7 @@ class SealedPeer:
 
     def __init__(
         self,
-        loop: Loop,
+        loop: Watcher,
         peer: socket.socket,
         sealer: Sealer,
         opener: Sealer,
@@ -118,21 +129,29 @@ class SealedPeer:
         self._watch()
 
     def _read(self) -> None:
+        """The head of a frame and what follows it are mostly there together."""
+        if self._receive() and self._in_end == _HEAD_BYTES:
+            self._receive()
+
+    def _receive(self) -> bool:
+        """Whether something came that keeps the rules."""
         try:
             with memoryview(self._in) as whole:
                 count = self._peer.recv_into(whole[self._in_end : self._needed])
         except BlockingIOError:
-            return
+            return False
         except OSError:
             count = 0
         if count == 0:
             self._end()
-            return
+            return False
         self._in_end += count
         if self._in_end == self._needed and self._in_end > _HEAD_BYTES:
             self._take_frame()
         elif self._in_end == _HEAD_BYTES and self._needed > len(self._in):
             self._end()  # no frame of ours is so long
+            return False
+        return True
 
     @property
     def _needed(self) -> int:
