@@ -54,3 +54,14 @@ def compose(parts: list[str], born_with: set[str]) -> str:
     script += ["{", *kept, "} 2>/dev/null", functions, *exported]
     script += ["shopt -s expand_aliases", aliases, *settings, umask]
     return "\n".join(script) + "\n"
+
+
+def names_of(functions: str) -> list[str]:
+    """The functions of a user, as ``declare -F`` has them."""
+    found: list[str] = re.findall(r"^declare -f\w* (\S+)$", functions, re.M)
+    return [each for each in found if not each.startswith("__ssi_")]
+
+
+def aliases_of(aliases: str) -> dict[str, str]:
+    """What ``alias -p`` prints, by name."""
+    return dict(re.findall(r"^alias (?:-- )?([^=\s]+)='(.*)'$", aliases, re.M))

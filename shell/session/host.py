@@ -15,10 +15,10 @@ status, below zero by that signal.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
 import selectors
 import shutil
@@ -29,8 +29,8 @@ import tempfile
 import termios
 import time
 
-from shell.session.carried import OWN, compose
-from shell.session.leftover import partial, unread_keys
+from shell.session.carried import OWN, aliases_of, compose, names_of
+from shell.session.leftover import READ_BYTES, interrupts, partial, unread_keys
 from shell.session.outgoing import send, write_all
 
 LINES, TELLS, SCREEN = 198, 199, 197
@@ -43,7 +43,6 @@ KEPT_STATES = 64
 """Files of former states that are kept: what was started with one may read it later."""
 
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
-READ_BYTES = 256 * 1024
 
 
 class Host:
@@ -55,7 +54,7 @@ class Host:
         self.told = bytearray()
         self.shown = bytearray()
         self.ended: list[bytes] | None = None
-        self.is_marked = False
+        self.is_marked = self.is_interrupted = False
         self.number = 1
         self.is_under_way = True
         self.has_begun = False
@@ -194,7 +193,9 @@ class Host:
         if not self.has_begun:
             return
         try:
-            del self.keys[: os.write(self.master, self.keys[:1024])]
+            now = bytes(self.keys[:1024])
+            self.is_interrupted |= interrupts(self.master, self.pid, now)
+            del self.keys[: os.write(self.master, now)]
         except BlockingIOError:
             pass
         if self.keys:
@@ -209,7 +210,7 @@ class Host:
             with open(path, "wb") as file:
                 file.write(text)
             text = b"\1" + path.encode()
-        self.ended, self.is_marked = None, False
+        self.ended, self.is_marked, self.is_interrupted = None, False, False
         self.number += 1
         self.is_under_way, self.has_begun = True, False
         write_all(self.lines, status + b"\0%d\0" % self.number + text + b"\0")
@@ -238,8 +239,7 @@ class Host:
             self.shown = self.shown.replace(self.mark, b"", 1)
             self.is_marked = True
         held = partial(self.shown, (self.mark, self.ready_mark))
-        ready = bytes(self.shown[: len(self.shown) - held])
-        if ready:
+        if ready := bytes(self.shown[: len(self.shown) - held]):
             send("O", ready)
             del self.shown[: len(ready)]
         if self.is_marked and self.ended is not None:
@@ -284,6 +284,10 @@ class Host:
         names, aliases, traps, jobs = parts[2], parts[3], parts[6], parts[7]
         words = statuses.split()
         is_broken = words[-1:] == ["broken"]
+        if self.is_interrupted and not is_broken and "SIGINT" not in traps:
+            # ^C came as bash had done and was deaf: what follows ends too, and never hears of it.
+            termios.tcflush(self.slave, termios.TCIFLUSH)
+            words, is_broken = ["130", "130", "broken"], True
         told: dict[str, object] = {
             "statuses": [int(each) for each in (words[:-1] if is_broken else words)],
             "is_broken": is_broken,
@@ -297,9 +301,7 @@ class Host:
         state = compose(parts, self.born_with)
         if state != self.state or not self.version:
             self.state = state
-            found = re.findall(r"^declare -f\w* (\S+)$", names, re.M)
-            told["functions"] = [each for each in found if not each.startswith("__ssi_")]
-            told["aliases"] = dict(re.findall(r"^alias (?:-- )?([^=\s]+)='(.*)'$", aliases, re.M))
+            told["functions"], told["aliases"] = names_of(names), aliases_of(aliases)
             told["state"] = state
             told["path"] = self.keep(state)
         send("T", json.dumps(told).encode())
@@ -376,10 +378,8 @@ class Host:
 
     def hang_up(self) -> None:
         """The client is gone."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGHUP)
-        except ProcessLookupError:
-            return
 
     def leave(self, _: int) -> None:
         """Bash has ended: its status is ours, after all that it has shown."""

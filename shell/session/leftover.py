@@ -1,4 +1,4 @@
-"""What is left over: keys that nobody read, the beginning of a mark at the end of what was shown.
+"""What is left over: keys that nobody read or heeded, the beginning of a mark that was shown.
 
 It is sent to the node with :mod:`shell.session.host`, so it imports the standard library alone.
 """
@@ -26,6 +26,13 @@ def unread_keys(slave: int) -> bytes:
         return b""
     finally:
         termios.tcsetattr(slave, termios.TCSANOW, before)
+
+
+def interrupts(master: int, group: int, keys: bytes) -> bool:
+    """Whether one of these keys is a SIGINT for that process group, which has the terminal now."""
+    modes = termios.tcgetattr(master)
+    has_signals = bool(modes[3] & termios.ISIG)
+    return has_signals and modes[6][termios.VINTR] in keys and os.tcgetpgrp(master) == group
 
 
 def partial(data: bytearray, marks: tuple[bytes, ...]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -151,6 +152,7 @@ def test_an_interrupt_ends_the_whole_line_in_every_phase_of_it(ssi: Ssi) -> None
         ):
             person.begins(line)
             person.sees(b"up\r\n")
+            time.sleep(0.1)  # nobody is quicker
             person.presses(b"\x03")
             ended = person.ends()
             assert (ended.status, "NEVER" in ended.text) == ("130", False), (line, ended)
