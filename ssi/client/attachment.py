@@ -14,7 +14,7 @@ from typing import Any, Final
 from ssi.client.jobs import POLL_MS, JobHandle
 from ssi.model.errors import SsiError, first_error
 from ssi.model.job import JobRow, StreamName
-from ssi.protocol.refusals import NotAJob
+from ssi.protocol.refusals import NoSuchProcess, NotAJob
 
 READ_BYTES: Final = 256 * 1024
 
@@ -88,9 +88,9 @@ async def connect(
         ending = asyncio.create_task(job.wait())
         aside.append(ending)
         async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(_drain(job, "stdout", sinks[0], peek=peek))
+            pumps.create_task(_drain_known(job, "stdout", sinks[0], peek=peek))
             if not job.row.has_terminal:
-                pumps.create_task(_drain(job, "stderr", sinks[1], peek=peek))
+                pumps.create_task(_drain_known(job, "stderr", sinks[1], peek=peek))
         return await ending
     except* BrokenPipeError as group:
         await job.signal(signal.SIGPIPE)
@@ -116,6 +116,12 @@ async def copy_stream(job: JobHandle, stream: StreamName, descriptor: int, *, fo
         offset = data.offset + len(data.data)
         if data.ended or not (data.data or follow):
             return
+
+
+async def _drain_known(job: JobHandle, stream: StreamName, sink: Sink, *, peek: bool) -> None:
+    """As :func:`_drain`, while its node knows the job; what became of it :meth:`wait` tells."""
+    with suppress(NoSuchProcess):
+        await _drain(job, stream, sink, peek=peek)
 
 
 async def _drain(job: JobHandle, stream: StreamName, sink: Sink, *, peek: bool) -> None:

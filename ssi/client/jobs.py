@@ -6,6 +6,8 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
+
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
 from ssi.client.system import System
@@ -40,6 +42,10 @@ PATIENCE_S: Final = 30.0
 
 POLL_MS: Final = 10_000
 """How long one question for bytes or an exit stays open; it also renews the job's lease."""
+
+FORGOT: Final = (
+    "knows nothing of it any more: it was restarted, or another client saw the job's end"
+)
 
 START_TIMEOUT_S: Final = 20.0
 
@@ -215,10 +221,21 @@ class JobHandle:
         await self._ask(body, Done)
 
     async def wait(self) -> JobRow:
-        """The job's row once it has ended."""
+        """The job's row once it has ended.
+
+        A job of which its node knows nothing any more is lost, as far as anybody can tell: of one
+        in the foreground nothing is on its node's disk.
+        """
         while self.output is None:
             body = WaitJob(gpid=self.row.gpid, wait_ms=POLL_MS)
-            reply = await self._ask(body, JobReply)
+            try:
+                reply = await self._ask(body, JobReply)
+            except NoSuchProcess:
+                problem = f"{self._node} {FORGOT}"
+                self.row = msgspec.structs.replace(
+                    self.row, state=JobState.LOST, problem=problem, node=self._node
+                )
+                break
             self.row, self.unread = reply.row, reply.unread
             if self.row.state in {JobState.EXITED, JobState.LOST}:
                 break

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
-from tests.hosts.system import PATIENCE_S, Ssi, eventually, pid_of
+from tests.hosts.system import COMMAND_TIMEOUT_S, PATIENCE_S, Ssi, eventually, pid_of
 
 
 def kill_by_pid(ssi: Ssi, node: str, *names: str) -> None:
@@ -73,6 +74,8 @@ def died_at_s(ssi: Ssi, node: str) -> float:
 def test_a_killed_node_is_found_dead_and_no_command_hangs_on_it(ssi: Ssi) -> None:
     """How soon: tests of the mesh claim that on a clock of their own, bench/membership.py here."""
     gpid = ssi.detached("n3", "sleep", "100")
+    waiting = ssi.start("run", "-n", "n3", "--", "sleep", "4323")
+    eventually(lambda: "sleep 4323" in ssi.ok("jobs"), what="the job in the foreground runs")
     assert ssi.states() == {"n1": "alive", "n2": "alive", "n3": "alive"}
     killed_at_s = time.time()
     ssi.host("n3").kill()
@@ -93,6 +96,14 @@ def test_a_killed_node_is_found_dead_and_no_command_hangs_on_it(ssi: Ssi) -> Non
     eventually(lambda: ssi.states()["n3"] == "alive", what="n3 is back")
     eventually(lambda: ssi.job(gpid)["state"] == "lost", what="n3 tells of its job")
     assert "restarted" in ssi.job(gpid)["problem"]
+    # On a slow machine the client has given up by then.
+    _, told = waiting.communicate(timeout=COMMAND_TIMEOUT_S)
+    assert re.fullmatch(
+        r"ssi: (job \d+ is lost: n3 knows nothing of it .*|n3 does not answer.*)\n.*",
+        told.decode(),
+        re.S,
+    )
+    assert waiting.returncode == 255
     # The lab kills a host by cgroup.kill; see nodeagent.shim.child for what that does to a birth.
     assert ssi.ok("run", "-n", "n3", "--", "echo", "born") == "born\n"
 
