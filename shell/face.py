@@ -10,6 +10,7 @@ from importlib import import_module
 
 from shell.language.invocation import parse_invocation
 from shell.script import run_script
+from ssi.model.errors import UsageError
 
 
 def start_shell(words: Sequence[str]) -> int:
@@ -20,7 +21,14 @@ def start_shell(words: Sequence[str]) -> int:
         SsiError: The agent of this machine does not answer.
     """
     how = parse_invocation(words)
-    if not (how.is_talk and os.isatty(0) and os.isatty(1)):
+    has_person = os.isatty(0) and os.isatty(1)
+    if not (how.is_talk and has_person):
+        if has_person and how.kind == "stdin" and not how.arguments:
+            # A script would be read from the terminal, to its end and without a prompt.
+            raise UsageError(
+                text=f"{' '.join(how.options)}: the prompt takes no such option",
+                hint="`set` and `shopt` at the prompt, or in ~/.config/ssi/rc; scripts take them",
+            )
         run_script(how)
     return asyncio.run(_talk(how.node))
 

@@ -32,7 +32,8 @@ class Invocation:
     @property
     def is_talk(self) -> bool:
         """Whether lines are to be asked for, where there is somebody to ask."""
-        letters = {letter for word in self.options for letter in word.lstrip("-")}
+        short = [word for word in self.options if word != "--login"]
+        letters = {letter for word in short for letter in word.removeprefix("-")}
         return self.kind == "stdin" and not self.arguments and letters <= {"i", "l"}
 
 

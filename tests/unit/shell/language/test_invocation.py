@@ -30,10 +30,15 @@ def test_the_shell_is_called_as_bash_is(words: list[str], how: Invocation) -> No
 
 
 def test_who_is_to_be_asked_for_lines() -> None:
-    talks = [parse_invocation(words).is_talk for words in ([], ["-i"], ["-il"], ["--node=n2"])]
-    assert talks == [True] * 4
-    others = [parse_invocation(words).is_talk for words in (["-e"], ["-s", "a"], ["-ic", "x"])]
-    assert others == [False] * 3
+    talks = [
+        parse_invocation(words).is_talk
+        for words in ([], ["-i"], ["-il"], ["--node=n2"], ["--login"])
+    ]
+    assert talks == [True] * 5
+    others = [
+        parse_invocation(words).is_talk for words in (["-e"], ["-s", "a"], ["-ic", "x"], ["--norc"])
+    ]
+    assert others == [False] * 4
     assert parse_invocation(["-ic", "x"]).options == ("-i",)
 
 
