@@ -108,6 +108,7 @@ class Job:
         ended: Set when the job has ended here, or left.
         left_cgroup: It has ended, and its cgroup is removed.
         unread: Keys for its terminal that it had not read when it ended.
+        consumed: How much of its stdin, a pipe, it had read then; None: unknown.
         output: All that it wrote, where it has ended with little; kept for its start alone.
     """
 
@@ -132,6 +133,7 @@ class Job:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     left_cgroup: bool = False
     unread: bytes = b""
+    consumed: int | None = None
     output: tuple[bytes, bytes] | None = None
     _noted: Note | None = None
 
@@ -249,6 +251,7 @@ class Job:
                     continue
                 if status.exit_status is not None:
                     self.unread, self.output = status.unread, status.output
+                    self.consumed = status.consumed
                     self._end(_record_of(status, status.exit_status))
                     return
         except ShimGone:

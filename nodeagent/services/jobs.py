@@ -296,7 +296,7 @@ class JobService:
             await _renew_lease(job)
             await _has_ended(job, max(0.0, wait_s - BRIEF_S))
         if job.is_over:  # also where another client has let go of it meanwhile
-            return JobReply(row=job.row, unread=job.unread)
+            return JobReply(row=job.row, unread=job.unread, consumed=job.consumed)
         return JobReply(row=owned_job(self._table, body.gpid, caller, self._node).row)
 
     async def _disown(self, caller: Caller, body: DisownJob) -> Done:

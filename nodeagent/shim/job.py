@@ -59,6 +59,7 @@ class Job:
         wait_status: How its first process ended, as wait(2) tells it; None while it lives.
         problem: Why it was lost; empty where it was not.
         unread: Keys for its terminal that it had not read when it ended.
+        consumed: How much of the input in its pipe it had read then; None: unknown.
     """
 
     def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
@@ -71,6 +72,7 @@ class Job:
         self.wait_status: int | None = None
         self.problem = ""
         self.unread = b""
+        self.consumed: int | None = None
         self.memory: LateMemory | None = None
         self.epoch = 1
         self.note = b""
@@ -288,6 +290,9 @@ class Job:
     def _end(self) -> None:
         self.take(Step.EXIT)
         self.unread = self._take_unread()
+        if self.stdio.inlet is not None:
+            with contextlib.suppress(OSError):
+                self.consumed = self.stdio.inlet.consumed()
         self.release_terminal()
         told = {
             "exit_status": self.exit_status,

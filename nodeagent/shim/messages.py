@@ -104,6 +104,7 @@ class Status(Message, frozen=True, tag="status"):
         unread: Keys for its terminal that it had not read when it ended.
         no_input: Its stdin is at its end; said in reply to its start alone.
         output: All of its stdout and stderr, where it was asked for and can be given.
+        consumed: How much of its stdin, a pipe, it had read when it ended; None: unknown.
         has_channels: It knows :class:`~nodeagent.shim.lanemessages.OpenChannel`.
     """
 
@@ -121,6 +122,7 @@ class Status(Message, frozen=True, tag="status"):
     no_input: bool = False
     output: tuple[bytes, bytes] | None = None
     has_channels: bool = False
+    consumed: int | None = None
 
 
 class SetNote(Message, frozen=True, tag="set-note"):

@@ -6,8 +6,12 @@ reader, or a job that does not read, costs nothing.
 
 from __future__ import annotations
 
+import array
+import contextlib
+import errno
 import fcntl
 import os
+import termios
 from typing import Final
 
 from nodeagent.mechanism.loop import Loop
@@ -39,6 +43,9 @@ class Inlet:
         # Neither reads nor writes, so it holds the pipe open for nobody, but leads to it: what
         # is in the pipe can be taken back whoever else has closed his end.
         self._pipe = None if terminal else os.open(f"/proc/self/fd/{descriptor}", os.O_PATH)
+        # With neither end open what is in a pipe is gone; held once there is no end to write to.
+        self._reader: int | None = None
+        self._unwanted = 0
 
     @property
     def takes(self) -> bool:
@@ -76,6 +83,7 @@ class Inlet:
         if self._descriptor is None and self.stream.held:
             # It was at its end, and then bytes were taken back.
             self._descriptor = os.open(f"/proc/self/fd/{self._pipe}", os.O_WRONLY | os.O_NONBLOCK)
+            self._close_reader()
         while self._descriptor is not None and self.stream.held:
             _, data = self.stream.peek(self.stream.start, _CHUNK_BYTES)
             try:
@@ -84,11 +92,27 @@ class Inlet:
                 break
             except OSError:  # EPIPE, or EIO of a terminal: nobody will read
                 self.closed = True
+                self._unwanted += self.stream.held
                 self.stream.forget(self.stream.end)
-                self._let_go()
+                self._end()
                 return
             self.stream.forget(self.stream.start + written)
         self._settle()
+
+    def consumed(self) -> int | None:
+        """The number of the first byte that nobody has read from its pipe; None of a terminal.
+
+        Raises:
+            OSError: That cannot be known.
+        """
+        if self._pipe is None:
+            return None
+        waiting = array.array("i", [0])
+        held = self._reader if self._descriptor is None else self._descriptor
+        if held is None:
+            raise OSError(errno.EBADF, "neither end of its pipe is open")
+        fcntl.ioctl(held, termios.FIONREAD, waiting)
+        return self.stream.start - self._unwanted - waiting[0]
 
     def widen(self, size_bytes: int) -> int:
         """The pipe holds so much from now on, where it may; what it holds then, 0 for none."""
@@ -111,6 +135,7 @@ class Inlet:
     def close(self) -> None:
         """Lets go of the pipe; the stream stays as it is."""
         self._let_go()
+        self._close_reader()
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
@@ -132,15 +157,28 @@ class Inlet:
         if self._descriptor is None:
             return
         if self.stream.ended and not self.stream.held and not self._terminal:
-            self._let_go()
+            self._end()
         else:
             self._loop.watch(self._descriptor, writable=self.flush if self.stream.held else None)
+
+    def _end(self) -> None:
+        """Nothing more is written to the pipe."""
+        if self._pipe is not None and self._reader is None:
+            with contextlib.suppress(OSError):
+                reader = os.open(f"/proc/self/fd/{self._pipe}", os.O_RDONLY | os.O_NONBLOCK)
+                self._reader = reader
+        self._let_go()
 
     def _let_go(self) -> None:
         if self._descriptor is not None:
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            os.close(self._reader)
+            self._reader = None
 
 
 class Outlet:

@@ -189,6 +189,7 @@ class Shim:
             problem=job.problem,
             unread=job.unread,
             has_channels=True,
+            consumed=job.consumed,
         )
 
     def _tell_start(self, request: m.Start, answer: Answer, failure: SsiError | None) -> None:

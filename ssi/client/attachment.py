@@ -40,7 +40,8 @@ async def attach(
 
     It is over once both its output has arrived to the last byte and its end has. The end is asked
     for from the beginning: that of a short job is known when its output is, without one more
-    question.
+    question. What was read of a file and the job has not is there for whoever reads on, as where
+    the job had read the file itself: ``while read node; do ssi run -n $node uptime; done <nodes``.
 
     Args:
         job: Started or found.
@@ -53,12 +54,24 @@ async def attach(
         OutputClosed: ``stdout`` or ``stderr`` takes no more; the job was told by SIGPIPE.
         SsiError: The job is out of reach.
     """
-    return await connect(
+    ahead = 0
+
+    async def source() -> bytes:
+        nonlocal ahead
+        assert stdin is not None
+        data = await read_some(stdin)
+        ahead += len(data)
+        return data
+
+    row = await connect(
         job,
-        source=None if stdin is None else lambda: read_some(stdin),
+        source=None if stdin is None else source,
         sinks=(lambda data: put(stdout, data), lambda data: put(stderr, data)),
         peek=peek,
     )
+    if stdin is not None and job.consumed is not None:
+        _give_back(stdin, ahead - job.consumed)
+    return row
 
 
 async def connect(
@@ -164,6 +177,13 @@ async def _feed(job: JobHandle, source: Source) -> None:
                 break
         if at_end:
             return
+
+
+def _give_back(descriptor: int, count: int) -> None:
+    """So many bytes of a file are read again; those of a pipe or terminal are gone."""
+    with suppress(OSError):  # closed
+        if count > 0 and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.lseek(descriptor, -count, os.SEEK_CUR)
 
 
 def is_nothing(descriptor: int) -> bool:

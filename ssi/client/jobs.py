@@ -63,6 +63,8 @@ class JobHandle:
         row: As last heard.
         notice: What the user should know of its start, a sentence; empty: nothing.
         unread: Keys for its terminal that it had not read when it ended.
+        consumed: How much of what this handle gave to its stdin, a pipe, it had read then; None:
+            unknown, as it is of a job that was found.
         has_input: Whether it can be given anything to read.
         output: All that it wrote to stdout and to stderr, where it has ended with its start and is
             released; None: that has to be read.
@@ -82,6 +84,8 @@ class JobHandle:
         self.has_input = has_input
         self.output = output
         self.unread = b""
+        self.consumed: int | None = None
+        self._is_own = False
         self._system = system
         self._node = row.node
         self._reconnecting = asyncio.Lock()
@@ -112,9 +116,11 @@ class JobHandle:
         """
         body = StartJob(spec=spec, wait_ms=wait_ms, no_input=no_input)
         reply = await system.ask(body, JobReply, node=node, timeout_s=START_TIMEOUT_S)
-        return cls(
+        made = cls(
             system, reply.row, reply.notice, has_input=not reply.no_input, output=reply.output
         )
+        made._is_own = True
+        return made
 
     @property
     def node(self) -> str:
@@ -237,6 +243,7 @@ class JobHandle:
                 )
                 break
             self.row, self.unread = reply.row, reply.unread
+            self.consumed = reply.consumed if self._is_own else None
             if self.row.state in {JobState.EXITED, JobState.LOST}:
                 break
         return self.row

@@ -32,6 +32,7 @@ class JobReply(ReplyMessage, frozen=True, tag="job"):
         no_input: Its stdin was at its end from the beginning, as its start asked for.
         output: All that it wrote to stdout and to stderr; it has ended and is released. None: that
             has to be read.
+        consumed: How much of its stdin, a pipe, it had read when it ended; None: unknown.
     """
 
     row: JobRow
@@ -39,6 +40,7 @@ class JobReply(ReplyMessage, frozen=True, tag="job"):
     unread: bytes = b""
     no_input: bool = False
     output: tuple[bytes, bytes] | None = None
+    consumed: int | None = None
 
 
 class WaitJob(RequestMessage, frozen=True, tag="wait-job"):

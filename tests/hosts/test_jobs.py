@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import shlex
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-from tests.hosts.system import PATIENCE_S, Ssi, eventually
+from tests.hosts.system import COMMAND_TIMEOUT_S, PATIENCE_S, Ssi, eventually
 
 
 def test_stdout_stderr_and_exit_status_come_apart(ssi: Ssi) -> None:
@@ -206,6 +207,31 @@ def test_a_user_cannot_touch_what_is_not_theirs(ssi: Ssi) -> None:
         assert b"ada may not" in run.stderr and b"[not-permitted]" in run.stderr, (words, run)
     assert ssi.job(gpid)["state"] == "running"
     ssi.ok("kill", gpid)
+
+
+def test_of_a_file_no_more_is_read_than_its_jobs_have_read(ssi: Ssi, tmp_path: Path) -> None:
+    """Where ssh needs -n, or reads all that was meant for the lines to come."""
+    (tmp_path / "nodes").write_text("n1\nn2\nn3\n")
+    command = shlex.join(ssi.words("run"))
+    for line, shown in (
+        (f"while read n; do {command} -n $n -- uname -n; done", "n1\nn2\nn3\n"),
+        (f"{command} -n n2 -- sh -c 'read x; echo got $x'; cat", "got n1\nn2\nn3\n"),
+        (f"{command} -n n2 -- cat; echo on; cat", "n1\nn2\nn3\non\n"),
+    ):
+        with (tmp_path / "nodes").open() as nodes:
+            done = subprocess.run(
+                ["bash", "-c", line],
+                stdin=nodes,
+                env=ssi.environment,
+                capture_output=True,
+                timeout=COMMAND_TIMEOUT_S,
+                check=False,
+            )
+        assert (done.stdout.decode(), done.stderr) == (shown, b""), line
+    script = "while read n; do @n2 echo to $n; done"
+    there = f"printf 'n1\\nn2\\nn3\\n' >/tmp/nodes; ssi -c '{script}' </tmp/nodes"
+    run = ssi.host("n1").run("sh", "-c", there, timeout_s=COMMAND_TIMEOUT_S)
+    assert (run.stdout, run.stderr) == (b"to n1\nto n2\nto n3\n", b"")
 
 
 def test_a_user_without_an_account_is_refused(ssi: Ssi) -> None:
