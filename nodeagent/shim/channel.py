@@ -6,14 +6,12 @@ the key was taken.
 
 from __future__ import annotations
 
-import socket
 from typing import Final
 
 from nodeagent.mechanism.aesgcm import Sealer
 from nodeagent.mechanism.loop import Loop, Timer
-from nodeagent.mechanism.sealedpeer import SealedPeer
 from nodeagent.shim.job import Job
-from nodeagent.shim.onepeer import HELLO_S, OnePeer
+from nodeagent.shim.onepeer import OnePeer
 from nodeagent.shim.stage import Stage
 from nodeagent.shim.streams import ECHO_S
 from ssi.model.job import StreamName, Terminal
@@ -55,35 +53,36 @@ class Channel:
         self._job = job
         self._writer = writer
         self._outlet = job.stdio.outlets[OUTPUT]
-        self._sealer, self._opener = Sealer(key, SHIM_TO_CLIENT), Sealer(key, CLIENT_TO_SHIM)
         self._sent = -1
         self._input: ToShim | None = None
         self._taken = 0
         self._told = 0
         self._telling: Timer | None = None
-        self._peer: SealedPeer | None = None
-        self._awaited = OnePeer(loop, self._welcome)
-        self.port = self._awaited.port
-        self._hello: Timer = loop.call_after(HELLO_S, self._give_up)
+        self._client = OnePeer(
+            loop,
+            Sealer(key, SHIM_TO_CLIENT),
+            Sealer(key, CLIENT_TO_SHIM),
+            on_frame=self._on_frame,
+            on_room=self.go_on,
+            on_gone=self.close,
+        )
+        self.port = self._client.port
 
     @property
     def wanted(self) -> bool:
         """Whether a client is there."""
-        return self._peer is not None and self._peer.open
+        return self._client.is_there
 
     @property
     def is_over(self) -> bool:
         """Whether it carries nothing any more."""
-        return not self._awaited.open and not self.wanted
+        return self._client.is_over
 
     def close(self) -> None:
         """Ends it; the client goes on by requests. Harmless twice."""
-        self._hello.cancel()
         if self._telling is not None:
             self._telling.cancel()
-        self._awaited.close()
-        if self._peer is not None:
-            self._peer.close()
+        self._client.close()
 
     def go_on(self) -> None:
         """Gives and takes what there is; called after each batch of events."""
@@ -106,17 +105,6 @@ class Channel:
             and not outlet.refused
         )
 
-    def _welcome(self, connected: socket.socket) -> None:
-        self._peer = SealedPeer(
-            self._loop,
-            connected,
-            self._sealer,
-            self._opener,
-            on_frame=self._on_frame,
-            on_room=self.go_on,
-            on_gone=self.close,
-        )
-
     def _on_frame(self, data: memoryview) -> None:
         said = unpack_to_shim(data)
         if said is None or self._input is not None or len(said.data) > MOST_INPUT_BYTES:
@@ -127,7 +115,7 @@ class Channel:
             if not self._is_usable or sink.read(said.wanted, 0, peek=True)[0] != said.wanted:
                 self.close()  # by a request he is told what there is
                 return
-            self._hello.cancel()
+            self._client.greeted()
             self._sent = said.wanted
         if not self.peek:
             sink.read(min(said.wanted, self._sent), 0, peek=False)
@@ -159,14 +147,14 @@ class Channel:
         """Says that input was taken, where no output said it."""
         if not self.wanted or self._told == self._taken:
             return
-        if self._may_send:
+        if self._client.may_send:
             self._send(b"")
         else:
             self._tell_later()
 
     def _send_output(self) -> None:
         sink = self._outlet.sink
-        while self._may_send:
+        while self._client.may_send:
             offset, data = sink.read(self._sent, _MOST_OUTPUT_BYTES, peek=True)
             if offset != self._sent or (not data and sink.ended):
                 self.close()
@@ -175,17 +163,9 @@ class Channel:
                 return
             self._send(data)
 
-    @property
-    def _may_send(self) -> bool:
-        return self._peer is not None and self._peer.may_send
-
     def _send(self, data: bytes) -> None:
-        assert self._peer is not None
+        assert self._client.peer is not None
         frame = pack_to_client(ToClient(taken=self._taken, offset=self._sent, data=data))
         self._sent += len(data)
         self._told = self._taken
-        self._peer.send(frame, 0, len(frame))
-
-    def _give_up(self) -> None:
-        if self._sent < 0:
-            self.close()
+        self._client.peer.send(frame, 0, len(frame))

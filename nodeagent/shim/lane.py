@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from nodeagent.mechanism.aesgcm import Sealer
-from nodeagent.mechanism.loop import Loop, Timer
+from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.sealedpeer import FRAME_BYTES, SealedPeer
 from nodeagent.shim.messages import STREAM_BUFFER_BYTES
 from nodeagent.shim.onepeer import HELLO_S, OnePeer, notice_cuts
@@ -54,30 +54,31 @@ class SourceLane:
         self._stream = outlet.sink.stream
         self._loop = loop
         self._is_whole = is_whole
-        self._sealer, self._opener = Sealer(key, _TO_READER), Sealer(key, _TO_SOURCE)
         self._sent = -1
         self._end_sent = False
-        self._peer: SealedPeer | None = None
-        self._awaited = OnePeer(loop, self._welcome)
-        self.port = self._awaited.port
-        self._timer: Timer = loop.call_after(HELLO_S, self._give_up)
+        self._reader = OnePeer(
+            loop,
+            Sealer(key, _TO_READER),
+            Sealer(key, _TO_SOURCE),
+            on_frame=self._on_frame,
+            on_room=self.go_on,
+            on_gone=self.close,
+        )
+        self.port = self._reader.port
 
     @property
     def is_over(self) -> bool:
         """Whether it carries nothing any more."""
-        return not self._awaited.open and (self._peer is None or not self._peer.open)
+        return self._reader.is_over
 
     def close(self) -> None:
         """Ends it; what has not arrived is still held. Harmless twice."""
-        self._timer.cancel()
         self._stream.limit_bytes = STREAM_BUFFER_BYTES
-        self._awaited.close()
-        if self._peer is not None:
-            self._peer.close()
+        self._reader.close()
 
     def go_on(self) -> None:
         """Sends what there is to be sent; called after each batch of events."""
-        peer = self._peer
+        peer = self._reader.peer
         while peer is not None and peer.may_send and self._sent >= 0 and not self._end_sent:
             if self._sent < self._stream.end:
                 piece, at = self._stream.piece_at(self._sent)
@@ -93,33 +94,18 @@ class SourceLane:
             else:
                 return
 
-    def _welcome(self, connected: socket.socket) -> None:
-        self._peer = SealedPeer(
-            self._loop,
-            connected,
-            self._sealer,
-            self._opener,
-            on_frame=self._on_frame,
-            on_room=self.go_on,
-            on_gone=self.close,
-        )
-
     def _on_frame(self, data: memoryview) -> None:
         number = int.from_bytes(data, "big")
         if self._sent < 0:
             if not self._stream.start <= number <= self._stream.end:
                 self.close()  # the agents find out what is wrong, and say it
                 return
-            self._timer.cancel()
+            self._reader.greeted()
             self._sent = number
             self._stream.limit_bytes = WINDOW_BYTES
         self._stream.forget(min(number, self._sent))
         self.outlet.settle()
         self.go_on()
-
-    def _give_up(self) -> None:
-        if self._sent < 0:
-            self.close()
 
 
 class ReaderLane:
