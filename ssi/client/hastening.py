@@ -6,7 +6,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 from nodeagent.mechanism.aesgcm import CipherMissing
@@ -47,7 +46,15 @@ class Hastening:
         self._pause_s = FIRST_PAUSE_S
         self._due_s = self._clock() + after_s
         self._seeking: asyncio.Task[None] | None = None
+        self._problem = "a way of their own is being sought"
         self._seek()
+
+    @property
+    def way(self) -> str:
+        """How keys go now, for who asks."""
+        if self._channel is not None and not self._channel.is_over:
+            return "keys go straight to the job"
+        return f"keys go through the agents: {self._problem}"
 
     def end(self) -> None:
         """No channel is wanted any more."""
@@ -109,11 +116,23 @@ class Hastening:
     async def _seek_one(self) -> None:
         try:
             await self._sleep(max(0.0, self._due_s - self._clock()))
-            with suppress(SsiError, OSError, TimeoutError, CipherMissing):
-                self._channel = await self._open_one()
-                self._opened_s = self._clock()
-                self._opened.set()
-                return
+            self._channel = await self._open_one()
+            self._opened_s = self._clock()
+            self._opened.set()
+        except (SsiError, OSError, CipherMissing) as exc:  # a TimeoutError is an OSError
+            self._problem = _reason(exc)
             self._rest(vain=True)
         finally:
             self._seeking = None
+
+
+def _reason(error: SsiError | OSError | CipherMissing) -> str:
+    match error:
+        case SsiError():
+            return error.what()
+        case CipherMissing():
+            return "no OpenSSL is found on this machine"
+        case TimeoutError():
+            return "the job's node lets no connection through"
+        case _:
+            return f"no connection to the job's node: {error.strerror or error}"

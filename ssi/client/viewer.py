@@ -250,7 +250,8 @@ class _Viewer:
             case Word.DISOWN:
                 self.leave(ViewerLeft(disowned=not self._view.read_only))
             case Word.HELP:
-                text = help_text(self._view.escape).replace("\n", "\r\n")
+                text = f"{help_text(self._view.escape)}\n{self._job.way}"
+                text = text.replace("\n", "\r\n")
                 await self._put(f"\r\n{text}\r\n".encode())
 
     def _give(self, keys: bytes) -> None:

@@ -296,7 +296,9 @@ def test_a_key_and_its_echo_need_no_agent(ssi: Ssi, ada: Person) -> None:
             return ada.screen().rstrip().endswith(typed)
 
     eventually(is_echoed, within_s=60, what="keys go by a channel")
-    ada.press("C-u")
+    ada.press("C-u", "Enter")
+    ada.keys("~?")
+    ada.sees(r"^keys go straight to the job$")
     ada.type("exit")
     assert ada.comes_back() == 0
 

@@ -101,6 +101,7 @@ def test_a_question_that_waits_gives_way_to_the_channel() -> None:
         hastening = Seeker(line).hasten()
         assert (await hastening.read(7, 1.0, forever)).data == b"by the channel"
         assert (await hastening.read(21, 1.0, forever)).data == b"and on"
+        assert hastening.way == "keys go straight to the job"
         assert line.asked == [7, 21]
         hastening.end()
         assert line.closed
@@ -119,6 +120,7 @@ def test_where_none_can_be_had_requests_go_on_and_it_is_sought_ever_more_rarely(
                 await asyncio.sleep(0)
         assert seeker.slept[:4] == pytest.approx([0.25, 8.0, 64.0, 512.0])
         assert max(seeker.slept) == pytest.approx(LONGEST_PAUSE_S)
+        assert hastening.way == "keys go through the agents: n1 does not serve open-channel"
         assert await hastening.write(0, b"key", None) is None
         hastening.end()
 
