@@ -111,6 +111,12 @@ class Peers:
         control = links.control if links is not None else None
         return control.problem if control is not None else ""
 
+    def is_refused(self, node: str) -> bool:
+        """Whether a node answers, but the keys do not fit."""
+        links = self._links.get(node)
+        control = links.control if links is not None else None
+        return control is not None and control.state == "refused"
+
     def speaks(self, node: str) -> int | None:
         """Which version a node answers by, where that is another than ours."""
         links = self._links.get(node)

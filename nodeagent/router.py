@@ -74,8 +74,10 @@ class Router:
 
     async def _pass_on(self, request: Request, user: str) -> Reply:
         silent_s = self._silent_s(request.target)
-        # One that spoke a moment ago is back, though not everybody has heard it refute its death.
-        if silent_s is not None and silent_s >= HEARD_LATELY_S:
+        # One that spoke a moment ago is back, though not everybody has heard it refute its death;
+        # one whose keys do not fit is silent too, and its link says so at once.
+        refuses = self._peers.is_refused(request.target)
+        if silent_s is not None and silent_s >= HEARD_LATELY_S and not refuses:
             raise NodeDown(node=request.target, silent_s=silent_s)
         forwarded = Request(
             request.id,

@@ -9,12 +9,11 @@ from typing import Final, TypedDict
 
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
-from ssi.client.system import System
+from ssi.client.system import System, why_dead
 from ssi.model.counters import HostCounters
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeRow, NodeState
 from ssi.protocol.codec import BadMessage
-from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import ListProcesses, ProcessList
 from ssi.protocol.table import TableChange, WatchProcesses
 from tui.model.census import Census
@@ -128,7 +127,7 @@ class Watch:
 
     async def _look(self, row: NodeRow) -> None:
         if row.state in {NodeState.DEAD, NodeState.LEFT}:
-            self.census.miss(row.name, NodeDown(node=row.name, silent_s=row.age_s).what())
+            self.census.miss(row.name, why_dead(row).what())
             return
         memory = row.metrics.memory_total_bytes if row.metrics is not None else 0
         try:

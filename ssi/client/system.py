@@ -239,6 +239,6 @@ def why_dead(row: NodeRow) -> SsiError:
     """What is wrong with a node that is believed dead."""
     if row.speaks is not None:
         return VersionMismatch(ours=PROTOCOL_VERSION, theirs=row.speaks, node=row.name)
-    if row.problem and row.rtt_ms is None:
+    if row.problem:
         return LinkRefused(node=row.name, reason=row.problem)
     return NodeDown(node=row.name, silent_s=row.age_s)

@@ -122,6 +122,10 @@ def test_a_cut_link_is_told_and_mends_by_itself(ssi: Ssi) -> None:
     ssi.ok("kill", gpid)
 
 
+def is_told_as_a_stranger(ssi: Ssi, node: str) -> bool:
+    return "its key is not the one in the roster" in ssi("run", "-n", node, "--", "true").err
+
+
 def test_a_node_whose_key_was_changed_is_refused_in_one_line(ssi: Ssi) -> None:
     host = ssi.host("n1")
     key = Path(host.root, "var/lib/ssi/node.key")
@@ -131,10 +135,13 @@ def test_a_node_whose_key_was_changed_is_refused_in_one_line(ssi: Ssi) -> None:
     kill_by_pid(ssi, "n1", "agent")
     try:
         eventually(
-            lambda: (
-                "its key is not the one in the roster" in ssi("run", "-n", "n1", "--", "true").err
-            ),
+            lambda: is_told_as_a_stranger(ssi, "n1"),
             what="the stranger in n1's place is told of",
+        )
+        # Its beats are refused too: that it is also believed dead says less than why.
+        eventually(lambda: ssi.states()["n1"] == "dead", what="n1 is dead")
+        eventually(
+            lambda: is_told_as_a_stranger(ssi, "n1"), what="it is told of where n1 is believed dead"
         )
     finally:
         key.write_bytes(kept)

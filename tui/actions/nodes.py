@@ -7,10 +7,10 @@ from typing import Final
 from ssi.client.draining import Draining
 from ssi.client.moves import Moved
 from ssi.client.ownwords import own_words
+from ssi.client.system import why_dead
 from ssi.model.errors import SsiError
 from ssi.model.node import NodeState
 from ssi.protocol.message import Done
-from ssi.protocol.refusals import NodeDown
 from ssi.protocol.system import CordonNode
 from ssi.view.quantity import counted
 from ssi.view.text import plain
@@ -65,7 +65,7 @@ async def shell(desk: Desk) -> None:
     node = desk.node()
     row = next((row for row in desk.feed.nodes if row.name == node), None)
     if row is not None and row.state in {NodeState.DEAD, NodeState.LEFT}:
-        why = NodeDown(node=node, silent_s=row.age_s).what()
+        why = why_dead(row).what()
         desk.tell(Outcome(what=f"shell on {plain(node)}", fate=Fate.NOT_DONE, detail=why))
     elif node:
         status = await desk.lend_terminal([*own_words(), "run", "-t", "-n", node, "--", *_LOGIN])

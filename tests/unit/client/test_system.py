@@ -14,7 +14,7 @@ from ssi.protocol.codec import VersionMismatch
 from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import RequestMessage
 from ssi.protocol.messages import ReplyBody
-from ssi.protocol.refusals import NodeDown, NodeUnknown
+from ssi.protocol.refusals import LinkRefused, NodeDown, NodeUnknown
 from ssi.protocol.system import NodeList
 from tests.unit.cli.fake_system import FakeConnection, three_nodes
 
@@ -54,3 +54,13 @@ def test_a_node_of_another_version_fails_as_one_and_is_not_called_silent() -> No
     older = why_dead(msgspec.structs.replace(row, speaks=0))
     assert isinstance(older, VersionMismatch)
     assert older.what() == f"{row.name} speaks protocol version 0, this side {PROTOCOL_VERSION}"
+
+
+def test_a_dead_node_that_refuses_fails_as_one_also_where_it_was_heard_before() -> None:
+    reason = "its key is not the one in the roster"
+    row = msgspec.structs.replace(
+        three_nodes()[0], state=NodeState.DEAD, age_s=9.0, rtt_ms=1.4, problem=reason
+    )
+    refused = why_dead(row)
+    assert isinstance(refused, LinkRefused)
+    assert reason in refused.what()

@@ -13,13 +13,20 @@ from nodeagent.dispatch import Audience, Caller
 from nodeagent.peers import Peers
 from nodeagent.register import Register
 from nodeagent.router import MAX_DEADLINE_S, Router
+from ssi.model.errors import SsiError
 from ssi.model.node import RevokedKey, Roster, RosterEntry
 from ssi.protocol.codec import BadMessage, encode_reply_body
 from ssi.protocol.envelope import Reply, Request
 from ssi.protocol.jobs import ReadStream
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.migration import ResumeJob
-from ssi.protocol.refusals import ClientRefused, LinkDown, NodeDown, NotPermitted
+from ssi.protocol.refusals import (
+    ClientRefused,
+    LinkDown,
+    LinkRefused,
+    NodeDown,
+    NotPermitted,
+)
 from ssi.protocol.system import ListNodes
 from ssi.transport.door import DoorUser
 from tests.unit.nodeagent.asking import dispatcher, error_in, reply_in, request_of, run
@@ -34,7 +41,11 @@ class FakePeers(Peers):
 
     def __init__(self) -> None:
         self.passed: list[tuple[Request, bool, float]] = []
-        self.error: LinkDown | None = None
+        self.error: SsiError | None = None
+        self.refused: set[str] = set()
+
+    def is_refused(self, node: str) -> bool:
+        return node in self.refused
 
     async def forward(self, request: Request, *, bulk: bool, timeout_s: float) -> Reply:
         self.passed.append((request, bulk, timeout_s))
@@ -177,6 +188,19 @@ def test_node_that_spoke_a_moment_ago_is_asked_though_it_is_still_believed_dead(
 
     run(test())
     assert len(agent.peers.passed) == 1
+
+
+def test_of_a_node_that_is_silent_since_it_refuses_its_link_tells_why(agent: Agent) -> None:
+    agent.silent["n2"] = 9.0
+    agent.peers.refused.add("n2")
+    agent.peers.error = LinkRefused(node="n2", reason="its key is not the one in the roster")
+
+    async def test() -> None:
+        async with agent.routing() as router:
+            answer = await router.from_door(request_of(ListNodes(), target="n2"), ADA)
+            assert isinstance(error_in(answer), LinkRefused)
+
+    run(test())
 
 
 def test_failure_on_the_way_is_an_answer(agent: Agent) -> None:
