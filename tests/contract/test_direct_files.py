@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import zmq
 
+from nodeagent.direct.sockets import listen
 from nodeagent.filesystem.direct.dialled import Dialled, Dialler
 from nodeagent.filesystem.direct.entrance import MAX_STRANGERS
 from nodeagent.filesystem.direct.offers import MAX_OFFERS, OFFERED_S, Offers
-from nodeagent.filesystem.direct.sockets import listen
 from nodeagent.filesystem.server.accounts import Accounts, own_user
 from nodeagent.filesystem.server.exports import Export, Exports
 from nodeagent.filesystem.server.operations import Operations

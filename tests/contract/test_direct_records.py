@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from nodeagent.filesystem.direct.buffers import Buffers
-from nodeagent.filesystem.direct.records import COPIED_BYTES, SMALL_BYTES, Broken, Records
+from nodeagent.direct.buffers import Buffers
+from nodeagent.direct.records import COPIED_BYTES, SMALL_BYTES, Broken, Records
 from nodeagent.mechanism.aesgcm import KEY_BYTES, TAG_BYTES, Sealer
 from ssi.protocol.filerequests import MAX_DATA_BYTES
 

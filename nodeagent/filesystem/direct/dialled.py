@@ -6,10 +6,10 @@ import logging
 import socket
 from typing import Final
 
-from nodeagent.filesystem.direct.buffers import Buffers
+from nodeagent.direct.buffers import Buffers
+from nodeagent.direct.records import Broken, Records
+from nodeagent.direct.sockets import dial
 from nodeagent.filesystem.direct.entrance import TO_MOUNT, TO_SERVER
-from nodeagent.filesystem.direct.records import Broken, Records
-from nodeagent.filesystem.direct.sockets import dial
 from nodeagent.mechanism.aesgcm import CipherMissing, Sealer
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol.filereplies import Way

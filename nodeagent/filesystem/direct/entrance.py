@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from nodeagent.filesystem.direct.buffers import Buffers
+from nodeagent.direct.buffers import Buffers
+from nodeagent.direct.records import Broken, Record, Records
+from nodeagent.direct.sockets import prepare
 from nodeagent.filesystem.direct.offers import TOKEN_BYTES, Offer, Offers
-from nodeagent.filesystem.direct.records import Broken, Record, Records
-from nodeagent.filesystem.direct.sockets import prepare
 from nodeagent.mechanism.aesgcm import CipherMissing, Sealer
 
 TO_SERVER: Final = 1

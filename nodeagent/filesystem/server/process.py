@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zmq
 
-from nodeagent.filesystem.direct.sockets import listen
+from nodeagent.direct.sockets import listen
 from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.accounts import Accounts, own_user
 from nodeagent.filesystem.server.known import Known

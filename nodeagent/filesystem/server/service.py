@@ -28,9 +28,9 @@ from typing import Final
 import zmq
 from msgspec import structs
 
-from nodeagent.filesystem.direct.buffers import Buffer, Buffers
+from nodeagent.direct.buffers import Buffer, Buffers
+from nodeagent.direct.records import Broken
 from nodeagent.filesystem.direct.entrance import Entrance
-from nodeagent.filesystem.direct.records import Broken
 from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.accounts import Accounts, names_of
 from nodeagent.filesystem.server.credentials import Identity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from nodeagent.filesystem.direct.buffers import Buffer
+from nodeagent.direct.buffers import Buffer
 from nodeagent.filesystem.direct.entrance import Peer
 from nodeagent.filesystem.server.router import Route
 from nodeagent.filesystem.server.session import Session

@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from nodeagent.filesystem.direct.buffers import (
+from nodeagent.direct.buffers import (
     LENGTH_BYTES,
     MAX_PLAIN_BYTES,
     Buffer,
