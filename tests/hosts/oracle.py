@@ -22,8 +22,11 @@ directory = "/{DIRECTORY}/" + sys.argv[1]
 memory = os.urandom(1 << 20) * int(sys.argv[2])
 step = 0
 while True:
-    os.makedirs(directory, exist_ok=True)
-    os.symlink("-", f"{{directory}}/{{step}}-{{time.time_ns()}}")
+    try:
+        os.symlink("-", f"{{directory}}/{{step}}-{{time.time_ns()}}")
+    except FileNotFoundError:  # it may move at any moment, also right after it made the directory
+        os.makedirs(directory, exist_ok=True)
+        continue
     step += 1
     time.sleep(0.05)
 """
