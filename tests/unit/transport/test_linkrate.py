@@ -6,6 +6,8 @@ import os
 import socket
 import struct
 
+import pytest
+
 from ssi.transport.linkrate import LinkReading, parse_reading, read_link
 
 
@@ -23,6 +25,17 @@ def test_a_connection_that_had_too_little_to_send_says_so() -> None:
     reading = parse_reading(bytes(info))
     assert reading is not None
     assert reading.starved
+
+
+@pytest.mark.parametrize(("held_us", "starved"), [(0, False), (100_000, False), (300_000, True)])
+def test_a_receiver_that_takes_nothing_is_not_taken_for_a_slow_link(
+    held_us: int, starved: bool
+) -> None:
+    info = bytearray(184)
+    struct.pack_into("=QQ", info, 168, 1_000_000, held_us)
+    reading = parse_reading(bytes(info))
+    assert reading is not None
+    assert reading.starved is starved
 
 
 def test_an_older_kernel_tells_nothing() -> None:
