@@ -14,6 +14,7 @@ from nodeagent.files import replace_file
 from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
+from ssi.model.errors import SsiError
 from ssi.model.job import TRANSITIONS, JobRow, JobState, StreamName, StreamReader
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import NotAJob
@@ -204,6 +205,15 @@ class Job:
         if self.link is not None and note != self._noted:
             await self.link.ask(SetNote(note=msgspec.msgpack.encode(note)), Ok, 5.0)
             self._noted = note
+
+    async def try_to_note(self) -> None:
+        """As :meth:`note`, for whom nobody waits: once begun, it is in the shim's socket."""
+        try:
+            await self.note()
+        except (ShimGone, ShimSilent):  # `true` may have ended by now
+            return
+        except SsiError as exc:
+            _log.warning("event=not-noted gpid=%d reason=%s", self.row.gpid, exc)
 
     def recall(self, note: Note) -> None:
         """Takes over what an earlier agent noted."""

@@ -13,6 +13,7 @@ from typing import Final
 from nodeagent.job import Job
 from nodeagent.jobtable import remove_tree
 from nodeagent.mechanism import cgroup, signals
+from nodeagent.migration.imagelaneend import LaneEnd
 from nodeagent.migration.landing import Landing
 from nodeagent.shim.messages import Ok, Release
 from nodeagent.shimlink import ShimGone
@@ -34,8 +35,10 @@ class Arrival:
         images: Directory of its images, in memory.
         landing: Its files.
         checksums: Running CRC-32 and size of each image.
+        lane: Where images may come that do not go over CURVE.
         opening: Gives it a shim, ahead of the images; None where that must wait.
         job: Once its restore has begun.
+        named: Its restored processes have been looked at.
         heard_at_s: When the source last said something.
         writing: Held while pieces are written.
         busy: Held while it is restored, let run or cleared away.
@@ -46,8 +49,10 @@ class Arrival:
     images: Path
     landing: Landing
     checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lane: LaneEnd | None = None
     opening: asyncio.Task[Job | SsiError | OSError] | None = None
     job: Job | None = None
+    named: bool = False
     heard_at_s: float = field(default_factory=time.monotonic)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,9 @@ from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.arrival import Arrival, end, remove_cgroup
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point, reach
-from nodeagent.migration.intake import take_in
-from nodeagent.migration.landing import Landing, undo_journal
+from nodeagent.migration.intake import OfferLane, take_in
+from nodeagent.migration.landing import Landing, undo_landing
+from nodeagent.migration.opening import Opening
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
 from nodeagent.migration.reception import obstacles
@@ -37,9 +38,9 @@ from nodeagent.shim.messages import (
     Resumed,
     Status,
 )
-from nodeagent.shimlink import ShimGone, ShimSilent
+from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobState
 from ssi.model.shim import RestoreFailed, WrongStage
 from ssi.protocol.message import Done
 from ssi.protocol.migration import (
@@ -58,9 +59,6 @@ from ssi.protocol.refusals import NoSuchProcess, NotPermitted
 _log = logging.getLogger(__name__)
 
 RESTORE_TIMEOUT_S: Final = 600.0
-JOURNAL: Final = ".landing"
-"""Name of a landing's journal, beside the images; no image may have such a name."""
-
 PAGES_SOCKET: Final = "pages.sock"
 """Beside the shim's own socket: where CRIU asks for memory that comes later."""
 
@@ -80,6 +78,7 @@ class Destination:
         open_shim: Gives a job a shim.
         observe: Reads a job's processes once, so that they keep their names.
         clients: Mounts files of machines that are no nodes.
+        lane_for: Opens one that an arrival's images can take.
     """
 
     def __init__(
@@ -92,6 +91,7 @@ class Destination:
         open_shim: Callable[[Job], Awaitable[None]],
         observe: Callable[[Job], None],
         clients: ClientFiles,
+        lane_for: OfferLane,
     ) -> None:
         self.arrivals: dict[int, Arrival] = {}
         self.images = images
@@ -101,9 +101,10 @@ class Destination:
         self._peers = peers
         self._capability = capability
         self._packer = Packer()
-        self._open_shim = open_shim
+        self._opening = Opening(table, open_shim)
         self._observe = observe
         self._clients = clients
+        self._lane_for = lane_for
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what a source asks."""
@@ -117,23 +118,20 @@ class Destination:
     def adopt(self, jobs: list[Job]) -> None:
         """Takes over jobs that an earlier agent left at the barrier; doubt settles them."""
         for job in jobs:
-            self.arrivals[job.row.gpid] = Arrival(
+            gpid, images = job.row.gpid, self.images / f"{job.row.gpid}-{job.row.epoch}"
+            self.arrivals[gpid] = Arrival(
                 row=job.row,
                 source=job.source,
-                images=self.images / f"{job.row.gpid}-{job.row.epoch}",
-                landing=self._landing(job.row, placed=job.carried),
+                images=images,
+                landing=Landing(self._node, gpid, images, list(job.carried)),
                 job=job,
                 heard_at_s=float("-inf"),
             )
 
     def clear(self, images: Path) -> None:
         """Removes the images of a move that came to nothing, and what it had brought."""
-        undo_journal(images / JOURNAL)
+        undo_landing(images)
         remove_tree(images)
-
-    def _landing(self, row: JobRow, placed: Sequence[str] = ()) -> Landing:
-        journal = self.images / f"{row.gpid}-{row.epoch}" / JOURNAL
-        return Landing(node=self._node, gpid=row.gpid, journal=journal, placed=list(placed))
 
     async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
         await asyncio.to_thread(self._capability.refresh)
@@ -146,47 +144,25 @@ class Destination:
         known = self.arrivals.get(gpid)
         if (known is not None and known.job is not None) or gpid in self._clearing:
             blockers.append("an earlier move of it to here is not settled yet")
+        lane = None
         if not blockers and not body.dry_run:
             if known is not None:
                 await self.drop(gpid)
             images = self.images / f"{gpid}-{body.job.epoch}"
             self.clear(images)
             images.mkdir(mode=0o700)
-            self.arrivals[gpid] = Arrival(
+            self.arrivals[gpid] = arrival = Arrival(
                 row=body.job,
                 source=caller.node,
                 images=images,
-                landing=self._landing(body.job),
+                landing=Landing(self._node, gpid, images),
             )
+            arrival.lane = self._lane_for(arrival, self._packer) if body.lane else None
             if standing is None:
-                self._open_ahead(self.arrivals[gpid])
+                self._opening.begin(arrival)
+            lane = arrival.lane.offer if arrival.lane is not None else None
             await reach(Point.DESTINATION_PREPARE, gpid)
-        return MigrationPrepared(blockers=tuple(blockers), unpacks=True)
-
-    def _open_ahead(self, arrival: Arrival) -> None:
-        """Forks the shim while the job still runs at its source: it stands still for less."""
-
-        async def opened() -> Job | SsiError | OSError:
-            try:
-                job = self._make(arrival, arrival.row)
-                try:
-                    await self._open_shim(job)
-                    await job.note()  # to an agent after this one it tells whose it was to be
-                except SsiError:
-                    await end(job)
-                    raise
-            except (SsiError, OSError) as exc:
-                return exc  # to whoever wants the job; here it would end the agent
-            return job
-
-        arrival.opening = self._table.begin(opened())
-
-    def _make(self, arrival: Arrival, row: JobRow) -> Job:
-        # Its record names no node until it runs: an agent that finds it with no shim then knows
-        # that it never did, and that the job is not lost with it.
-        job = self._table.make(msgspec.structs.replace(row, node=""))
-        job.source = arrival.source
-        return job
+        return MigrationPrepared(blockers=tuple(blockers), unpacks=True, lane=lane)
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)
@@ -206,7 +182,6 @@ class Destination:
 
     async def _put(self, caller: Caller, body: PutPieces) -> Done:
         arrival = self._arrival(caller, body.gpid, body.epoch)
-        ALLOCATOR.keep()
         async with arrival.writing:  # in the order in which they came
             self._check_current(arrival)
             await asyncio.to_thread(take_in, arrival, self._packer, body.pieces)
@@ -214,6 +189,8 @@ class Destination:
 
     async def _restore(self, caller: Caller, body: RestoreJob) -> JobRestored:
         arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
+        if body.by_lane and arrival.lane is not None:
+            await arrival.lane.wait()
         for name, size, checksum in body.images:
             if arrival.checksums.get(name) != (checksum, size):
                 raise RestoreFailed(reason=f"image {name} is not what the source sent")
@@ -221,7 +198,7 @@ class Destination:
             self._check_current(arrival)
             try:
                 arrival.landing.make_directories(body.directories)
-                job = await self._opened(arrival, body.job)
+                job = await self._opening.job_of(arrival, body.job)
                 job.carried = arrival.landing.place(body.files)
                 await reach(Point.DESTINATION_RESTORE, body.job.gpid)
                 ready = await self._restore_shim(arrival, job, body)
@@ -230,26 +207,18 @@ class Destination:
                 if isinstance(exc, OSError):
                     raise RestoreFailed(reason=str(exc)) from exc
                 raise
+        # While the source kills its copy: the job stands still for each moment until the reply.
+        asyncio.get_running_loop().call_soon(self._name_processes, arrival)
         await reach(Point.DESTINATION_READY, body.job.gpid)
         return JobRestored(restore_ms=ready.restore_ms)
 
-    async def _opened(self, arrival: Arrival, row: JobRow) -> Job:
-        """The job of an arrival, with its shim."""
-        job = await arrival.opened()
-        if job is not None:
-            job.row = msgspec.structs.replace(row, node="")
-            job.save()
-            return job
-        standing = self._table.jobs.get(row.gpid)
-        if standing is not None and standing.is_over:
-            self._table.forget(standing)  # it ended here, and comes back from a checkpoint
-        arrival.job = job = self._make(arrival, row)
-        await self._open_shim(job)
-        return job
-
     async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
         job.stage = "restoring"
-        await job.note()  # for an agent after this one, also where the images hold an older note
+        job.membership.adopt(body.members)
+        # For an agent after this one, also where the images hold an older note. It is in the shim's
+        # socket before the request is; that the shim has read it, nobody has to wait for.
+        self._table.begin(job.try_to_note())
+        await asyncio.sleep(0)
         request = Restore(
             criu=self._capability.path,
             images=str(arrival.images),
@@ -267,11 +236,13 @@ class Destination:
             request = msgspec.structs.replace(request, pages=str(pages))
         ready = await job.shim().ask(request, Ready, RESTORE_TIMEOUT_S)
         job.stage, job.root_pid = "ready", ready.root_pid
-        job.membership.adopt(body.members)
-        self._observe(job)
-        job.save()
-        await job.note()
         return ready
+
+    def _name_processes(self, arrival: Arrival) -> None:
+        """Its processes keep their names, if they are looked at before they run."""
+        if arrival.job is not None and arrival.is_ready and not arrival.named:
+            arrival.named = True
+            self._observe(arrival.job)
 
     async def _resume(self, caller: Caller, body: ResumeJob) -> Done:
         if not self._runs(body.gpid, body.epoch):
@@ -298,10 +269,11 @@ class Destination:
                 detail = "it does not stand at the barrier"
                 raise NoSuchProcess(gpid=arrival.row.gpid, detail=detail)
             await reach(Point.DESTINATION_RESUME, arrival.row.gpid)
+            self._name_processes(arrival)
             await self._own(arrival, job)
             await self._let_run(arrival, job)
             await reach(Point.DESTINATION_RUNS, arrival.row.gpid)
-            await self._take_in(arrival, job)
+            self._take_in(arrival, job)
 
     async def _own(self, arrival: Arrival, job: Job) -> None:
         """From here on a shim that is gone means that the job is lost, for it may have run."""
@@ -332,7 +304,7 @@ class Destination:
                 await self._discard(arrival)
             raise
 
-    async def _take_in(self, arrival: Arrival, job: Job) -> None:
+    def _take_in(self, arrival: Arrival, job: Job) -> None:
         self.arrivals.pop(arrival.row.gpid, None)
         job.stage, job.source = "running", ""
         job.become(JobState.RUNNING)
@@ -340,8 +312,7 @@ class Destination:
         self._table.add(job)
         self._table.remove_later(arrival.images)
         ALLOCATOR.give_back()
-        with suppress(ShimGone, ShimSilent):
-            await job.note()
+        self._table.begin(job.try_to_note())
 
     async def _abandon(self, caller: Caller, body: AbandonMigration) -> Done:
         arrival = self.arrivals.get(body.gpid)
@@ -370,6 +341,8 @@ class Destination:
             if arrival.job is not None:
                 await end(arrival.job)
                 await remove_cgroup(gpid)
+            if arrival.lane is not None:
+                await arrival.lane.close()
             async with arrival.writing:
                 arrival.landing.undo()
                 remove_tree(arrival.images)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fnmatch
+import os
 import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +41,7 @@ class ImageManifest:
         return sum(size for _name, size, _checksum in self.entries)
 
 
-def checksum_of(name: str, data: bytes, before: int) -> int:
+def checksum_of(name: str, data: bytes | memoryview, before: int) -> int:
     """The CRC-32 of an image, continued by the next piece of it.
 
     Of memory only the head of each piece counts. That finds a piece that is missing, doubled, in
@@ -47,7 +49,7 @@ def checksum_of(name: str, data: bytes, before: int) -> int:
     code would refuse. To count all was a tenth of the work of a move (measured), while the job is
     frozen.
     """
-    return zlib.crc32(data[:HEAD_BYTES] if fnmatch(name, PAGES) else data, before)
+    return zlib.crc32(data[:HEAD_BYTES] if fnmatch.fnmatch(name, PAGES) else data, before)
 
 
 @dataclass(slots=True)
@@ -75,36 +77,37 @@ class ImageReader:
     def pieces(self) -> Iterator[Piece]:
         """Every byte of every image, those of each file in order; blocks while CRIU writes."""
         while not self.written.wait(LOOK_S):
-            for path in sorted(self.directory.glob(PAGES)):
-                yield from self._grown(path)
+            for name in fnmatch.filter(_files_in(self.directory), PAGES):
+                yield from self._pieces_of(name, partly=True)
         if self.given_up.is_set():
             return
-        for path in sorted(self.directory.iterdir()):
-            if path.is_file() and not self.given_up.is_set():
-                yield from self._rest(path)
+        for name in _files_in(self.directory):
+            yield from self._pieces_of(name, partly=False)
 
-    def _grown(self, path: Path) -> Iterator[Piece]:
-        """What is there of a growing image in whole chunks."""
-        offset, checksum = self._read.get(path.name, (0, 0))
-        with path.open("rb", buffering=0) as file:
-            size = path.stat().st_size
-            file.seek(offset)
-            while size - offset >= CHUNK_BYTES and not self.given_up.is_set():
-                chunk = file.read(CHUNK_BYTES)
-                checksum = checksum_of(path.name, chunk, checksum)
-                self._read[path.name] = (offset + len(chunk), checksum)
-                yield Piece(path.name, offset, chunk)
+    def _pieces_of(self, name: str, *, partly: bool) -> Iterator[Piece]:
+        """What has not been read of an image; ``partly``: in whole chunks, for it still grows."""
+        offset, checksum = self._read.get(name, (0, 0))
+        descriptor = os.open(f"{self.directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            if partly:
+                size -= (size - offset) % CHUNK_BYTES
+            while offset < size and not self.given_up.is_set():
+                chunk = os.pread(descriptor, min(CHUNK_BYTES, size - offset), offset)
+                if not chunk:
+                    raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), name)
+                checksum = checksum_of(name, chunk, checksum)
+                self._read[name] = (offset + len(chunk), checksum)
+                yield Piece(name, offset, chunk)
                 offset += len(chunk)
+        finally:
+            os.close(descriptor)
+        if not partly:
+            if offset == 0:
+                yield Piece(name, 0, b"")
+            self.manifest.entries.append((name, offset, checksum))
 
-    def _rest(self, path: Path) -> Iterator[Piece]:
-        """What has not been read of an image that grows no more."""
-        offset, checksum = self._read.get(path.name, (0, 0))
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            while not self.given_up.is_set() and (chunk := file.read(CHUNK_BYTES)):
-                checksum = checksum_of(path.name, chunk, checksum)
-                yield Piece(path.name, offset, chunk)
-                offset += len(chunk)
-        if offset == 0:
-            yield Piece(path.name, 0, b"")
-        self.manifest.entries.append((path.name, offset, checksum))
+
+def _files_in(directory: Path) -> list[str]:
+    with os.scandir(directory) as found:
+        return sorted(entry.name for entry in found if entry.is_file())

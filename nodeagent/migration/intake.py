@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.arrival import Arrival
+from nodeagent.migration.imagelane import Part
+from nodeagent.migration.imagelaneend import LaneEnd, offer_lane
 from nodeagent.migration.images import checksum_of
 from nodeagent.migration.packing import Packer
 from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import Piece
+
+OfferLane: TypeAlias = Callable[[Arrival, Packer], LaneEnd | None]
 
 
 def take_in(arrival: Arrival, packer: Packer, pieces: Sequence[Piece]) -> None:
@@ -18,22 +25,31 @@ def take_in(arrival: Arrival, packer: Packer, pieces: Sequence[Piece]) -> None:
     Raises:
         RestoreFailed: An image cannot be written, or a piece is not the next one of its image.
         FileConflict: A file cannot be written, or a piece of it was not announced.
+        SsiError: Images came by a lane, and one could not be written.
     """
+    ALLOCATOR.keep()
+    if arrival.lane is not None:
+        arrival.lane.check()
     for piece in pieces:
         data = packer.unpack(piece)
         if piece.file.startswith("/"):
             arrival.landing.put(piece.file, piece.offset, data)
         else:
-            _put_image(arrival, piece.file, piece.offset, data)
+            put_image(arrival, piece.file, piece.offset, data)
 
 
-def _put_image(arrival: Arrival, name: str, offset: int, data: bytes) -> None:
+def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview) -> None:
+    """Writes a piece of an image.
+
+    Raises:
+        RestoreFailed: It cannot be written, or is not the next one of its image.
+    """
     checksum, size = arrival.checksums.get(name, (0, 0))
     if "/" in name or name.startswith(".") or offset != size:
         raise RestoreFailed(reason=f"image {name!r} arrived out of order")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(arrival.images / name, flags, 0o600)
+        descriptor = os.open(f"{arrival.images}/{name}", flags, 0o600)
         try:
             os.pwrite(descriptor, data, offset)
         finally:
@@ -41,3 +57,17 @@ def _put_image(arrival: Arrival, name: str, offset: int, data: bytes) -> None:
     except OSError as exc:
         raise RestoreFailed(reason=f"image {name}: {exc.strerror}") from exc
     arrival.checksums[name] = (checksum_of(name, data, checksum), size + len(data))
+
+
+def lane_for(arrival: Arrival, packer: Packer) -> LaneEnd | None:
+    """An end of a lane that writes images where they belong; None where there can be none."""
+
+    def take(part: Part, data: memoryview) -> None:
+        arrival.heard_at_s = time.monotonic()
+        if part.unpacked_bytes:
+            piece = Piece(part.image, part.offset, bytes(data), part.unpacked_bytes)
+            put_image(arrival, part.image, part.offset, packer.unpack(piece))
+        else:
+            put_image(arrival, part.image, part.offset, data)
+
+    return offer_lane(take)

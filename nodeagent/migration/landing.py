@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ from ssi.model.migration import FileConflict
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.migration import FileMeta
 
+JOURNAL: Final = ".landing"
+"""Name of a landing's journal, beside the images; no image may have such a name."""
+
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
     """What a landing has brought: undone in this order, the directories from the last."""
@@ -32,20 +36,21 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     directories: list[str]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Landing:
     """The files of one arriving job.
 
     Attributes:
         node: Name of this node, for refusals.
         gpid: Of the job; part of the names of staged files.
-        journal: File that tells a later agent what is to be undone.
+        images: Directory of its images, beside which lies what tells a later agent what is to be
+            undone.
         placed: Paths of files that were put there.
     """
 
     node: str
     gpid: int
-    journal: Path
+    images: Path
     placed: list[str] = field(default_factory=list)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
@@ -160,17 +165,17 @@ class Landing:
         return _Record(files=[*staged, *self.placed], directories=self._made)
 
     def _write_journal(self) -> None:
-        replace_file(self.journal, msgspec.json.encode(self._record()), durable=False)
+        replace_file(self.images / JOURNAL, msgspec.json.encode(self._record()), durable=False)
 
     def _staging(self, path: str) -> Path:
         target = Path(path)
         return target.with_name(f".{target.name}.ssi-{self.gpid}")
 
 
-def undo_journal(journal: Path) -> None:
+def undo_landing(images: Path) -> None:
     """Undoes what a landing of an earlier agent has brought; nothing where there is no journal."""
     with suppress(FileNotFoundError, *UNREADABLE):
-        _remove(msgspec.json.decode(journal.read_bytes(), type=_Record))
+        _remove(msgspec.json.decode((images / JOURNAL).read_bytes(), type=_Record))
 
 
 def _remove(record: _Record) -> None:

@@ -14,9 +14,11 @@ from typing import Final
 import msgspec
 
 from nodeagent.job import Job
+from nodeagent.mechanism.aesgcm import is_supported
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_file, description_of, settle_files
+from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.plan import Item, Plan
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.migration.transfer import Sent
@@ -25,7 +27,13 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.migration import Live
 from ssi.model.process import ProcessRow
-from ssi.protocol.migration import FileMeta, MigrationChecked, MigrationPrepared, PrepareMigration
+from ssi.protocol.migration import (
+    FileMeta,
+    ImageLane,
+    MigrationChecked,
+    MigrationPrepared,
+    PrepareMigration,
+)
 
 LOOK_TIMEOUT_S: Final = 120.0
 """The destination compares the contents of files."""
@@ -45,6 +53,8 @@ class Move:
             once the job stands still.
         live: How much of its memory travels while it runs.
         unpacks: The destination takes packed pieces.
+        offer: Where the destination takes images that do not go over CURVE.
+        lane: To there; None: there is none.
         carried: Of open files.
         sent: Of images.
         dump_ms: How long CRIU wrote images.
@@ -61,6 +71,8 @@ class Move:
     steady: Mapping[str, FileMeta] = field(default_factory=dict)
     live: Live = Live.STOP
     unpacks: bool = False
+    offer: ImageLane | None = None
+    lane: Lane | None = None
     carried: Sent = field(default_factory=Sent)
     sent: Sent = field(default_factory=Sent)
     dump_ms: float = 0.0
@@ -182,7 +194,7 @@ class Preflight:
             reply = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
             assert isinstance(reply, MigrationPrepared), reply
             there = reply.blockers
-            move.unpacks = reply.unpacks
+            move.unpacks, move.offer = reply.unpacks, reply.lane
         except SsiError as exc:
             if not dry_run:
                 raise
@@ -218,6 +230,7 @@ class Preflight:
             listening=survey.listening,
             dry_run=dry_run,
             live=move.live.value,
+            lane=is_supported(),
         )
 
     def _checked(

@@ -20,6 +20,7 @@ from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_parents
 from nodeagent.migration.hold import Point, reach
+from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
@@ -118,8 +119,12 @@ class Source:
             if not job.is_unsettled:  # else that is whom doubt has to ask
                 job.destination = destination
             await reach(Point.SOURCE_PREFLIGHT, job.row.gpid)
-            await self._prepare(move)
-            frozen_s, manifest = await self._hand_over(move)
+            try:
+                await self._prepare(move)
+                frozen_s, manifest = await self._hand_over(move)
+            finally:
+                if move.lane is not None:
+                    move.lane.close()
             late_bytes = 0
             if live is Live.POST:
                 resumed_s, late_bytes = await self._lend(move)
@@ -147,6 +152,8 @@ class Source:
         self._refuse(
             move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         )
+        if move.offer is not None:
+            move.lane = Lane(self._peers.address(move.destination), move.offer)
         await reach(Point.SOURCE_CARRY, move.row.gpid)
         try:
             await self._carry(move, tuple(move.files.values()), frozen=False)
@@ -184,13 +191,14 @@ class Source:
                     raise
                 step = "images"
             sending.check()
+            _log.info("event=images-sent gpid=%d by_lane=%s", job.row.gpid, sending.by_lane)
             move.send_ms = (time.monotonic() - written_s) * 1000
             manifest = sending.reader.manifest
             if move.live is Live.POST:
                 self.lending.offer(move, self._pids(job))
             step = "restore"
             await reach(Point.SOURCE_RESTORE, move.row.gpid)
-            await self._restore(move, dumped, manifest)
+            await self._restore(move, dumped, manifest, by_lane=sending.by_lane)
             written = (item.path for item in move.plan.files if item.writable)
             job.carried = sorted({*job.carried, *written})
             await job.note()
@@ -219,7 +227,9 @@ class Source:
         move.dump_ms = dumped.dump_ms
         return dumped
 
-    async def _restore(self, move: Move, dumped: Dumped, manifest: ImageManifest) -> None:
+    async def _restore(
+        self, move: Move, dumped: Dumped, manifest: ImageManifest, *, by_lane: bool
+    ) -> None:
         paths = [item.path for item in (*move.plan.files, *move.plan.directories)]
         directories = [
             *describe_parents(paths),
@@ -235,6 +245,7 @@ class Source:
             directories=tuple(directories),
             lazy=move.live is Live.POST,
             followed=described(describe_directory, move.plan.followed),
+            by_lane=by_lane,
         )
         restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
         assert isinstance(restored, JobRestored), restored

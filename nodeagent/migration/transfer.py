@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from nodeagent.direct.records import Broken
 from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.describe import CHUNK_BYTES
+from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.packing import Packer, PackingRule
 from nodeagent.peers import Peers
 from ssi.protocol.migration import Piece, PutPieces
+from ssi.protocol.refusals import LinkDown
 
 WINDOW: Final = 8
 """Messages under way: enough to fill the link while both ends work, 8 MiB at the most."""
@@ -62,7 +65,13 @@ class Courier:
         self._packer = Packer()
 
     async def send(
-        self, node: str, job: tuple[int, int], pieces: Iterable[Piece], *, packs: bool
+        self,
+        node: str,
+        job: tuple[int, int],
+        pieces: Iterable[Piece],
+        *,
+        packs: bool,
+        lane: Lane | None = None,
     ) -> Sent:
         """Sends pieces in their order, :data:`WINDOW` messages at a time.
 
@@ -73,6 +82,7 @@ class Courier:
                 it waits as long as CRIU writes: in the shared ones a few moves at once would leave
                 none to those steps for which each of them waits.
             packs: The destination can unpack.
+            lane: That they take; None: they go over CURVE.
 
         Raises:
             OSError: They cannot be read.
@@ -81,6 +91,8 @@ class Courier:
         gpid, epoch = job
         rule = self._rules.setdefault(node, PackingRule())
         messages = packed(pieces)
+        if lane is not None:
+            return await self._send_by(lane, node, job, messages, rule if packs else None)
         slots = asyncio.Semaphore(WINDOW)
         sent = Sent()
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pieces")
@@ -100,6 +112,37 @@ class Courier:
         finally:
             loop.call_later(QUIET_S, ALLOCATOR.give_back)
             pool.shutdown(wait=False)  # its thread ends once what it waits for has come
+        return sent
+
+    async def _send_by(
+        self,
+        lane: Lane,
+        node: str,
+        job: tuple[int, int],
+        messages: Iterator[tuple[Piece, ...]],
+        rule: PackingRule | None,
+    ) -> Sent:
+        sent = Sent()
+
+        def read() -> Iterator[tuple[Piece, ...]]:
+            while message := self._next(messages, rule):
+                ALLOCATOR.keep()
+                yield message
+                for piece in message:
+                    sent.add(piece)
+                if rule is not None:
+                    rule.saw_link(lane.reading())
+
+        try:
+            await lane.send(read())
+        except Broken as exc:
+            gpid, epoch = job
+            body = PutPieces(gpid=gpid, epoch=epoch, pieces=())
+            await self._peers.ask(node, body, timeout_s=SEND_TIMEOUT_S)  # fails where it knows why
+            reason = f"the connection for its images broke: {exc}"
+            raise LinkDown(node=node, reason=reason) from exc
+        finally:
+            asyncio.get_running_loop().call_later(QUIET_S, ALLOCATOR.give_back)
         return sent
 
     def _next(

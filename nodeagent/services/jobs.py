@@ -134,7 +134,7 @@ class JobService:
         self._table.add(job)
         # The note is in the shim's socket before the reply is in anybody's, and is read there even
         # if this agent dies now; that the shim has read it, nobody has to wait for.
-        self._tasks.create_task(_note(job))
+        self._tasks.create_task(job.try_to_note())
         output = await self._output_of_brief(job, body.wait_ms)
         return JobReply(row=job.row, notice=notice, no_input=status.no_input, output=output)
 
@@ -336,15 +336,6 @@ class JobService:
                 raise
         if not job.row.detached:
             self._table.let_go(job)
-
-
-async def _note(job: Job) -> None:
-    try:
-        await job.note()
-    except (ShimGone, ShimSilent):  # `true` may have ended by now
-        return
-    except SsiError as exc:
-        _log.warning("event=not-noted gpid=%d reason=%s", job.row.gpid, exc)
 
 
 async def _has_ended(job: Job, wait_s: float) -> bool:

@@ -13,6 +13,7 @@ from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.destination import Destination
 from nodeagent.migration.doubt import Doubt
+from nodeagent.migration.intake import OfferLane, lane_for
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
 from nodeagent.services.jobs import JobService
@@ -35,6 +36,7 @@ class MigrationService:
         jobs: Gives a job a shim.
         clients: Mounts files of machines that are no nodes.
         images: Directory for images, in memory.
+        lane_for: Opens a lane for the images of an arrival.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class MigrationService:
         jobs: JobService,
         clients: ClientFiles,
         images: Path,
+        lane_for: OfferLane = lane_for,
     ) -> None:
         self._node = node
         self._table = table
@@ -65,6 +68,7 @@ class MigrationService:
             jobs.open_shim,
             processes.observe,
             clients,
+            lane_for,
         )
         self.doubt.source, self.doubt.destination = self._source, self._destination
 

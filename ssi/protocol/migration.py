@@ -121,6 +121,7 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
         listening: Addresses on which the job listens, as ``tcp 0.0.0.0:80``.
         dry_run: Nothing follows; nothing is to be made ready.
         live: A word of :class:`ssi.model.migration.Live`.
+        lane: Its images can go by :class:`ImageLane`.
     """
 
     mutating: ClassVar[bool] = True
@@ -137,6 +138,22 @@ class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
     listening: tuple[str, ...] = ()
     dry_run: bool = False
     live: str = ""
+    lane: bool = False
+
+
+class ImageLane(msgspec.Struct, frozen=True, array_like=True):
+    """Where the destination waits for the images of one move, for ten seconds and one peer.
+
+    Attributes:
+        port: TCP, at the destination's address.
+        key: Seals what goes over it, both ways.
+    """
+
+    port: int
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"ImageLane(port={self.port})"
 
 
 class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
@@ -144,10 +161,12 @@ class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
 
     Attributes:
         unpacks: It takes packed pieces.
+        lane: Where it takes images that do not go over CURVE; None where it does not.
     """
 
     blockers: tuple[str, ...]
     unpacks: bool = False
+    lane: ImageLane | None = None
 
 
 class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):
@@ -202,6 +221,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
         revived: No client waits for it: it comes from a checkpoint, or is a copy.
         lazy: Memory that is not in the images is to be had by GetPages once the job runs.
         followed: What it has open of files that it sees on every node, without digests.
+        by_lane: Its images went by :class:`ImageLane`; the last of them may be on their way.
     """
 
     mutating: ClassVar[bool] = True
@@ -215,6 +235,7 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
     revived: bool = False
     lazy: bool = False
     followed: tuple[FileMeta, ...] = ()
+    by_lane: bool = False
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):

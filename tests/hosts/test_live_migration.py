@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ssi.lab import Host
@@ -104,6 +106,40 @@ def test_memory_is_compressed_on_a_slow_link_and_not_on_a_fast_one(ssi: Ssi) -> 
     assert slow["compressed_bytes"] > slow["image_bytes"] / 2
     assert slow["sent_bytes"] < slow["image_bytes"] * 0.7
     assert fast["compressed_bytes"] < fast["image_bytes"] / 4
+
+
+@contextmanager
+def closed_ports(source: Host, destination: Host) -> Iterator[None]:
+    """A firewall lets only such connections pass as stand, or go to ports that are known."""
+    file = "/proc/sys/net/ipv4/ip_local_port_range"
+    usual = destination.run("cat", file).stdout.decode().strip()
+    assert destination.run("sh", "-c", f"echo 61000 61999 > {file}").returncode == 0
+    rule = ["to", f"{destination.address}/32", "ipproto", "tcp", "dport", "61000-61999"]
+    assert source.run("ip", "rule", "add", *rule, "prohibit").returncode == 0
+    try:
+        yield
+    finally:
+        source.run("ip", "rule", "del", *rule)
+        destination.run("sh", "-c", f"echo {usual} > {file}")
+
+
+def went_by_lane(host: Host, gpid: str) -> bool:
+    """How the images of the last move of a job from there went, by its agent's log."""
+    log = Path(host.root, "var/lib/ssi/agent.log").read_text(encoding="utf-8")
+    *_, last = re.finditer(rf"event=images-sent gpid={gpid} by_lane=(\w+)", log)
+    return last[1] == "True"
+
+
+def test_images_have_a_connection_of_their_own_and_do_without_where_there_is_none(ssi: Ssi) -> None:
+    gpid = holder(ssi, "random", 8)
+    with closed_ports(ssi.host("n1"), ssi.host("n2")):
+        assert move(ssi, gpid, "n2")["image_bytes"] > 8 << 20
+    assert not went_by_lane(ssi.host("n1"), gpid)
+    assert move(ssi, gpid, "n1")["image_bytes"] > 8 << 20
+    assert went_by_lane(ssi.host("n2"), gpid)
+    lines = ssi.ok("logs", gpid).splitlines()
+    ssi.ok("kill", "-9", gpid)
+    assert all(line.endswith("True") for line in lines), "its memory is as it was"
 
 
 def test_pre_copy_is_refused_by_name_where_the_kernel_does_not_track_writes(ssi: Ssi) -> None:

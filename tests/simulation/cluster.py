@@ -239,6 +239,7 @@ class Cluster:
                     cast("JobService", Shims(partial(self._open_shim, life))),
                     ClientFiles(life.node, node.places, list, lambda _key: None),
                     node.places.images,
+                    lambda _arrival, _packer: None,  # it would need a thread and the real clock
                 )
                 service.register_handlers(dispatcher)
                 await life.table.adopt()

@@ -139,7 +139,7 @@ class Node:
             row=job.row,
             source="n1",
             images=self.directory / "images",
-            landing=Landing(node="n2", gpid=GPID, journal=self.directory / "journal"),
+            landing=Landing("n2", GPID, self.directory),
             job=job if restored else None,
         )
         self.destination.arrivals[GPID] = made
