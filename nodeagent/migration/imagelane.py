@@ -21,7 +21,7 @@ import msgspec
 
 from nodeagent.direct.buffers import Buffers
 from nodeagent.direct.records import Broken, Record, Records
-from nodeagent.direct.sockets import prepare
+from nodeagent.mechanism import tcpsilence
 from nodeagent.mechanism.aesgcm import CipherMissing, Sealer
 from ssi.protocol.migration import ImageLane, Piece
 from ssi.transport.linkrate import LinkReading, read_link
@@ -32,8 +32,8 @@ TO_SOURCE: Final = 2
 HELLO_S: Final = 1.0
 """For a connection, and again for the first word over it; after that a firewall is in the way."""
 
-SEND_S: Final = 30.0
-"""For which the other end may take nothing."""
+SILENT_MS: Final = 10_000
+"""For which the other end may take nothing: it may have to find memory first."""
 
 Messages: TypeAlias = Iterable[tuple[Piece, ...]]
 
@@ -65,6 +65,16 @@ class Parts(msgspec.Struct, frozen=True, array_like=True):
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Parts)
+
+
+def prepare(connection: socket.socket) -> None:
+    """A link that is cut is noticed; what waits for its other end does so in a thread.
+
+    Raises:
+        OSError: It has ended already.
+    """
+    tcpsilence.prepare(connection, idle_s=2, again_s=1, unsent_ms=SILENT_MS)
+    connection.settimeout(HELLO_S)
 
 
 def send_parts(records: Records, parts: Parts, data: bytes = b"") -> None:
@@ -165,11 +175,10 @@ class Lane:
         connection = socket.create_connection((self._address, offer.port), HELLO_S)
         try:
             prepare(connection)
-            connection.settimeout(HELLO_S)
             records = Records(connection, Buffers(), sealer, opener)
             send_parts(records, Parts())
             receive_parts(records)
-            connection.settimeout(SEND_S)
+            connection.settimeout(None)  # the kernel ends it, above
         except (OSError, Broken):
             connection.close()
             raise

@@ -13,14 +13,14 @@ from typing import Final, TypeAlias
 
 from nodeagent.direct.buffers import Buffers
 from nodeagent.direct.records import Broken, Records
-from nodeagent.direct.sockets import listen, prepare
+from nodeagent.direct.sockets import listen
 from nodeagent.mechanism.aesgcm import KEY_BYTES, CipherMissing, Sealer, is_supported
 from nodeagent.migration.imagelane import (
-    HELLO_S,
     TO_DESTINATION,
     TO_SOURCE,
     Part,
     Parts,
+    prepare,
     receive_parts,
     send_parts,
 )
@@ -127,7 +127,6 @@ class LaneEnd:
 
     def _receive(self, connection: socket.socket) -> None:
         prepare(connection)
-        connection.settimeout(HELLO_S)
         buffers = Buffers()
         sealer, opener = Sealer(self._key, TO_SOURCE), Sealer(self._key, TO_DESTINATION)
         records = Records(connection, buffers, sealer, opener)
