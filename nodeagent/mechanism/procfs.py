@@ -140,6 +140,21 @@ class ProcessTable:
         }
         return list(found.values())
 
+    def scan_below(self, pid: int) -> list[HostProcess]:
+        """A process and all below it, by ascending pid: complete if none of them runs meanwhile.
+
+        It costs nothing for the others. A kernel that does not list children gets a whole scan.
+
+        Source: proc_pid_task(5), ``children``; CONFIG_PROC_CHILDREN, which CRIU needs as well.
+        """
+        now_s = self._monotonic()
+        try:
+            pids = sorted([pid, *descendants(pid, self._root)])
+        except GONE:
+            return self.scan()
+        found = (self._read(each, now_s, self._known) for each in pids)
+        return [process for process in found if process is not None]
+
     def namespace_pids(self, pid: int, start_ticks: int) -> tuple[int, ...]:
         """The pids of a process in each pid namespace, ours first; empty once it has ended.
 
@@ -251,6 +266,31 @@ def parse_namespace_pids(status: bytes) -> tuple[int, ...]:
         return ()
     line = status[start + 7 : status.index(b"\n", start + 7)]
     return tuple(int(pid) for pid in line.split())
+
+
+def descendants(pid: int, root: str = "/proc") -> list[int]:
+    """The pids of all processes below one: complete if none of them runs meanwhile.
+
+    Raises:
+        FileNotFoundError: The process is gone, or the kernel does not list children.
+        ProcessLookupError: The process is gone.
+    """
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        process = waiting.pop()
+        try:
+            # Of each thread, for a child is its who forked it.
+            for tid in os.listdir(f"{root}/{process}/task"):  # noqa: PTH208 - as above
+                with open(f"{root}/{process}/task/{tid}/children", "rb") as file:  # noqa: PTH123
+                    waiting += map(int, file.read().split())
+        except GONE:
+            if process == pid:
+                raise
+            continue  # it has ended, and so its children are others'
+        if process != pid:
+            found.append(process)
+    return found
 
 
 def read_state(pid: int) -> str:

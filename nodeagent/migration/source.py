@@ -74,6 +74,7 @@ class Source:
         peers: Links to the others.
         capability: What CRIU here can do.
         rows: Rows of all processes of jobs, freshly read.
+        pids: Processes of a job that stands still.
         images: Directory for images, in memory.
         settle: Asks a destination that fell silent after the commit; see :mod:`doubt`.
     """
@@ -85,6 +86,7 @@ class Source:
         peers: Peers,
         capability: Capability,
         rows: Callable[[], list[ProcessRow]],
+        pids: Callable[[Job], list[int]],
         images: Path,
         settle: Callable[[Job], Awaitable[None]],
     ) -> None:
@@ -93,7 +95,7 @@ class Source:
         self._peers = peers
         self._courier = Courier(peers)
         self._capability = capability
-        self._rows = rows
+        self._pids = pids
         self._images = images
         self._settle = settle
         self.lending = Lending(node, peers)
@@ -377,9 +379,6 @@ class Source:
             move.carried += await self._courier.send(
                 move.destination, move.key, pieces, packs=move.unpacks
             )
-
-    def _pids(self, job: Job) -> list[int]:
-        return [row.pid for row in self._rows() if row.job == job.row.gpid]
 
     def _refuse(self, move: Move, blockers: Sequence[str]) -> None:
         if blockers:

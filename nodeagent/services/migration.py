@@ -57,7 +57,14 @@ class MigrationService:
         self._capability = Capability()
         self.doubt = Doubt(node, table, peers)
         self._source = Source(
-            node, table, peers, self._capability, processes.job_rows, images, self.doubt.settle
+            node,
+            table,
+            peers,
+            self._capability,
+            processes.job_rows,
+            processes.pids_of,
+            images,
+            self.doubt.settle,
         )
         self._destination = Destination(
             node,

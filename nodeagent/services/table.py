@@ -14,7 +14,7 @@ from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, signals
-from nodeagent.mechanism.procfs import ProcessTable, read_state
+from nodeagent.mechanism.procfs import HostProcess, ProcessTable, read_state
 from nodeagent.mechanism.threads import read_threads
 from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
@@ -61,7 +61,7 @@ class TableService:
         Raises:
             NotServed: The node has no number yet.
         """
-        return self._rows(self._jobs.held())
+        return self._rows(self._processes.scan(), self._jobs.held())
 
     def with_threads(self, rows: Iterable[ProcessRow]) -> list[ProcessRow]:
         """The rows, and after each its threads, which are read now.
@@ -79,9 +79,9 @@ class TableService:
             raise NotServed(node=self._node, request="processes", reason=reason)
         return number
 
-    def _rows(self, held: list[HeldJob]) -> list[ProcessRow]:
+    def _rows(self, scan: list[HostProcess], held: list[HeldJob]) -> list[ProcessRow]:
         return process_rows(
-            self._processes.scan(),
+            scan,
             held,
             node_number=self._known_number(),
             taken=_now(),
@@ -105,9 +105,15 @@ class TableService:
         return [state for state in map(read_state, pids) if state]
 
     def observe(self, job: Job) -> None:
-        """Reads the processes of a job that is not in the table yet, so that they are named."""
+        """Reads the processes of a job at its barrier, so that they are named before they run."""
         held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
-        self._rows([held])
+        self._rows(self._processes.scan_below(job.shim_pid), [held])
+
+    def pids_of(self, job: Job) -> list[int]:
+        """The processes of a job that stands still; the host's others are not looked at."""
+        scan = self._processes.scan_below(job.shim_pid)
+        held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
+        return [row.pid for row in self._rows(scan, [held]) if row.job == job.row.gpid]
 
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
         rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)

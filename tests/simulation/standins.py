@@ -137,6 +137,9 @@ class NoProcesses:
     def job_rows(self) -> list[Any]:
         return []
 
+    def pids_of(self, job: Job) -> list[int]:
+        return []
+
     def observe(self, job: Job) -> None:
         pass
 

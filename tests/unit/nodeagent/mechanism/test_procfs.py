@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nodeagent.mechanism.procfs import (
     COMMAND_MAX_AGE_S,
     PAGE_BYTES,
     ProcessTable,
+    descendants,
     parse_namespace_pids,
     parse_stat,
     read_state,
@@ -278,3 +280,55 @@ def test_state_of_one_process_is_its_letter_until_it_is_gone() -> None:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         dead = read_state(child.pid)
     assert (stopped, dead, read_state(child.pid)) == ("T", "Z", "")
+
+
+TREE = """
+import os, sys, threading, time
+def child(*below):
+    if os.fork() == 0:
+        for each in below:
+            each()
+        time.sleep(60)
+forking = threading.Thread(target=child, args=(child,))
+forking.start()
+forking.join()
+child(lambda: child(child))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_all_below_a_process_are_found_also_children_of_its_threads() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", TREE], stdout=subprocess.PIPE, start_new_session=True
+    ) as root:
+        try:
+            assert root.stdout is not None
+            assert root.stdout.readline() == b"ready\n"
+            wanted_s = time.monotonic() + 30
+            while len(below := descendants(root.pid)) < 5:
+                assert time.monotonic() < wanted_s, below
+                time.sleep(0.01)
+            scan = ProcessTable().scan()
+            session = {each.pid for each in scan if each.session == root.pid}
+            assert {root.pid, *below} == session
+            seen = ProcessTable().scan_below(root.pid)
+            assert [each.pid for each in seen] == sorted(session)
+            assert {each.name for each in seen} == {
+                each.name for each in scan if each.pid in session
+            }
+        finally:
+            os.killpg(root.pid, signal.SIGKILL)
+
+
+def test_a_kernel_that_lists_no_children_gets_a_whole_scan(proc: FakeProc) -> None:
+    proc.put(7)
+    proc.put(9, ppid=7)
+    assert [each.pid for each in proc.table.scan_below(7)] == [7, 9]
+
+
+def test_below_a_process_that_is_gone_there_is_nothing() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    with pytest.raises(FileNotFoundError):
+        descendants(ended.pid)
