@@ -170,17 +170,17 @@ class Lane:
             records.close()
 
     def _open(self) -> Records:
-        offer = self._offer
-        sealer, opener = Sealer(offer.key, TO_DESTINATION), Sealer(offer.key, TO_SOURCE)
-        connection = socket.create_connection((self._address, offer.port), HELLO_S)
+        key = self._offer.key
+        connection = socket.create_connection((self._address, self._offer.port), HELLO_S)
+        sealer, opener = Sealer(key, TO_DESTINATION), Sealer(key, TO_SOURCE)
+        records = Records(connection, Buffers(), sealer, opener)
         try:
             prepare(connection)
-            records = Records(connection, Buffers(), sealer, opener)
             send_parts(records, Parts())
             receive_parts(records)
             connection.settimeout(None)  # the kernel ends it, above
         except (OSError, Broken):
-            connection.close()
+            records.close()
             raise
         self._connection = connection
         return records

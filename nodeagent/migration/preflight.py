@@ -230,7 +230,7 @@ class Preflight:
             listening=survey.listening,
             dry_run=dry_run,
             live=move.live.value,
-            lane=is_supported(),
+            lane=not dry_run and is_supported(),
         )
 
     def _checked(
