@@ -38,6 +38,9 @@ FORGET_AFTER_S = 5.0
 MAX_ENDED = 1000
 """Ended jobs of which record and logs are kept; the oldest beyond that are forgotten."""
 
+REMOVALS = 10
+"""So often it is tried to remove a directory of which others remove a part at the same time."""
+
 
 class JobTable:
     """The jobs by their gpids, also ended ones that are remembered.
@@ -286,12 +289,16 @@ def remove_tree(directory: Path) -> None:
             os.unlink(f"{directory}/{name}")  # noqa: PTH108 - of every short job: no objects for it
         directory.rmdir()
         return
-    try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
+    for left in reversed(range(REMOVALS)):
+        try:
+            shutil.rmtree(directory)
+        except OSError as exc:
+            if not directory.exists():
+                return
+            if left and isinstance(exc, FileNotFoundError):
+                continue  # something in it went by itself, as the socket of a shim that ends
+            _log.warning("event=not-removed path=%s reason=%s", directory, exc)
         return
-    except OSError as exc:
-        _log.warning("event=not-removed path=%s reason=%s", directory, exc)
 
 
 def stage_of(shim_stage: str) -> str:

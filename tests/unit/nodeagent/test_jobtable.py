@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -163,3 +166,35 @@ def test_directory_is_removed_with_directories_in_it(tmp_path: Path) -> None:
     remove_tree(tmp_path / "job")
     assert list(tmp_path.iterdir()) == []
     remove_tree(tmp_path / "job")
+
+
+def test_directory_goes_also_where_a_shim_removes_its_socket_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        (tmp_path / f"job/criu{number}").mkdir(parents=True)
+    (tmp_path / "job/shim.log").touch()
+    rmtree = shutil.rmtree
+
+    def goes_meanwhile(directory: Path) -> None:
+        for part in directory.glob("criu*"):
+            part.rmdir()
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(part))
+        rmtree(directory)
+
+    monkeypatch.setattr(shutil, "rmtree", goes_meanwhile)
+    remove_tree(tmp_path / "job")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_resists_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "job/criu").mkdir(parents=True)
+
+    def resists(directory: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
+
+    monkeypatch.setattr(shutil, "rmtree", resists)
+    remove_tree(tmp_path / "job")
+    assert "Permission denied" in caplog.text
