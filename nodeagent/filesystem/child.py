@@ -46,7 +46,7 @@ class Child:
         self._started_s = 0.0
         self._orders: socket.socket | None = None
         self._backoff = Backoff()
-        self._is_given_up = False
+        self._is_given_up = self._is_renewed = False
 
     @property
     def is_running(self) -> bool:
@@ -80,6 +80,12 @@ class Child:
         except (BrokenPipeError, ConnectionResetError, BlockingIOError) as exc:
             _log.warning("event=order-not-taken reason=%s", exc)
 
+    def renew(self) -> None:
+        """Puts another one in its place at once: what it was forked with does not hold any more."""
+        if self._pid:
+            self._is_renewed = True
+            os.kill(self._pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Gives it up: asks it to end, and starts none again."""
         self._is_given_up = True
@@ -98,7 +104,8 @@ class Child:
         _log.warning("event=ended process=%s status=%d lived_s=%.1f", self._name, status, lived_s)
         self._pid = 0
         # What waits for a worker waits for as long: a first end is mended at once.
-        delay_s = 0.0 if lived_s > 5.0 else self._backoff.delay_s(lived_s)
+        is_at_once, self._is_renewed = self._is_renewed or lived_s > 5.0, False
+        delay_s = 0.0 if is_at_once else self._backoff.delay_s(lived_s)
         self._loop.call_after(delay_s, self.start)
 
     def _be(self, orders: socket.socket) -> None:

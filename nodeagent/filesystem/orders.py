@@ -33,7 +33,7 @@ class MountOrder(msgspec.Struct, frozen=True, kw_only=True, tag="mount"):
 
 
 class MoveOrder(msgspec.Struct, frozen=True, kw_only=True, tag="move"):
-    """The server of a mount listens elsewhere now."""
+    """The server of a mount listens elsewhere now, or has another key."""
 
     number: int
     node: str

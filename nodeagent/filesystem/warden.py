@@ -33,9 +33,10 @@ from nodeagent.places import Places
 from ssi.model.files import MountRow
 from ssi.model.node import Roster, RosterEntry
 from ssi.model.unreadable import UNREADABLE
+from ssi.transport.keys import KeyUnusable, load_key, load_or_make_key
 
 LOOK_S: Final = 0.5
-"""How often the roster, and whether the node was taken down, are looked at."""
+"""How often the roster, the key, and whether the node was taken down, are looked at."""
 
 ANSWERED_S: Final = 0.05
 """Before this process becomes another, whoever asked is answered."""
@@ -80,7 +81,8 @@ class Warden:
         self._mounts: dict[int, Standing] = {}
         self._last = 0
         self._roster: Roster | None = None
-        self._roster_stamp = 0
+        self._key = load_or_make_key(settings.places.secret_key)
+        self._stamps = (0, 0)
         self._ending = False
         self._worker = Child(self._loop, "worker", self._be_worker, self._hand_over_all)
         self._server = Child(self._loop, "server", self._be_server)
@@ -155,14 +157,30 @@ class Warden:
         if self._settings.places.down.exists():
             self._end()
             return
-        try:
-            stamp = self._settings.places.roster.stat().st_mtime_ns
-        except FileNotFoundError:
-            stamp = 0
-        if stamp and stamp != self._roster_stamp:
-            self._roster_stamp = stamp
-            self._follow(self._settings.places.roster.read_bytes())
+        places = self._settings.places
+        stamps = (_stamp(places.roster), _stamp(places.secret_key))
+        if stamps != self._stamps and stamps[0]:
+            self._stamps = stamps
+            self._follow(places.roster.read_bytes())
+            self._follow_key()
         self._loop.call_after(LOOK_S, self._look)
+
+    def _follow_key(self) -> None:
+        """Worker and server have another key once the roster says that this node has it.
+
+        Until then the others know this node by the one before, and its files go on with that.
+        """
+        try:
+            key = load_key(self._settings.places.secret_key)
+        except KeyUnusable:  # it was taken away, and the next agent makes another
+            return
+        entry = self._roster.node(self._settings.node) if self._roster is not None else None
+        if entry is None or entry.public_key != key.public or key.public == self._key.public:
+            return
+        self._key = key
+        _log.warning("event=key-renewed")
+        for child in (self._worker, self._server):
+            child.renew()
 
     def _follow(self, content: bytes) -> None:
         try:
@@ -174,7 +192,7 @@ class Warden:
             if standing.client is not None:
                 continue
             entry = self._roster.node(standing.node)
-            if entry is None or entry.public_key != standing.entry.public_key:
+            if entry is None or entry.number != standing.entry.number:
                 self.unmount(standing)
             elif entry != standing.entry:
                 standing.entry = entry
@@ -303,13 +321,13 @@ class Warden:
     # Processes
 
     def _be_worker(self, orders: socket.socket) -> None:
-        run_worker(self._settings.node, orders, self._settings.places.secret_key)
+        run_worker(self._settings.node, orders, self._key)
 
     def _be_server(self, _orders: socket.socket) -> None:
         settings = self._settings
         run_server(
-            settings.node, settings.places, settings.address, settings.port, settings.exports,
-            settings.base,
+            settings.node, settings.places, self._key, settings.address, settings.port,
+            settings.exports, settings.base,
         )  # fmt: skip
 
     def _hand_over_all(self) -> None:
@@ -346,3 +364,10 @@ class Warden:
         for child in (self._worker, self._server):
             child.end()
         self._loop.stop()
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

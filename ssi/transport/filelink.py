@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import zmq
@@ -34,7 +35,7 @@ from ssi.protocol.filerequests import FileRequest, FindWay, Hello
 from ssi.transport.directpath import Dialler, DirectPath
 from ssi.transport.filesocket import Loop, dealer, descriptor_of
 from ssi.transport.keys import KeyPair
-from ssi.transport.link import Endpoint
+from ssi.transport.link import RETRY_REFUSED_S, Endpoint
 
 LOST: Final = -1
 """As an error: the server has forgotten the handle that was named."""
@@ -254,6 +255,15 @@ class FileLink:
                 self._refused -= 1  # somebody without the key, who was never connected
             else:
                 self._refused += 1
+                if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and not self._listens:
+                    self._loop.call_after(RETRY_REFUSED_S, partial(self._try_again, self._socket))
+
+    def _try_again(self, refused: zmq.Socket[bytes] | None) -> None:
+        """Connects again, which ZeroMQ itself does not where a server did not know our key."""
+        if self._socket is refused and not self._connections:
+            self.close()
+            if self._pending:
+                self._open()
 
     def _disconnected(self) -> None:
         self.stands = False

@@ -52,6 +52,18 @@ def load_or_make_key(path: Path) -> KeyPair:
         raise KeyUnusable(path=str(path), reason=exc.strerror or str(exc)) from exc
 
 
+def load_key(path: Path) -> KeyPair:
+    """The pair kept at ``path``.
+
+    Raises:
+        KeyUnusable: As :func:`load_or_make_key`, and where there is none.
+    """
+    try:
+        return _load(path)
+    except OSError as exc:
+        raise KeyUnusable(path=str(path), reason=exc.strerror or str(exc)) from exc
+
+
 def _make(path: Path) -> KeyPair:
     public, secret = zmq.curve_keypair()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

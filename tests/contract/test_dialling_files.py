@@ -19,7 +19,7 @@ from nodeagent.homeserver import HomeServer
 from nodeagent.mechanism.ports import free_port
 from ssi.model.node import Roster, RosterEntry
 from ssi.protocol.filereplies import FileReply, Opened, Welcome
-from ssi.protocol.filerequests import FileRequest, Lookup, Open
+from ssi.protocol.filerequests import FileRequest, Lookup, Open, Read
 from ssi.transport.filelink import TICK_S, FileLink
 from ssi.transport.keys import KeyPair, load_or_make_key
 from ssi.transport.link import Endpoint
@@ -32,13 +32,13 @@ ME = own_user()
 class Node:
     """The end of a node: a link that listens, asked for one thing after another."""
 
-    def __init__(self, key: KeyPair, port: int, client_key: str) -> None:
+    def __init__(self, key: KeyPair, port: int, client_key: str, session: bytes = b"") -> None:
         self.welcomes: list[Welcome] = []
         self._loop = PlainLoop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         endpoint = Endpoint(node="lap~1", address="127.0.0.1", port=port, public_key=client_key)
         self.link = FileLink(
-            self._context, self._loop, key, endpoint, b"", self.welcomes.append, listens=True
+            self._context, self._loop, key, endpoint, session, self.welcomes.append, listens=True
         )
         self._tick()
 
@@ -175,6 +175,25 @@ def test_only_nodes_that_are_roots_may_ask(laptop: Laptop, node: Node, who: str)
     laptop.serve(laptop.home)
     assert node.ask(Lookup(laptop.path("f")), within_s=3.0) == errno.ETIMEDOUT
     assert node.welcomes == []
+
+
+def test_node_that_was_given_another_key_is_let_in_again_with_what_it_had_open(
+    laptop: Laptop, node: Node, tmp_path: Path
+) -> None:
+    laptop.serve(laptop.home)
+    error, reply, _ = node.answer(Open(laptop.path("f"), os.O_RDONLY))
+    assert error == 0 and isinstance(reply, Opened)
+    node.link.close()
+    other = Node(
+        load_or_make_key(tmp_path / "other.key"), laptop.port, laptop.key.public, node.link.session
+    )
+    try:
+        assert other.ask(Lookup(laptop.path("f")), within_s=3.0) == errno.ETIMEDOUT
+        laptop.knows(other.link._key.public)
+        assert other.answer(Read(reply.handle, 0, 9))[::2] == (0, b"mine")
+        assert [each.kept for each in other.welcomes] == [True]
+    finally:
+        other.close()
 
 
 def test_whoever_else_connects_to_the_mount_is_nobody(laptop: Laptop, node: Node) -> None:

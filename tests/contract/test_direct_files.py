@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import threading
@@ -32,6 +33,7 @@ from ssi.protocol.filerequests import (
     Create,
     FileRequest,
     FindWay,
+    Lock,
     Lookup,
     MakeDirectory,
     Read,
@@ -59,18 +61,28 @@ class Served:
 
     def __init__(self, root: Path, *, direct: bool = True) -> None:
         self.key, self.known = key_pair(), {"everybody"}
+        self.strangers: set[str] = set()
+        """Keys that are not let in, nor answered."""
+        self.refused: list[str] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._gate = Gate(self._context, lambda _key: True)
+        self._gate = Gate(self._context, self._knows)
         self._socket = serving_socket(self._context, self.key.secret)
         self.port = self._socket.bind_to_random_port("tcp://127.0.0.1")
         self.entrance = listen("127.0.0.1", self.port + 1) if direct else None
         operations = Operations(Paths(Tree(str(root)), lambda: Exports((Export(b""),), ())))
         self.server = FileServer(
-            self._socket, lambda _key, _user: "n1" if self.known else None, operations,
-            Accounts(ME), lambda: None, self.entrance,
-        )  # fmt: skip
+            self._socket, self._whom, operations, Accounts(ME), lambda: None, self.entrance
+        )
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
+
+    def _knows(self, key: str) -> bool:
+        if key in self.strangers:
+            self.refused.append(key)
+        return key not in self.strangers
+
+    def _whom(self, key: str, user: str) -> str | None:
+        return "n1" if key not in self.strangers and self.known & {"everybody", user} else None
 
     def close(self) -> None:
         self.server.stop()
@@ -83,8 +95,9 @@ class Served:
 class Mount:
     """The end of a mount."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, session: bytes = b"") -> None:
         self.loop = PlainLoop()
+        self.key = key_pair()
         self.dialler = CountingDialler(self.loop)
         self.welcomes: list[Welcome] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -92,7 +105,7 @@ class Mount:
             node="n2", address="127.0.0.1", port=served.port, public_key=served.key.public
         )
         self.link = FileLink(
-            self._context, self.loop, key_pair(), endpoint, b"", self.welcomes.append,
+            self._context, self.loop, self.key, endpoint, session, self.welcomes.append,
             dialler=self.dialler,
         )  # fmt: skip
         self._tick()
@@ -319,9 +332,48 @@ def test_key_that_is_revoked_has_no_say_on_a_connection_that_is_open(
     served: Served, mount: Mount
 ) -> None:
     mount.run_until_direct()
-    served.known.clear()
+    served.strangers.add(mount.key.public)
+    told = mount.begin(MakeDirectory(b"d", 0o755))
+    mount.loop.call_after(0.5, mount.loop.stop)  # an answer would come long before
+    mount.loop.run()
+    assert told == [] and mount.is_direct
+    served.strangers.clear()
+    assert mount.answer(Lookup(b"d"))[0] == errno.ENOENT, "it was not done either"
+
+
+def test_who_may_not_speak_for_a_user_is_told_so(served: Served, mount: Mount) -> None:
+    mount.run_until_direct()
+    served.known = {""}
     assert mount.answer(MakeDirectory(b"d", 0o755))[0] == errno.EACCES
-    assert mount.is_direct
+
+
+def test_who_is_refused_is_let_in_once_the_gate_knows_the_key(served: Served, mount: Mount) -> None:
+    served.strangers.add(mount.key.public)
+    told = mount.begin(Lookup(b""))
+    mount.run_until(lambda: mount.key.public in served.refused)
+    assert told == []
+    served.strangers.clear()
+    mount.run_until(lambda: bool(told))
+    assert told[0][0] == 0
+
+
+def test_node_goes_on_with_its_session_by_another_key(
+    served: Served, mount: Mount, tmp_path: Path
+) -> None:
+    mount.run_until_direct()
+    handle = mount.opened(b"f", os.O_RDWR)
+    assert mount.answer(Lock(handle, 1, fcntl.F_WRLCK, whole=True))[0] == 0
+    other = Mount(served, mount.link.session)
+    try:
+        served.strangers.add(mount.key.public)
+        assert other.answer(Write(handle, 0), b"by another key")[0] == 0
+        assert [each.kept for each in other.welcomes] == [True]
+        with (tmp_path / "f").open("rb") as file:
+            assert file.read() == b"by another key"
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        other.close()
 
 
 def ended(connection: socket.socket) -> bool:

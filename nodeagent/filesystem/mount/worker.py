@@ -29,7 +29,7 @@ from nodeagent.mechanism.daemon import take_title
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol.filereplies import Welcome
 from ssi.transport.filelink import TICK_S, FileLink
-from ssi.transport.keys import load_or_make_key
+from ssi.transport.keys import KeyPair
 from ssi.transport.link import Endpoint
 
 MAX_ORDER_BYTES: Final = 65536
@@ -45,14 +45,14 @@ class Worker:
 
     Args:
         orders: From the warden.
-        key_path: The secret key of this machine.
+        key: Of this machine.
     """
 
-    def __init__(self, orders: socket.socket, key_path: Path) -> None:
+    def __init__(self, orders: socket.socket, key: KeyPair) -> None:
         self._loop = Loop()
         self._dialler = Dialler(self._loop)
         self._orders = orders
-        self._key = load_or_make_key(key_path)
+        self._key = key
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._buffer = bytearray(abi.READ_BUFFER_BYTES)
         self._mounts: dict[int, Mount] = {}
@@ -121,10 +121,10 @@ class Worker:
         self._loop.call_after(TICK_S, self._tick)
 
 
-def run_worker(node: str, orders: socket.socket, key_path: Path) -> None:
+def run_worker(node: str, orders: socket.socket, key: KeyPair) -> None:
     """Is the worker until it is told to end."""
     take_title("ssi-mounts", node)
-    Worker(orders, key_path).run()
+    Worker(orders, key).run()
 
 
 def _endpoint(order: MountOrder | MoveOrder) -> Endpoint:

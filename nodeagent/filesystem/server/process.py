@@ -24,13 +24,13 @@ from nodeagent.mechanism.daemon import take_title
 from nodeagent.places import Places
 from ssi.protocol.filerequests import MAX_DATA_BYTES
 from ssi.transport.gate import DOMAIN, Gate
-from ssi.transport.keys import load_or_make_key
+from ssi.transport.keys import KeyPair
 
 _log = logging.getLogger(__name__)
 
 
 def run_server(
-    node: str, places: Places, address: str, port: int, exports: Path, base: Path
+    node: str, places: Places, key: KeyPair, address: str, port: int, exports: Path, base: Path
 ) -> None:
     """Serves until SIGTERM.
 
@@ -48,7 +48,7 @@ def run_server(
         known.refresh()
         rules.refresh()
 
-    socket = serving_socket(context, load_or_make_key(places.secret_key).secret)
+    socket = serving_socket(context, key.secret)
     host = f"[{address}]" if ":" in address else address
     socket.bind(f"tcp://{host}:{port}")
     only = "" if credentials.is_supported() else own_user()

@@ -96,6 +96,7 @@ class FileServer:
         self._accounts = accounts
         self._tick = tick
         self._boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # By whose they are, not by key: a node that is given another one goes on with its files.
         self._sessions: dict[tuple[str, bytes], Session] = {}
         self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._waiting = Waiting()
@@ -219,13 +220,15 @@ class FileServer:
             _log.warning("event=bad-file-request peer=%s reason=%s", key[:8], exc.what())
             return
         name = self._whom(key, asked.user)
+        if name is None and self._whom(key, "") is None:
+            return  # a key that was exchanged, or taken back: as if its connection were cut
         if name is None:
             _log.warning("event=file-request-refused peer=%s user=%s", key[:8], asked.user)
             route.send((encode(Answered(asked.id, errno.EACCES)),))
             return
-        session = self._sessions.get((key, asked.session))
+        session = self._sessions.get((name, asked.session))
         if isinstance(asked.body, filerequests.Hello):
-            self._welcome(route, key, name, asked, session)
+            self._welcome(route, name, asked, session)
             return
         if session is None:
             route.send((encode(Answered(asked.id, errno.ESTALE, no_session=True)),))
@@ -235,12 +238,10 @@ class FileServer:
             session.release(handle)
         self._schedule(key, Work(session, asked, data, route, lent))
 
-    def _welcome(
-        self, route: Route, key: str, name: str, asked: Asked, session: Session | None
-    ) -> None:
+    def _welcome(self, route: Route, name: str, asked: Asked, session: Session | None) -> None:
         kept = session is not None
         if session is None:
-            session = self._sessions[key, asked.session] = Session(name)
+            session = self._sessions[name, asked.session] = Session(name)
             _log.info("event=files-session node=%s", name)
         session.heard_s = time.monotonic()
         users, groups = names_of()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from ssi.transport.keys import KeyPair, KeyUnusable, load_or_make_key
+from ssi.transport.keys import KeyPair, KeyUnusable, load_key, load_or_make_key
 
 
 @pytest.fixture
@@ -116,3 +116,11 @@ def test_full_disk_leaves_no_half_a_key(path: Path, monkeypatch: pytest.MonkeyPa
             load_or_make_key(path)
     assert not path.exists()
     load_or_make_key(path)
+
+
+def test_key_that_is_only_to_be_read_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "node.key"
+    with pytest.raises(KeyUnusable):
+        load_key(path)
+    assert not path.exists()
+    assert load_or_make_key(path) == load_key(path)

@@ -84,3 +84,20 @@ def test_a_child_that_is_given_up_is_not_forked_again(killed: list[tuple[int, in
     loop.exits.pop(1)(0)
     loop.timers.pop().fire()
     assert (child.is_running, loop.exits, killed) == (False, {}, [(1, signal.SIGTERM)])
+
+
+def test_a_child_that_is_renewed_is_forked_again_at_once(killed: list[tuple[int, int]]) -> None:
+    loop = FakeLoop()
+    child = Child(loop, "worker", idle)
+    child.renew()  # there is none
+    delays = list[float]()
+    for number in (1, 2, 3):
+        child.start()
+        child.renew()
+        loop.exits.pop(number)(137)
+        delays.append(loop.timers.pop().due_s)
+    child.start()
+    loop.exits.pop(4)(137)
+    assert delays == [0.0] * 3
+    assert loop.timers.pop().due_s > 0.0, "one that ends by itself again and again waits"
+    assert killed == [(pid, signal.SIGKILL) for pid in (1, 2, 3)]
