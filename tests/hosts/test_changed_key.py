@@ -15,8 +15,8 @@ from tests.hosts.test_job_files import await_output, on, said
 
 USE = """
 import errno, fcntl, os, sys, time
-held = os.open("held", os.O_RDWR | os.O_CREAT)
-if "lock" in sys.argv:
+held = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
+if sys.argv[2] == "locked":
     fcntl.flock(held, fcntl.LOCK_EX)
 AWAY = {errno.ETIMEDOUT, errno.EHOSTDOWN}
 number, told = 0, set()
@@ -77,10 +77,10 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         ssi.host(node).run("sh", "-c", "cat > ~/work/use.py", user="ada", input=USE.encode())
     start = "cd ~/work && ssi run -n {} -d -- python3 use.py /tmp/enough {}"
     jobs = {
-        "n1's files on n3": said(ssi, "n1", start.format("n3", "lock")).strip(),
-        "n3's files on n1": said(ssi, "n3", start.format("n1", "")).strip(),
-        "the laptop's files on n3": laptop.said(start.format("n3", "")).strip(),
-        "the laptop's files on n1": laptop.said(start.format("n1", "")).strip(),
+        "n1's files on n3": said(ssi, "n1", start.format("n3", "locked")).strip(),
+        "n3's files on n1": said(ssi, "n3", start.format("n1", "held")).strip(),
+        "the laptop's files on n3": laptop.said(start.format("n3", "held")).strip(),
+        "the laptop's files on n1": laptop.said(start.format("n1", "other")).strip(),
     }
     try:
         for what, gpid in jobs.items():
@@ -93,7 +93,7 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         eventually(lambda: agent_answers(ssi, "n3", 0), what="n3 is back")
         for what, gpid in jobs.items():
             goes_on(ssi, gpid, what=f"{what}, behind the change")
-        locked = "flock -n ~/work/held true"
+        locked = "flock -n ~/work/locked true"
         assert on(ssi, "n1", locked).status == 1, "the lock is still held"
         for asking, asked in (("n1", "n3"), ("n2", "n3"), ("n3", "n1"), ("n3", "n2")):
             line = f"cat /ssi/n/{asked}/etc/hostname"
