@@ -41,7 +41,10 @@ class Laptop:
         """Boots it, with ssi installed, and a key that the nodes know as ada's."""
         node, host = ssi.host("n1"), Lab.up(name=ssi.lab.name, size=4).host(NAME)
         bundles = Path(node.root, "var/lib/ssi/bundles")
-        shutil.copytree(bundles, Path(host.root, LIBRARY[1:]), symlinks=True, dirs_exist_ok=True)
+        # The node's Python may just be writing what it compiled, under another name at first.
+        ignored = shutil.ignore_patterns("*.pyc.*")
+        library = Path(host.root, LIBRARY[1:])
+        shutil.copytree(bundles, library, symlinks=True, dirs_exist_ok=True, ignore=ignored)
         command = Path(node.root, "usr/local/bin/ssi").read_text(encoding="utf-8")
         places = re.findall(r"^ssi_library=(.*)$", command, re.MULTILINE)[0]
         laptop = cls(host, places.replace("/var/lib/ssi/bundles", LIBRARY))
