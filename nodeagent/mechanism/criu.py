@@ -7,7 +7,7 @@ namespace and needs to know of no mount. Source: criu(8), CRIU 4.2 ``criu/crtool
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,9 @@ GHOST_LIMIT: Final = "64M"
 
 KERNEL_FACTS: Final = Path("/run/criu.kdat")
 """Where CRIU keeps what it found out about the kernel."""
+
+WORKER: Final = "swrk"
+"""Word of the command line of which :func:`worker_arguments` is made."""
 
 LAZY_SOCKET: Final = "lazy-pages.socket"
 """Where a restore hands over the memory of its processes (CRIU ``uffd.c``)."""
@@ -55,10 +58,8 @@ def dump_arguments(
     *,
     real_ids: bool,
     terminal: bool,
-    freezer: str = "",
-    pages: int | None = None,
 ) -> list[str]:
-    """Dumps the tree of ``root`` into ``images`` and leaves it stopped, or frozen as it was.
+    """Dumps the tree of ``root`` into ``images`` and leaves it stopped.
 
     Args:
         criu: Its path.
@@ -66,61 +67,53 @@ def dump_arguments(
         images: An existing directory.
         work: An existing directory, for the log.
         real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
-        terminal: The job has one, controlled by a session leader outside of the tree.
-        freezer: Directory of the cgroup that holds the tree frozen, and goes on to; empty: none.
-        pages: For a lazy dump, our descriptor of a socket whose other end is closed: CRIU leaves
-            private memory out of the images, offers it there, finds that nobody wants it, and
-            ends well. The memory is then read from the stopped processes themselves.
+        terminal: It has one, controlled by a session leader outside of it.
     """
-    left = ("--leave-running", "--freeze-cgroup", freezer) if freezer else ("--leave-stopped",)
     return [
         criu,
         "dump",
         "--tree",
         str(root),
-        *left,
-        *(() if pages is None else ("--lazy-pages", *_page_socket(pages))),
-        *_common(images, work, "dump.log", real_ids=real_ids, terminal=terminal),
+        "--leave-stopped",
+        "--images-dir",
+        images,
+        *_common(work, "dump.log", real_ids=real_ids, terminal=terminal),
     ]
 
 
-def restore_arguments(
+def worker_arguments(
     criu: str,
-    images: str,
+    orders: int,
     work: str,
-    barrier: int,
-    pipes: Mapping[int, int],
+    log: str,
     *,
     real_ids: bool,
     terminal: bool,
-    lazy: bool = False,
-    spends: bool = False,
+    pages: int | None = None,
 ) -> list[str]:
-    """Restores as a child of the caller, up to the barrier.
+    """Waits for a request of :mod:`~nodeagent.mechanism.criurpc`, carries it out and ends.
+
+    To load CRIU takes as long as a small restore, and so it can be loaded before anything stands
+    still.
 
     Args:
         criu: Its path.
-        images: As :func:`dump_arguments` left them.
+        orders: Our descriptor of the socket of requests.
         work: An existing directory, for the log.
-        barrier: Our descriptor of a socket in which :func:`criurpc.restore_request` lies. CRIU
-            asks there at each stage; an action script would cost two processes for each.
-        pipes: Descriptor that the restored job gets, by the inode of the pipe in the images.
-        real_ids: As for the dump.
-        terminal: The job had one; CRIU's standard input is the one that it gets.
-        lazy: Memory that is not in the images comes by :func:`lazy_pages_arguments`.
-        spends: Images of memory are given back to the kernel as they are read, at most 128 MiB
-            after, so that no job needs its memory twice. They cannot be used a second time.
+        log: Name of the log.
+        real_ids: It runs with the real ids of an ordinary user; see :func:`lacks_sys_resource`.
+        terminal: The job has a terminal, controlled by a session leader outside of its tree; that
+            of a restore is CRIU's standard input.
+        pages: For a lazy dump, our descriptor of a socket whose other end is closed: CRIU leaves
+            private memory out of the images, offers it there, finds that nobody wants it, and
+            ends well. The memory is then read from the stopped processes themselves.
     """
-    inherited = [f"fd[{fd}]:pipe:[{inode}]" for inode, fd in pipes.items()]
     return [
         criu,
-        "swrk",
-        str(barrier),
-        "--restore-sibling",
-        *(part for key in inherited for part in ("--inherit-fd", key)),
-        *(("--lazy-pages",) if lazy else ()),
-        *(("--auto-dedup",) if spends else ()),
-        *_common(images, work, "restore.log", real_ids=real_ids, terminal=terminal),
+        WORKER,
+        str(orders),
+        *(() if pages is None else ("--lazy-pages", *_page_socket(pages))),
+        *_common(work, log, real_ids=real_ids, terminal=terminal),
     ]
 
 
@@ -135,8 +128,9 @@ def lazy_pages_arguments(criu: str, images: str, work: str, pages: int) -> list[
         work: Where the restore finds its socket, :data:`LAZY_SOCKET`.
         pages: Our descriptor of a socket that answers as CRIU's page server does.
     """
-    common = _common(images, work, "lazy.log", real_ids=False, terminal=False)
-    return [criu, "lazy-pages", "--page-server", *_page_socket(pages), *common]
+    common = _common(work, "lazy.log", real_ids=False, terminal=False)
+    source = ("--page-server", *_page_socket(pages), "--images-dir", images)
+    return [criu, "lazy-pages", *source, *common]
 
 
 def _page_socket(descriptor: int) -> tuple[str, ...]:
@@ -156,10 +150,8 @@ def _errors(lines: Iterable[str]) -> Iterable[str]:
             yield told.partition("): ")[2].strip() or told
 
 
-def _common(images: str, work: str, log: str, *, real_ids: bool, terminal: bool) -> list[str]:
+def _common(work: str, log: str, *, real_ids: bool, terminal: bool) -> list[str]:
     return [
-        "--images-dir",
-        images,
         "--work-dir",
         work,
         "--log-file",

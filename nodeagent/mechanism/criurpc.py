@@ -1,12 +1,14 @@
 """What is said to CRIU, and by it, over the socket of ``criu swrk``: one protobuf a datagram.
 
-Options come with its command line, so a request is short: make a restore, and tell of each stage.
-A stage waits for the answer. Source: CRIU 4.2 ``images/rpc.proto``, ``criu/cr-service.c``.
+What CRIU must know before it begins is in its command line; a request tells the rest. A restore
+tells of each stage, and waits there for the answer. Source: CRIU 4.2 ``images/rpc.proto``,
+``criu/cr-service.c``.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from nodeagent.mechanism.crimage import BadImage, Field, decode_fields, encode_fields
 
@@ -20,6 +22,7 @@ MAX_BYTES: Final = 65536
 
 _VARINT: Final = 0
 _BYTES: Final = 2
+_DUMP: Final = 1
 _RESTORE: Final = 2
 _NOTIFY: Final = 6
 _NO_DESCRIPTOR: Final = (1 << 64) - 1  # -1, as protobuf has it
@@ -29,30 +32,93 @@ _REQUEST_OPTIONS: Final = 2
 _REQUEST_NOTIFIED: Final = 3
 
 _OPTION_IMAGES_DESCRIPTOR: Final = 1
+_OPTION_PID: Final = 2
+_OPTION_LEAVE_RUNNING: Final = 3
 _OPTION_NOTIFIES: Final = 12
+_OPTION_AUTO_DEDUP: Final = 16
+_OPTION_RESTORE_SIBLING: Final = 26
+_OPTION_INHERIT: Final = 27
+_OPTION_FREEZER: Final = 44
+_OPTION_LAZY: Final = 48
 _OPTION_IMAGES: Final = 68
+_OPTION_LEAVE_STOPPED: Final = 69
+
+_INHERIT_KEY: Final = 1
+_INHERIT_DESCRIPTOR: Final = 2
 
 _TOLD_TYPE: Final = 1
+_TOLD_SUCCESS: Final = 2
 _TOLD_NOTICE: Final = 5
 _NOTICE_STAGE: Final = 1
 
 
-def restore_request(images: str) -> bytes:
-    """Asks for a restore from a directory.
+class Told(NamedTuple):
+    """What CRIU says.
+
+    Attributes:
+        stage: That it has come to, and where it waits; empty: it is at its end.
+        is_well: Of an end: all was done.
+    """
+
+    stage: str
+    is_well: bool
+
+
+def dump_request(root: int, images: str, *, freezer: str = "") -> bytes:
+    """Asks for a dump of the tree of ``root``, which is left stopped, or frozen as it was.
+
+    Args:
+        root: First process, as CRIU sees it.
+        images: An existing directory.
+        freezer: Directory of the cgroup that holds the tree frozen, and goes on to; empty: none.
+
+    Raises:
+        UnicodeEncodeError: A path is no text.
+    """
+    left = (
+        (
+            Field(_OPTION_LEAVE_RUNNING, _VARINT, 1),
+            Field(_OPTION_FREEZER, _BYTES, freezer.encode()),
+        )
+        if freezer
+        else (Field(_OPTION_LEAVE_STOPPED, _VARINT, 1),)
+    )
+    return _request(_DUMP, images, (Field(_OPTION_PID, _VARINT, root), *left))
+
+
+def restore_request(
+    images: str, pipes: Mapping[int, int], *, lazy: bool = False, spends: bool = False
+) -> bytes:
+    """Asks for a restore, as a child of the caller.
+
+    Args:
+        images: As a dump left them.
+        pipes: Descriptor, in CRIU, that the restored job gets, by the inode of the pipe in the
+            images.
+        lazy: Memory that is not in the images comes by :func:`criu.lazy_pages_arguments`.
+        spends: Images of memory are given back to the kernel as they are read, at most 128 MiB
+            after, so that no job needs its memory twice. They cannot be used a second time.
 
     Raises:
         UnicodeEncodeError: The path is no text.
     """
-    options = encode_fields(
-        (
-            Field(_OPTION_IMAGES_DESCRIPTOR, _VARINT, _NO_DESCRIPTOR),
-            Field(_OPTION_NOTIFIES, _VARINT, 1),
-            Field(_OPTION_IMAGES, _BYTES, images.encode()),
+    inherited = [
+        encode_fields(
+            (
+                Field(_INHERIT_KEY, _BYTES, f"pipe:[{inode}]".encode()),
+                Field(_INHERIT_DESCRIPTOR, _VARINT, descriptor),
+            )
         )
+        for inode, descriptor in pipes.items()
+    ]
+    options = (
+        Field(_OPTION_NOTIFIES, _VARINT, 1),
+        Field(_OPTION_AUTO_DEDUP, _VARINT, int(spends)),
+        Field(_OPTION_RESTORE_SIBLING, _VARINT, 1),
+        *(Field(_OPTION_INHERIT, _BYTES, each) for each in inherited),
+        Field(_OPTION_LAZY, _VARINT, int(lazy)),
     )
-    return encode_fields(
-        (Field(_REQUEST_TYPE, _VARINT, _RESTORE), Field(_REQUEST_OPTIONS, _BYTES, options))
-    )
+    return _request(_RESTORE, images, options)
 
 
 def answer(*, go_on: bool) -> bytes:
@@ -62,18 +128,32 @@ def answer(*, go_on: bool) -> bytes:
     )
 
 
-def stage_of(told: bytes) -> str:
-    """The stage of which CRIU tells; empty where it tells of anything else, as of its end.
+def read_told(told: bytes) -> Told:
+    """What CRIU says.
 
     Raises:
         BadImage: It is no message as we know them.
     """
     fields = {field.number: field.value for field in decode_fields(told)}
     if fields.get(_TOLD_TYPE) != _NOTIFY:
-        return ""
+        return Told("", is_well=fields.get(_TOLD_SUCCESS) == 1)
     notice = fields.get(_TOLD_NOTICE)
     if isinstance(notice, bytes):
         for field in decode_fields(notice):
             if field.number == _NOTICE_STAGE and isinstance(field.value, bytes):
-                return field.value.decode(errors="replace")
+                return Told(field.value.decode(errors="replace"), is_well=True)
     raise BadImage("CRIU tells of a stage without a name")
+
+
+def _request(kind: int, images: str, options: Iterable[Field]) -> bytes:
+    fields = (
+        Field(_OPTION_IMAGES_DESCRIPTOR, _VARINT, _NO_DESCRIPTOR),
+        *options,
+        Field(_OPTION_IMAGES, _BYTES, images.encode()),
+    )
+    return encode_fields(
+        (
+            Field(_REQUEST_TYPE, _VARINT, kind),
+            Field(_REQUEST_OPTIONS, _BYTES, encode_fields(fields)),
+        )
+    )

@@ -158,37 +158,38 @@ def _process_things(pid: int) -> Iterator[OpenThing]:
         yield _thing(pid, where, f"{base}/{link}", writable=False)
     for name in os.listdir(f"{base}/fd"):  # noqa: PTH208 - names are all that is wanted
         try:
+            told = _info_lines(base, name)
             thing = _thing(
-                pid, f"fd {name}", f"{base}/fd/{name}", writable=_is_writable(base, name)
+                pid,
+                f"fd {name}",
+                f"{base}/fd/{name}",
+                writable=_is_writable(told),
+                is_locked=any(line.startswith("lock:") for line in told),
             )
-            watches = thing.path == INOTIFY
-            thing = replace(thing, is_locked=_is_locked(base, name))
-            yield replace(thing, watched=_watched(base, name)) if watches else thing
+            yield replace(thing, watched=_watched(told)) if thing.path == INOTIFY else thing
         except FileNotFoundError:
             continue  # closed since it was listed
     yield from _mappings(pid, base)
 
 
-def _is_writable(base: str, descriptor: str) -> bool:
-    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
-    for line in text.splitlines():
+def _info_lines(base: str, descriptor: str) -> list[str]:
+    """Of locks it tells those that this kernel knows of: some file systems keep their own."""
+    with open(f"{base}/fdinfo/{descriptor}", "rb") as info:  # noqa: PTH123
+        return info.read().decode("ascii", "replace").splitlines()
+
+
+def _is_writable(told: Iterable[str]) -> bool:
+    for line in told:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
 
 
-def _is_locked(base: str, descriptor: str) -> bool:
-    """Locks that this kernel knows of; those of file systems that keep their own are not here."""
-    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
-    return any(line.startswith("lock:") for line in text.splitlines())
-
-
-def _watched(base: str, descriptor: str) -> frozenset[int]:
+def _watched(told: Iterable[str]) -> frozenset[int]:
     """Lines such as ``inotify wd:1 ino:9e7e sdev:800013 mask:800afce ...``, in hexadecimal."""
-    text = Path(f"{base}/fdinfo/{descriptor}").read_text(encoding="ascii", errors="replace")
     return frozenset(
         os.makedev(device >> _KERNEL_MINOR_BITS, device & (1 << _KERNEL_MINOR_BITS) - 1)
-        for line in text.splitlines()
+        for line in told
         if line.startswith("inotify ")
         for word in line.split()
         if word.startswith("sdev:")
@@ -210,14 +211,22 @@ def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
             if (path, writable, is_shared) in seen:
                 continue
             seen.add((path, writable, is_shared))
+            link = f"{base}/map_files/{fields[0]}"
             try:
-                thing = _thing(pid, "mapping", f"{base}/map_files/{fields[0]}", writable=writable)
-                yield replace(thing, is_shared=is_shared)
+                yield _thing(pid, "mapping", link, writable=writable, is_shared=is_shared)
             except (FileNotFoundError, PermissionError):
                 continue
 
 
-def _thing(pid: int, where: str, link: str, *, writable: bool) -> OpenThing:
+def _thing(
+    pid: int,
+    where: str,
+    link: str,
+    *,
+    writable: bool,
+    is_shared: bool = False,
+    is_locked: bool = False,
+) -> OpenThing:
     path = os.readlink(link)  # noqa: PTH115 - a text, not a path to be resolved
     status = os.stat(link)  # noqa: PTH116
     kind = _kind(path, status.st_mode)
@@ -231,6 +240,8 @@ def _thing(pid: int, where: str, link: str, *, writable: bool) -> OpenThing:
         device=status.st_dev,
         inode=status.st_ino,
         writable=writable,
+        is_shared=is_shared,
+        is_locked=is_locked,
         is_elf=kind == "file" and not writable and _head(link, len(ELF_MAGIC)) == ELF_MAGIC,
         knows_inode=kind == "file" and writable and _keeps_rollback_journal(link),
     )
@@ -264,7 +275,10 @@ def _keeps_rollback_journal(link: str) -> bool:
 def _head(link: str, count: int) -> bytes:
     """The first bytes of a file; none where it cannot be read."""
     try:
-        with open(link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
-            return file.read(count)
+        descriptor = os.open(link, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, count)
+        finally:
+            os.close(descriptor)
     except OSError:
         return b""

@@ -31,6 +31,7 @@ from nodeagent.migration.pagerelay import borrow
 from nodeagent.migration.reception import obstacles
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
+    Account,
     GetStatus,
     Ready,
     Restore,
@@ -159,7 +160,9 @@ class Destination:
             )
             arrival.lane = self._lane_for(arrival, self._packer) if body.lane else None
             if standing is None:
-                self._opening.begin(arrival)
+                user, uid, gid = body.job.user, body.uid, body.gid
+                account = Account(user=user, uid=uid, gid=gid, groups=())
+                self._opening.begin(arrival, self._capability.path, account)
             lane = arrival.lane.offer if arrival.lane is not None else None
             await reach(Point.DESTINATION_PREPARE, gpid)
         return MigrationPrepared(blockers=tuple(blockers), unpacks=True, lane=lane)

@@ -8,7 +8,10 @@ import msgspec
 
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
+from nodeagent.mechanism import cgroup
 from nodeagent.migration.arrival import Arrival, end
+from nodeagent.migration.standby import stand_by
+from nodeagent.shim.messages import Account, StandByToRestore
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
 
@@ -25,8 +28,14 @@ class Opening:
         self._table = table
         self._open_shim = open_shim
 
-    def begin(self, arrival: Arrival) -> None:
-        """Forks the shim while the job still runs at its source: it stands still for less."""
+    def begin(self, arrival: Arrival, criu: str, account: Account) -> None:
+        """Forks the shim while the job still runs at its source: it stands still for less.
+
+        Args:
+            arrival: To which it belongs.
+            criu: Path of the program, which is loaded ahead, too.
+            account: Whose job it is.
+        """
 
         async def opened() -> Job | SsiError | OSError:
             try:
@@ -37,6 +46,13 @@ class Opening:
                 except SsiError:
                     await end(job)
                     raise
+                request = StandByToRestore(
+                    criu=criu,
+                    cgroup=cgroup.make_for_job(job.row.gpid),
+                    account=account,
+                    terminal=job.row.has_terminal,
+                )
+                await stand_by(job, request)
             except (SsiError, OSError) as exc:
                 return exc  # to whoever wants the job; here it would end the agent
             return job

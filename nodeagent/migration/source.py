@@ -26,6 +26,7 @@ from nodeagent.migration.lending import Lending
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
 from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.sending import Sending
+from nodeagent.migration.standby import stand_by
 from nodeagent.migration.survey import described
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
@@ -37,6 +38,7 @@ from nodeagent.shim.messages import (
     GetStatus,
     Ok,
     Release,
+    StandByToDump,
     Status,
     Thaw,
 )
@@ -154,6 +156,8 @@ class Source:
         self._refuse(
             move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         )
+        lazy = move.live is Live.POST
+        self._table.begin(stand_by(move.job, StandByToDump(criu=self._capability.path, lazy=lazy)))
         if move.offer is not None:
             move.lane = Lane(self._peers.address(move.destination), move.offer)
         await reach(Point.SOURCE_CARRY, move.row.gpid)

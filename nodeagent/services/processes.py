@@ -1,10 +1,11 @@
 """The process table of this node: host processes and processes of jobs, all under their gpids.
 
-Every process that descends from a job's shim belongs to the job, the shim itself apart: that one is
-an ordinary process of the host. A job is a tree of its own, so what its processes have outside of
-it (the parent of the first, the session that the shim leads) is 0: it would change with each move.
-A process of a job that could not be named yet is shown as one of the host, under its pid. The shim
-that a keeper has in reserve is nobody's yet and comes and goes with every job, so it is left out.
+Every process that descends from a job's shim belongs to the job, the shim itself and its CRIU
+apart: those are ordinary processes of the host. A job is a tree of its own, so what its processes
+have outside of it (the parent of the first, the session that the shim leads) is 0: it would change
+with each move. A process of a job that could not be named yet is shown as one of the host, under
+its pid. The shim that a keeper has in reserve is nobody's yet and comes and goes with every job, so
+it is left out.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from functools import partial
 
 import msgspec
 
+from nodeagent.mechanism import criu
 from nodeagent.mechanism.procfs import TICKS_PER_SECOND, HostProcess
 from nodeagent.services.members import Member, Membership, Sighting
-from nodeagent.shim.keepermessages import KEEPER_NAME, SPARE_NAME
+from nodeagent.shim.keepermessages import KEEPER_NAME, SHIM_NAME, SPARE_NAME
 from ssi.model.gpid import gpid_of_host_process
 from ssi.model.process import ProcessRow
 
@@ -163,13 +165,26 @@ def _members(
 def _descendants(
     pid: int, children: Mapping[int, Sequence[HostProcess]], shims: Collection[int]
 ) -> Iterable[HostProcess]:
-    """All below a process, parents before their children; another job's shim hides its own."""
+    """All below a shim, parents before their children; another job's shim hides its own."""
     waiting = [pid]
     while waiting:
-        for child in children.get(waiting.pop(), ()):
-            if child.pid not in shims:
+        parent = waiting.pop()
+        for child in children.get(parent, ()):
+            if child.pid not in shims and not (parent == pid and _is_of_shim(child)):
                 yield child
                 waiting.append(child.pid)
+
+
+def _is_of_shim(child: HostProcess) -> bool:
+    """Whether a child of a shim is its CRIU, or a copy of itself that has yet to begin a program.
+
+    For a moment of execve(2) a process has its new name and no arguments, and so it has while it
+    ends. Where CRIU has its request it says so in place of its arguments (setproctitle(3bsd)).
+    """
+    if child.name == "criu":
+        words = child.command
+        return not words or words[1:2] == (criu.WORKER,) or words[0].startswith("criu: ")
+    return child.name == SHIM_NAME
 
 
 def _inner_pid(pids: Sequence[int], shim_depth: int) -> int | None:

@@ -21,7 +21,7 @@ from nodeagent.mechanism import libc, namespaces
 from nodeagent.mechanism.journal import leave_journal
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.namespaces import HostProc
-from nodeagent.shim.keepermessages import SPARE_NAME
+from nodeagent.shim.keepermessages import SHIM_NAME, SPARE_NAME
 from nodeagent.shim.server import Server, listen
 from nodeagent.shim.shim import SOCKET_NAME, Shim
 
@@ -116,7 +116,7 @@ def _live(orders: int, teller: int, *, namespaces_wanted: bool) -> NoReturn:
         try:
             loop, host = _settle(orders, teller, namespaces_wanted=namespaces_wanted)
             directory = _await_directory(orders)
-            libc.set_process_name("ssi-shim")
+            libc.set_process_name(SHIM_NAME)
             _open_log(directory / LOG_NAME)
             listener = listen(directory / SOCKET_NAME)
         except OSError as exc:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from nodeagent.mechanism import cgroup, criu, mending, namespaces
+from nodeagent.mechanism import cgroup, criurpc, mending, namespaces
 from nodeagent.mechanism.crimage import BadImage
+from nodeagent.mechanism.criurpc import Told
 from nodeagent.shim import tree
-from nodeagent.shim.imager import Imager, Run
 from nodeagent.shim.job import Job
-from nodeagent.shim.messages import Dump, Dumped, Ok
+from nodeagent.shim.messages import Dump, Dumped, Ok, StandByToDump
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
 from nodeagent.shim.tree import Member
+from nodeagent.shim.worker import Setting, Worker, real_ids_of
 from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
 
 _STOPPED: Final = "Tt"
@@ -36,16 +36,35 @@ class Dumping:
         criu: The program, as the last request had it.
     """
 
-    def __init__(self, job: Job, imager: Imager) -> None:
+    def __init__(self, job: Job, work: Path) -> None:
         self.saved: SavedJob | None = None
         self.images = Path()
         self.criu = ""
         self._job = job
-        self._imager = imager
+        self._work = work
+        self._worker: Worker | None = None
         self._stopped_before: frozenset[int] = frozenset()
         self._terminal: SavedTerminal | None = None
         self._freezer = ""
         self._lazy = False
+
+    def stand_by(self, request: StandByToDump) -> None:
+        """A dump that follows finds CRIU loaded.
+
+        Raises:
+            WrongStage: There is no running job.
+            NotMovable: As for the dump.
+            OSError: CRIU cannot be started.
+        """
+        self._job.check(Step.DUMP)
+        check_movable(self._job)
+        self._hire(request.criu, lazy=request.lazy)
+
+    def stand_down(self) -> None:
+        """No dump follows."""
+        if self._worker is not None:
+            self._worker.dismiss()
+            self._worker = None
 
     def dump(self, request: Dump, answer: Answer) -> None:
         """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
@@ -59,27 +78,22 @@ class Dumping:
         job.check(Step.DUMP)
         check_movable(job)
         members = tree.read_members()
-        check_complete(members, job.root)
+        check_complete(members, job.root, self._worker)
         self._stopped_before = frozenset(m.pid for m in members if m.state in _STOPPED)
         self.images, self.criu, self._terminal = Path(request.images), request.criu, None
         self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
-        assert job.account is not None
-        real = self._imager.real_ids_of(job.account)
         self._lazy = request.lazy
-        pages = closed_socket() if request.lazy else None
-        arguments = criu.dump_arguments(
-            request.criu,
-            job.root,
-            request.images,
-            str(self._imager.work),
-            real_ids=real is not None,
-            terminal=job.terminal is not None,
-            freezer=self._freezer,
-            pages=pages,
-        )
         started_s = time.time()
+        worker = self._hire(request.criu, lazy=request.lazy)
+
+        def heard(told: Told) -> None:
+            if told.is_well:  # its process is not waited for
+                ended(None)
 
         def ended(failure: str | None) -> None:
+            if self._worker is not worker:
+                return
+            self._worker = None
             job.doing = ""
             try:
                 if failure is not None:
@@ -93,13 +107,8 @@ class Dumping:
             elapsed_ms = (time.time() - started_s) * 1000
             answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
 
-        inherited = () if pages is None else (pages,)
-        run = Run(arguments=arguments, log="dump.log", real=real, inherited=inherited)
-        try:
-            self._imager.start(run, ended)
-        finally:
-            for descriptor in inherited:
-                os.close(descriptor)
+        images = criurpc.dump_request(job.root, request.images, freezer=self._freezer)
+        worker.ask(images, heard, ended)
         job.stdio.pause()
         job.doing = "a dump"
 
@@ -184,6 +193,22 @@ class Dumping:
 
         job.bury(buried)
 
+    def _hire(self, program: str, *, lazy: bool) -> Worker:
+        """A CRIU that waits."""
+        account = self._job.account
+        assert account is not None
+        setting = Setting(
+            criu=program,
+            log="dump.log",
+            real=real_ids_of(account),
+            terminal=self._job.terminal is not None,
+            lazy=lazy,
+        )
+        if self._worker is None or not self._worker.fits(setting):
+            self.stand_down()
+            self._worker = Worker(self._job.loop, self._work, setting)
+        return self._worker
+
     def _save(self) -> bytes:
         """The state of the stopped job, with all that its pipes hold."""
         job = self._job
@@ -245,13 +270,6 @@ class Dumping:
                     os.kill(member.pid, signal.SIGCONT)
 
 
-def closed_socket() -> int:
-    """One end of a pair of sockets of which nobody has the other any more."""
-    ours, theirs = socket.socketpair()
-    theirs.close()
-    return ours.detach()
-
-
 def mend_images(images: Path, dead: frozenset[int], *, alone: bool = False) -> None:
     """Puts right in fresh images what CRIU would restore wrongly.
 
@@ -292,13 +310,13 @@ def check_movable(job: Job) -> None:
         raise NotMovable(reason="it is frozen; thaw it first")
 
 
-def check_complete(members: Iterable[Member], root: int) -> None:
-    """Holds when every process of the namespace is in the tree of the job.
+def check_complete(members: Iterable[Member], root: int, worker: Worker | None) -> None:
+    """Holds when every process of the namespace is in the tree of the job, or is our CRIU.
 
     Raises:
         DumpFailed: One is not, and a move would leave it behind.
     """
-    strangers = tree.outsiders(members, root, known=(1,))
+    strangers = tree.outsiders(members, root, known=(1, worker.pid if worker is not None else 0))
     if strangers:
         names = ", ".join(f"{member.pid} ({member.name})" for member in strangers[:5])
         raise DumpFailed(reason=f"these of its processes have left its tree: {names}")

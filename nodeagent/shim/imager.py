@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from nodeagent.mechanism import criu
-from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.shim.child import Launch, start_child
 from nodeagent.shim.messages import Account
 
@@ -35,7 +35,7 @@ class Run:
 
     Attributes:
         log: Name of its log file in the work directory.
-        real: Whose real ids it must have; see :meth:`Imager.real_ids_of`.
+        real: Whose real ids it must have; see :func:`~nodeagent.shim.worker.real_ids_of`.
         inherited: Our descriptors that it finds under their numbers.
         terminal: The slave of the job's terminal, where it has one: its standard input.
         cgroup: That it joins, and what it restores with it; empty: ours.
@@ -55,7 +55,7 @@ class Imager:
     """Runs CRIU, once at a time.
 
     Attributes:
-        work: Directory for its logs and for the barrier of a restore.
+        work: Directory for its logs.
         pid: Of the run; 0 between runs.
     """
 
@@ -63,13 +63,7 @@ class Imager:
         self.work = work
         self.pid = 0
         self._loop = loop
-
-    def real_ids_of(self, account: Account) -> Account | None:
-        """The account whose real ids CRIU must have on this machine; None for root's own."""
-        if account.uid == 0:
-            return None
-        status = Path("/proc/self/status").read_text()
-        return account if criu.lacks_sys_resource(status) else None
+        self._timer: Timer | None = None
 
     def start(self, run: Run, done: Done) -> None:
         """Starts it; ``done`` is called once it has ended.
@@ -83,6 +77,12 @@ class Imager:
             self._start(check, lambda _: self._start(run, done))
         else:
             self._start(run, done)
+
+    def limit(self, limit_s: float = TIME_LIMIT_S) -> None:
+        """It is killed that long from now, unless it has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_after(limit_s, self.kill)
 
     def kill(self) -> None:
         """Ends the run; a tree that it was dumping runs on."""
@@ -110,10 +110,11 @@ class Imager:
             os.close(null)
             os.close(output)
         self.pid = child.pid
-        timer = self._loop.call_after(run.limit_s, self.kill)
+        self.limit(run.limit_s)
 
         def ended(status: int) -> None:
-            timer.cancel()
+            assert self._timer is not None
+            self._timer.cancel()
             self.pid = 0
             refusal = child.refusal()
             reason = refusal.what() if refusal is not None else self._reason(status, run.log)

@@ -9,6 +9,9 @@ from nodeagent.shim.message import Message
 KEEPER_NAME: Final = "ssi-keeper"
 """What the host calls a keeper (its ``comm``)."""
 
+SHIM_NAME: Final = "ssi-shim"
+"""What it calls a shim, and a child of one before that has begun its program."""
+
 SPARE_NAME: Final = "ssi-spare"
 """What it calls a shim that the keeper has forked ahead, and that waits for its job."""
 

@@ -106,6 +106,7 @@ class Status(Message, frozen=True, tag="status"):
         output: All of its stdout and stderr, where it was asked for and can be given.
         consumed: How much of its stdin, a pipe, it had read when it ended; None: unknown.
         has_channels: It knows :class:`~nodeagent.shim.lanemessages.OpenChannel`.
+        stands_by: It knows :class:`StandByToDump`.
     """
 
     stage: str
@@ -123,6 +124,7 @@ class Status(Message, frozen=True, tag="status"):
     output: tuple[bytes, bytes] | None = None
     has_channels: bool = False
     consumed: int | None = None
+    stands_by: bool = False
 
 
 class SetNote(Message, frozen=True, tag="set-note"):
@@ -248,6 +250,36 @@ class Failed(Message, frozen=True, tag="failed"):
 # To a shim: migration
 
 
+class StandByToDump(Message, frozen=True, tag="stand-by-to-dump"):
+    """A dump follows soon: CRIU is loaded ahead of it: :class:`Ok`.
+
+    Only to a shim that says that it :attr:`Status.stands_by`; so the next.
+
+    Attributes:
+        criu: As in :class:`Dump`.
+        lazy: Likewise.
+    """
+
+    criu: str
+    lazy: bool = False
+
+
+class StandByToRestore(Message, frozen=True, tag="stand-by-to-restore"):
+    """To an empty shim: a restore follows soon, and CRIU is loaded ahead of it: :class:`Ok`.
+
+    Attributes:
+        criu: As in :class:`Restore`.
+        cgroup: Likewise.
+        account: Whose job it will be.
+        terminal: It has one.
+    """
+
+    criu: str
+    cgroup: str
+    account: Account
+    terminal: bool
+
+
 class Dump(Message, frozen=True, tag="dump"):
     """Writes images of the job and leaves it stopped: :class:`Dumped`. On failure it runs on.
 
@@ -359,6 +391,8 @@ RequestMessage: TypeAlias = (
     | Renew
     | Resize
     | Release
+    | StandByToDump
+    | StandByToRestore
     | Dump
     | Thaw
     | Commit

@@ -7,33 +7,59 @@ wrong before leaves nothing of it here.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 import msgspec
 
-from nodeagent.mechanism import cgroup, criu, namespaces
+from nodeagent.mechanism import cgroup, criurpc, namespaces
 from nodeagent.shim import jobmounts, stdio
 from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
-from nodeagent.shim.imager import Imager, Run
 from nodeagent.shim.job import Job
 from nodeagent.shim.knownfiles import check_known
 from nodeagent.shim.latememory import LateMemory
-from nodeagent.shim.messages import Ready, Restore, Resumed
+from nodeagent.shim.messages import Account, Ready, Restore, Resumed, StandByToRestore
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import SavedJob, decode_state
+from nodeagent.shim.stdio import SparePipes
 from nodeagent.shim.terminal import ControllingTerminal
+from nodeagent.shim.worker import Setting, Worker, real_ids_of
 from ssi.model.errors import SsiError
+from ssi.model.job import StreamName, Terminal
 from ssi.model.shim import NotMovable, RestoreFailed
 
 _log: Final = logging.getLogger(__name__)
 
 Outcome: TypeAlias = Callable[[SsiError | None], None]
+
+
+_ANY_SIZE: Final = Terminal(rows=24, columns=80)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standby:
+    """CRIU, and what it has to hold of a job's streams before it is told of the job.
+
+    Attributes:
+        owner: Uid to whom the terminal belongs.
+        terminal: None for a job that has pipes.
+    """
+
+    worker: Worker
+    owner: int
+    terminal: ControllingTerminal | None
+    pipes: SparePipes
+
+    def dismiss(self) -> None:
+        """Nobody wants it."""
+        self.worker.dismiss()
+        _close_streams(self.terminal, self.pipes)
 
 
 @dataclass(slots=True)
@@ -50,12 +76,26 @@ class _Attempt:
 class Restoring:
     """Makes a running job of images."""
 
-    def __init__(self, job: Job, imager: Imager, dumping: Dumping) -> None:
+    def __init__(self, job: Job, work: Path, dumping: Dumping) -> None:
         self._job = job
-        self._imager = imager
+        self._work = work
         self._dumping = dumping
+        self._standby: _Standby | None = None
         self._attempt: _Attempt | None = None
         self._resumed_s = 0.0
+
+    def stand_by(self, request: StandByToRestore) -> None:
+        """A restore that follows finds CRIU loaded.
+
+        Raises:
+            WrongStage: The shim holds a job.
+            NotMovable: It has no namespaces.
+            OSError: CRIU cannot be started.
+        """
+        job = self._job
+        job.check(Step.RESTORE)
+        check_namespaces(job)
+        self._hire(request.criu, request.account, request.cgroup, terminal=request.terminal)
 
     def restore(self, request: Restore, answer: Answer) -> None:
         """Answers with :class:`Ready` once the job stands at the barrier.
@@ -153,49 +193,22 @@ class Restoring:
         spends: bool = False,
     ) -> None:
         """Starts CRIU; ``outcome`` is called at the barrier, or when it did not come so far."""
-        job, work = self._job, self._imager.work
-        if job.host is None:
-            raise NotMovable(reason="the agent that is to take it has no root")
-        real = self._imager.real_ids_of(saved.account)
-        self._open_streams(saved, images)
-        work.mkdir(mode=0o711, exist_ok=True)
+        job, work = self._job, self._work
+        check_namespaces(job)
+        terminal = saved.terminal is not None
+        standby = self._hire(program, saved.account, job.cgroup, terminal=terminal)
+        self._standby, worker = None, standby.worker
+        self._open_streams(saved, images, standby)
         freezer = job.cgroup if saved.frozen and cgroup.is_unified(job.cgroup) else ""
-        barrier = Barrier(
-            job.loop,
-            images,
-            lambda: self._reached(attempt),
-            freezer=freezer,
-            criu_pid=lambda: self._imager.pid,
-        )
+        barrier = Barrier(worker, lambda: self._reached(attempt), freezer=freezer)
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
-        arguments = criu.restore_arguments(
-            program,
-            str(images),
-            str(work),
-            barrier.descriptor,
-            inodes,
-            real_ids=real is not None,
-            terminal=job.terminal is not None,
-            lazy=bool(pages),
-            spends=spends,
-        )
+        request = criurpc.restore_request(str(images), inodes, lazy=bool(pages), spends=spends)
         self._attempt = attempt = _Attempt(saved, barrier, outcome)
-        run = Run(
-            arguments=arguments,
-            log="restore.log",
-            real=real,
-            inherited=(barrier.descriptor, *inodes.values()),
-            terminal=None if job.terminal is None else job.terminal.slave,
-            cgroup=job.cgroup,
-        )
-        # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
-        # cannot do so: a job that forks at that moment would take them.)
-        namespaces.set_last_pid(1)
         job.doing = "a restore"
 
         def start() -> None:
-            self._imager.start(run, lambda failure: self._criu_ended(attempt, failure))
+            worker.ask(request, barrier.hear, lambda failure: self._criu_ended(attempt, failure))
 
         if pages:
             job.memory = LateMemory(job.loop, work, self._memory_ended)
@@ -203,22 +216,62 @@ class Restoring:
         else:
             start()
 
+    def _hire(self, program: str, account: Account, group: str, *, terminal: bool) -> _Standby:
+        """A CRIU that waits, with streams for a job of that account.
+
+        Raises:
+            OSError: There can be none.
+        """
+        setting = Setting(
+            criu=program,
+            log="restore.log",
+            real=real_ids_of(account),
+            terminal=terminal,
+            cgroup=group,
+        )
+        standby = self._standby
+        if standby is not None:
+            if standby.worker.fits(setting) and standby.owner == account.uid:
+                return standby
+            self._standby = None
+            standby.dismiss()
+        # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
+        # cannot do so: a job that forks at that moment would take them.)
+        namespaces.set_last_pid(1)
+        made = ControllingTerminal(_ANY_SIZE, account) if terminal else None
+        pipes = SparePipes(() if terminal else get_args(StreamName))
+        try:
+            worker = Worker(
+                self._job.loop,
+                self._work,
+                setting,
+                inherited=pipes.job_ends,
+                terminal=None if made is None else made.slave,
+            )
+        except OSError:
+            _close_streams(made, pipes)
+            raise
+        self._standby = _Standby(worker, account.uid, made, pipes)
+        return self._standby
+
     def _memory_ended(self, failure: str | None) -> None:
         """All of the job's memory has come, or the rest of it never will."""
         self._job.memory = None
         if failure is not None:
             self._job.lose(f"its memory did not come: {failure}")
 
-    def _open_streams(self, saved: SavedJob, images: Path) -> None:
-        """New pipes, or a new terminal, that hold what the old ones held."""
+    def _open_streams(self, saved: SavedJob, images: Path, standby: _Standby) -> None:
+        """The new pipes, or the new terminal, hold what the old ones held."""
         job = self._job
-        if saved.terminal is None:
+        job.terminal = standby.terminal
+        if saved.terminal is None or job.terminal is None:
             job.stdio = stdio.restored(
-                job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes
+                job.loop, saved.streams, images, saved.logs, saved.log_limit_bytes, standby.pipes
             )
+            standby.pipes.close()
             return
         job.terminal_size = saved.terminal.size
-        job.terminal = ControllingTerminal(saved.terminal.size, saved.account)
+        job.terminal.resize(saved.terminal.size)
         job.stdio = stdio.restored_terminal(job.loop, saved.streams, images, job.terminal)
 
     def _reached(self, attempt: _Attempt) -> None:
@@ -251,7 +304,6 @@ class Restoring:
         """After the barrier CRIU ends when the job runs; any other end is a failure."""
         job = self._job
         self._attempt = None
-        attempt.barrier.remove()
         let_go = job.doing == "a resume"
         if failure is None and attempt.reached and let_go:
             self._resumed_s = time.time()
@@ -273,3 +325,20 @@ class Restoring:
 
         job.doing = "a clearing up"
         job.bury(buried)
+
+
+def check_namespaces(job: Job) -> None:
+    """Holds when something can be restored here.
+
+    Raises:
+        NotMovable: It cannot.
+    """
+    if job.host is None:
+        raise NotMovable(reason="the agent that is to take it has no root")
+
+
+def _close_streams(terminal: ControllingTerminal | None, pipes: SparePipes) -> None:
+    pipes.close()
+    if terminal is not None:
+        os.close(terminal.master)
+        terminal.release()

@@ -15,7 +15,6 @@ from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import messages as m
 from nodeagent.shim.channel import Channel
 from nodeagent.shim.dump import Dumping
-from nodeagent.shim.imager import Imager
 from nodeagent.shim.job import Job
 from nodeagent.shim.keepermessages import ForkShim
 from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenChannel, OpenLane
@@ -34,6 +33,8 @@ FORGOTTEN_CHECK_S: Final = 10.0
 """How often a shim looks whether its socket is still there."""
 
 SOCKET_NAME: Final = "shim.sock"
+CRIU_NAME: Final = "criu"
+"""Directory of what CRIU says."""
 
 LAST_WORDS_S: Final = 600.0
 """How long the end of a job that nobody holds on to, and its last output, can still be asked."""
@@ -48,9 +49,8 @@ class Shim:
         self._loop = loop
         self._host = host
         self._job = Job(loop, directory, host)
-        imager = Imager(loop, directory / "criu")
-        self._dumping = Dumping(self._job, imager)
-        self._restoring = Restoring(self._job, imager, self._dumping)
+        self._dumping = Dumping(self._job, directory / CRIU_NAME)
+        self._restoring = Restoring(self._job, directory / CRIU_NAME, self._dumping)
         self._server: Server | None = None
         self._streams = Streams(loop, self._job, self._poll)
         self._lanes = Lanes(loop, self._job, self._poll, self._attend)
@@ -86,6 +86,9 @@ class Shim:
                 answer.give(m.Ok())
             case m.Release():
                 self._release(answer)
+            case m.StandByToDump() | m.StandByToRestore():
+                self._stand_by(request)
+                answer.give(m.Ok())
             case m.Dump() | m.Thaw() | m.Commit() | m.RestoreHere() | m.Restore() | m.Resume():
                 self._move(request, answer)
             case m.Lend() | m.DropLent() | m.Lose():
@@ -140,6 +143,13 @@ class Shim:
             case m.BreakInput():
                 self._job.break_input(request.reason)
 
+    def _stand_by(self, request: m.StandByToDump | m.StandByToRestore) -> None:
+        match request:
+            case m.StandByToDump():
+                self._dumping.stand_by(request)
+            case m.StandByToRestore():
+                self._restoring.stand_by(request)
+
     def _move(
         self,
         request: m.Dump | m.Thaw | m.Commit | m.RestoreHere | m.Restore | m.Resume,
@@ -189,6 +199,7 @@ class Shim:
             problem=job.problem,
             unread=job.unread,
             has_channels=True,
+            stands_by=True,
             consumed=job.consumed,
         )
 
@@ -231,6 +242,7 @@ class Shim:
             # shim with it. Only then is there nothing to hold.
             if not self._clearing and (self._released or job.logs):
                 self._clearing = True
+                self._dumping.stand_down()
                 self._loop.when_childless(self._end)
             if job.lease.lease_s <= 0:
                 job.renew(LAST_WORDS_S)

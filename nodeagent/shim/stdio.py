@@ -132,6 +132,40 @@ class Stdio:
         )
 
 
+class SparePipes:
+    """For streams of a job that is to be restored: which of them it has is told later."""
+
+    def __init__(self, names: Iterable[StreamName]) -> None:
+        """Makes them.
+
+        Raises:
+            OSError: No more descriptors.
+        """
+        self._ends: dict[StreamName, tuple[int, int]] = {}
+        try:
+            for name in names:
+                self._ends[name] = _make_pipe(name)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def job_ends(self) -> tuple[int, ...]:
+        """Descriptors that CRIU has to inherit."""
+        return tuple(theirs for _, theirs in self._ends.values())
+
+    def take(self, name: StreamName) -> tuple[int, int]:
+        """Our end and that of the job; they are the caller's now."""
+        return self._ends.pop(name)
+
+    def close(self) -> None:
+        """Lets go of those that were not taken."""
+        for ends in self._ends.values():
+            for descriptor in ends:
+                os.close(descriptor)
+        self._ends.clear()
+
+
 def pipes(loop: Loop) -> Stdio:
     """Three pipes of a foreground job."""
     stdio = Stdio()
@@ -189,9 +223,16 @@ def restored_terminal(
 
 
 def restored(
-    loop: Loop, saved: Iterable[SavedStream], images: Path, logs: str, limit_bytes: int
+    loop: Loop,
+    saved: Iterable[SavedStream],
+    images: Path,
+    logs: str,
+    limit_bytes: int,
+    pipes: SparePipes,
 ) -> Stdio:
     """New pipes for a job that comes from images, holding what the old ones held.
+
+    Those that it needs are taken from ``pipes``.
 
     Raises:
         RestoreFailed: The bytes of a stream are missing.
@@ -199,7 +240,7 @@ def restored(
     stdio = Stdio()
     for stream in saved:
         content = _content_of(stream, images)
-        ours = _new_pipe(stdio, stream.name)
+        ours = _adopt_pipe(stdio, stream.name, *pipes.take(stream.name))
         if stream.name == "stdin":
             stdio.inlet = Inlet(loop, ours, _stream_of(stream, content), terminal=False)
             stdio.inlet.writers.recall(stream.writers)
@@ -249,10 +290,19 @@ def _match(stdio: Stdio, saved: SavedStream) -> None:
 
 
 def _new_pipe(stdio: Stdio, name: StreamName) -> int:
-    """Makes the pipe of a stream and returns our end, which does not block."""
+    """Makes the pipe of a stream and returns our end."""
+    return _adopt_pipe(stdio, name, *_make_pipe(name))
+
+
+def _make_pipe(name: StreamName) -> tuple[int, int]:
+    """Our end, which does not block, and that of the job."""
     read_end, write_end = os.pipe()
     ours, theirs = (write_end, read_end) if name == "stdin" else (read_end, write_end)
     os.set_blocking(ours, False)
+    return ours, theirs
+
+
+def _adopt_pipe(stdio: Stdio, name: StreamName, ours: int, theirs: int) -> int:
     stdio.inodes[name] = os.fstat(theirs).st_ino
     stdio.capacities[name] = fcntl.fcntl(theirs, fcntl.F_GETPIPE_SZ)
     stdio.job_ends[name] = theirs

@@ -26,34 +26,23 @@ def test_dump_leaves_the_tree_stopped_and_cgroups_alone() -> None:
     assert "--network-lock" not in arguments
 
 
-def test_restore_gives_each_pipe_of_the_images_our_descriptor() -> None:
-    arguments = criu.restore_arguments(
-        "/c", "/images", "/logs", 5, {501: 7, 502: 9}, real_ids=True, terminal=True
-    )
-    keys = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--inherit-fd"]
-    assert keys == ["fd[7]:pipe:[501]", "fd[9]:pipe:[502]"]
-    assert arguments[arguments.index("--network-lock") + 1] == "skip"
+def test_worker_is_told_what_cannot_wait_for_its_request() -> None:
+    arguments = criu.worker_arguments("/c", 5, "/logs", "restore.log", real_ids=True, terminal=True)
     assert arguments[:3] == ["/c", "swrk", "5"]
+    assert arguments[arguments.index("--network-lock") + 1] == "skip"
+    assert arguments[arguments.index("--log-file") + 1] == "restore.log"
+    assert "--shell-job" in arguments and "--lazy-pages" not in arguments
 
 
-def test_images_are_spent_only_where_they_shall_be() -> None:
-    def arguments(*, spends: bool) -> list[str]:
-        return criu.restore_arguments(
-            "/c", "/images", "/logs", 5, {}, real_ids=False, terminal=False, spends=spends
-        )
-
-    assert "--auto-dedup" in arguments(spends=True)
-    assert "--auto-dedup" not in arguments(spends=False)
+def test_lazy_worker_has_a_socket_for_the_memory_that_nobody_wants() -> None:
+    arguments = criu.worker_arguments(
+        "/c", 5, "/logs", "dump.log", real_ids=False, terminal=False, pages=6
+    )
+    assert "--lazy-pages" in arguments
+    assert arguments[arguments.index("--ps-socket") + 1] == "6"
+    assert "--shell-job" not in arguments and "--network-lock" not in arguments
 
 
 def test_missing_capability_is_read_from_the_effective_set() -> None:
     assert criu.lacks_sys_resource("Name:\tx\nCapEff:\t000001fffeffffff\n")
     assert not criu.lacks_sys_resource("Name:\tx\nCapEff:\t000001ffffffffff\n")
-
-
-def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
-    arguments = criu.dump_arguments(
-        "/c", 1000, "/images", "/logs", real_ids=False, terminal=False, freezer="/sys/ssi/job-1"
-    )
-    assert "--leave-stopped" not in arguments and "--leave-running" in arguments
-    assert arguments[arguments.index("--freeze-cgroup") + 1] == "/sys/ssi/job-1"

@@ -117,6 +117,27 @@ def test_shim_is_a_process_of_the_host() -> None:
     assert (row.gpid, row.job, row.parent_gpid) == (30_000_050, 0, 30_000_001)
 
 
+def test_criu_of_a_shim_is_a_process_of_the_host_from_its_fork_on() -> None:
+    node = Node()
+    node.pids[62] = (62, 2)
+    unborn = process(62, 50, name="ssi-shim", command=("ssi-keeper",))
+    nameless = process(62, 50, name="criu", command=())
+    waiting = process(62, 50, name="criu", command=("/usr/sbin/criu", "swrk", "9"))
+    busy = process(62, 50, name="criu", command=("criu: dump --rpc -t 101",))
+    for own in (unborn, nameless, waiting, busy):
+        row = node.rows(INIT, SHIM, ROOT, own)[62]
+        assert (row.gpid, row.job) == (30_000_062, 0)
+
+
+def test_criu_that_a_user_runs_is_of_the_job() -> None:
+    node = Node()
+    node.pids[62] = (62, 103)
+    run = process(62, 50, name="criu", command=("criu", "check"))
+    below = process(61, 60, name="criu", command=("criu", "swrk", "3"))
+    rows = node.rows(INIT, SHIM, ROOT, below, run)
+    assert [rows[pid].job for pid in (61, 62)] == [35_000_001, 35_000_001]
+
+
 def test_child_of_a_job_is_named_at_first_sight_below_its_parent() -> None:
     row = Node().rows(INIT, SHIM, ROOT, process(61, 60, session=60, pgrp=60))[61]
     assert (row.gpid, row.job) == (35_000_002, 35_000_001)
