@@ -6,6 +6,7 @@ import resource
 from pathlib import Path
 from typing import Final
 
+from nodeagent.mechanism import criu
 from ssi.model.examination import UNKNOWN, Limits
 
 _KERNEL: Final = Path("/proc/sys")
@@ -22,7 +23,15 @@ def limits_here() -> Limits:
         inotify_instances=_number("fs/inotify/max_user_instances"),
         inotify_watches=_number("fs/inotify/max_user_watches"),
         user_namespaces=user_namespaces,
+        pipe_bytes=_pipe_bytes(),
     )
+
+
+def _pipe_bytes() -> int:
+    """CAP_SYS_RESOURCE knows no limit. Source: fcntl(2), ``F_SETPIPE_SZ``."""
+    if not criu.lacks_sys_resource(Path("/proc/self/status").read_text()):
+        return UNKNOWN
+    return _number("fs/pipe-max-size")
 
 
 def _number(name: str) -> int:

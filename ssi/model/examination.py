@@ -26,12 +26,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         inotify_instances: Of one user.
         inotify_watches: Likewise.
         user_namespaces: That ordinary users may make.
+        pipe_bytes: The largest pipe that the agent may make; ``UNKNOWN`` for any size.
     """
 
     open_files: int = UNKNOWN
     inotify_instances: int = UNKNOWN
     inotify_watches: int = UNKNOWN
     user_namespaces: int = UNKNOWN
+    pipe_bytes: int = UNKNOWN
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

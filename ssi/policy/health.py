@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ssi.model.client import ServedRow
-from ssi.model.examination import Finding, NodeFacts, Verdict, is_criu_too_old
+from ssi.model.examination import UNKNOWN, Finding, NodeFacts, Verdict, is_criu_too_old
 from ssi.model.node import NodeRow, NodeState
 from ssi.policy.limits import judge_limits
 
 OLDEST_PYTHON: Final = (3, 11)
 IMAGES_WANTED_BYTES: Final = 256 * 1024 * 1024
 STATE_WANTED_BYTES: Final = 64 * 1024 * 1024
+PIPE_WANTED_BYTES: Final = 4 * 1024 * 1024
 CLOCK_OFFSET_LIMIT_MS: Final = 1000.0
 """Times of jobs and logs are shown as their nodes tell them."""
 
@@ -164,10 +165,20 @@ def _live(facts: NodeFacts) -> _Outcome:
         pre += ", and its kernel does not tell what is written to (CONFIG_MEM_SOFT_DIRTY)"
     lacking.append(pre)
     if facts.has_userfaultfd:
-        ways.append("post")
+        ways.append(_post(facts.limits.pipe_bytes))
     else:
         lacking.append("post: its kernel has no userfaultfd")
     return OK, "; not ".join([f"--live {', '.join(ways)}", *lacking]), ""
+
+
+def _post(pipe_bytes: int) -> str:
+    """CRIU takes memory through pipes of 4 MiB, where they may be so large."""
+    if not UNKNOWN < pipe_bytes < PIPE_WANTED_BYTES:
+        return "post"
+    return (
+        f"post (frozen for longer: root has no CAP_SYS_RESOURCE, so pipes hold {pipe_bytes} bytes"
+        f" at the most; sysctl -w fs.pipe-max-size={PIPE_WANTED_BYTES})"
+    )
 
 
 def _present(what: str, there: bool, otherwise: Verdict, remedy: str) -> _Outcome:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nodeagent.mechanism.criu import lacks_sys_resource
 from ssi.lab import Host
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
@@ -145,6 +146,10 @@ def test_images_have_a_connection_of_their_own_and_do_without_where_there_is_non
 def test_pre_copy_is_refused_by_name_where_the_kernel_does_not_track_writes(ssi: Ssi) -> None:
     findings = {row["check"]: row["text"] for row in ssi.json("doctor") if row["where"] == "n1"}
     assert "--live stop" in findings["live moves"]
+    status = ssi.host("n1").run("cat", "/proc/self/status").stdout.decode()
+    largest = int(ssi.host("n1").run("cat", "/proc/sys/fs/pipe-max-size").stdout)
+    is_small = lacks_sys_resource(status) and largest < 4 << 20
+    assert ("sysctl -w fs.pipe-max-size=4194304" in findings["live moves"]) == is_small
     gpid = holder(ssi, "text", 1)
     refused = ssi("migrate", gpid, "n2", "--live", "pre")
     ssi.ok("kill", "-9", gpid)

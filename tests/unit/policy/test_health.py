@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ssi.model.examination import Finding, NodeFacts, Verdict, is_criu_too_old
+from ssi.model.examination import UNKNOWN, Finding, Limits, NodeFacts, Verdict, is_criu_too_old
 from ssi.model.node import NodeState
 from ssi.policy.health import judge_criu_versions, judge_node, judge_row, judge_views
 from tests.unit.view.samples import node
@@ -132,3 +132,18 @@ def test_whether_an_agent_comes_back_after_a_reboot_is_told() -> None:
     assert told("") == []  # an agent of an older version
     assert "systemd starts" in told("systemd")[0]
     assert told("ssi up")[0].endswith("after a reboot `ssi up n1`")
+
+
+def test_pipes_that_are_too_small_for_a_short_post_copy_are_told_with_the_cure() -> None:
+    def live(pipe_bytes: int) -> str:
+        limits = Limits(pipe_bytes=pipe_bytes)
+        facts = msgspec.structs.replace(WELL, has_userfaultfd=True, limits=limits)
+        (found,) = [
+            each for each in judge_node("n1", facts, ours="0.1.0") if each.check == "live moves"
+        ]
+        assert found.verdict == "ok"
+        return found.text
+
+    assert "pipe" not in live(UNKNOWN)
+    assert "pipe" not in live(4 << 20)
+    assert "1048576 bytes at the most; sysctl -w fs.pipe-max-size=4194304" in live(1 << 20)
