@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -24,7 +23,7 @@ from nodeagent.mechanism import login
 from nodeagent.places import Places
 from ssi.model.client import client_name, is_client
 from ssi.model.job import JobRow
-from ssi.model.jobfiles import FilesUnavailable, JobFiles, root_of
+from ssi.model.jobfiles import FilesUnavailable, JobFiles
 from ssi.protocol.clients import FilesWanted, OfferFiles
 from ssi.protocol.refusals import NotPermitted, UserUnknown
 
@@ -130,21 +129,6 @@ class ClientFiles:
                 )
             client.until_s = time.monotonic() + KEEP_S
             await self._mount(client)
-
-    async def answers(self, files: JobFiles | None) -> None:
-        """Each client that a job sees files of is there and serves them.
-
-        Raises:
-            FilesUnavailable: One does not answer.
-        """
-        for name in files.clients() if files is not None else ():
-            try:
-                await asyncio.to_thread(os.stat, root_of(name))
-            except OSError as exc:
-                reason = exc.strerror or str(exc)
-                raise FilesUnavailable(
-                    node=self._node, files=f"files of {name}", reason=reason
-                ) from exc
 
     async def _await_client(self, name: str) -> Client | None:
         with suppress(TimeoutError):

@@ -17,6 +17,10 @@ from nodeagent.files import replace_file
 ASKED_S: Final = 60.0
 """A command that names a path starts its job within this time."""
 
+LEFT_S: Final = 60.0
+"""So long a path is served that no node needs any more. Where a job has left, that may be told some
+seconds before it is told where it came to, and no node can add a path again."""
+
 SAVED_S: Final = 600.0
 """How old what is kept of them may be."""
 
@@ -34,7 +38,7 @@ class Exported:
 
     def __init__(self, path: Path, now_s: float) -> None:
         self._path = path
-        self._saved_s = now_s
+        self._began_s = self._saved_s = now_s
         self._asked: dict[str, float] = {}
         self._needed: dict[str, float] = {
             each: at_s for each, at_s in _load(path).items() if now_s - at_s < MISSED_S
@@ -51,20 +55,19 @@ class Exported:
         self._keep({**self._needed, **dict.fromkeys(paths, now_s)}, now_s)
 
     def settle(self, needed: Collection[str], now_s: float, *, all_told: bool) -> None:
-        """Forgets what is not needed.
+        """Forgets what has not been needed for a while.
 
         Args:
             needed: Of all that jobs see, as nodes tell it; what was never asked for is passed over.
             now_s: The wall clock.
-            all_told: Every node has told.
+            all_told: Every node has told, and can be asked.
         """
         kept = {}
         for path, at_s in self._needed.items():
+            is_left = all_told and now_s - max(at_s, self._began_s) >= LEFT_S
             if path in needed:
                 kept[path] = now_s
-                continue
-            is_fresh = now_s - self._asked.get(path, 0.0) < ASKED_S
-            if is_fresh or (not all_told and now_s - at_s < MISSED_S):
+            elif not is_left and now_s - at_s < MISSED_S:
                 kept[path] = at_s
         self._asked = {path: at_s for path, at_s in self._asked.items() if path in kept}
         self._keep(kept, now_s)

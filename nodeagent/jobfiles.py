@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nodeagent.clientfiles import ClientFiles
+from nodeagent.mechanism.libc import open_in_root
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.shim.filemounts import FileMount, Files, KnownFile
 from ssi.model.job import JobRow
@@ -90,6 +91,32 @@ async def await_mounts(node: str, files: JobFiles | None) -> None:
         await asyncio.sleep(_TRY_S)
 
 
+def try_sources(files: Files) -> None:
+    """Each of these files can be had now; blocks, for 5 s where one does not answer.
+
+    The space is asked for, as the server answers that each time: attributes may be of a second ago,
+    and those of a root are told also while its node is away.
+
+    Raises:
+        FilesUnavailable: One cannot.
+    """
+    whole = [FileMount(root=files.root, path="/", target="/", label=f"the root {files.root}")]
+    for mount in (*(whole if files.root else ()), *files.mounts):
+        try:
+            root = os.open(mount.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                source = open_in_root(root, mount.path)
+            finally:
+                os.close(root)
+            try:
+                os.fstatvfs(source)
+            finally:
+                os.close(source)
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            raise FilesUnavailable(node=files.node, files=mount.label, reason=reason) from exc
+
+
 async def file_obstacles(node: str, row: JobRow, clients: ClientFiles) -> list[str]:
     """Why a job that comes here cannot see the files that it sees, in a sentence; empty: it can."""
     reason = why_unusable()
@@ -98,7 +125,7 @@ async def file_obstacles(node: str, row: JobRow, clients: ClientFiles) -> list[s
     try:
         await clients.bring(row.files, row.user)
         await await_mounts(node, row.files)
-        await clients.answers(row.files)
+        await asyncio.to_thread(try_sources, files_on(node, row.files))
     except FilesUnavailable as exc:
         return [exc.what()]
     return []

@@ -5,6 +5,7 @@ Source: proc(5), sections ``/proc/pid/fd``, ``fdinfo``, ``map_files`` and ``maps
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ from typing import Final
 DELETED: Final = " (deleted)"
 INOTIFY: Final = "anon_inode:inotify"
 _KERNEL_MINOR_BITS: Final = 20
+_GONE: Final = frozenset({errno.ENOENT, errno.ESTALE})
+_TRIES: Final = 5
 ELF_MAGIC: Final = b"\x7fELF"
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
@@ -27,8 +30,9 @@ class OpenThing:
         pid: Of the process, as the host sees it.
         where: How it holds it: ``fd 3``, ``mapping``, ``cwd``, ``program``, ``root``.
         path: As the kernel names it, without the mark of a deleted file.
-        kind: ``file``, ``directory``, ``device``, ``fifo``, ``pipe``, ``socket``, ``memory`` or
-            ``other`` (``anon_inode`` and the like).
+        kind: ``file``, ``directory``, ``device``, ``fifo``, ``pipe``, ``socket``, ``memory``,
+            ``other`` (``anon_inode`` and the like) or ``gone``: the machine whose file it is, by a
+            file system of the network, has it no more.
         size_bytes: Of a file.
         links: How many names a file has; 0 for a deleted one.
         device: Of its file system, with the inode its identity on this host.
@@ -228,7 +232,9 @@ def _thing(
     is_locked: bool = False,
 ) -> OpenThing:
     path = os.readlink(link)  # noqa: PTH115 - a text, not a path to be resolved
-    status = os.stat(link)  # noqa: PTH116
+    status = _status(link, path)
+    if status is None:
+        return OpenThing(pid=pid, where=where, path=path, kind="gone")
     kind = _kind(path, status.st_mode)
     return OpenThing(
         pid=pid,
@@ -245,6 +251,23 @@ def _thing(
         is_elf=kind == "file" and not writable and _head(link, len(ELF_MAGIC)) == ELF_MAGIC,
         knows_inode=kind == "file" and writable and _keeps_rollback_journal(link),
     )
+
+
+def _status(link: str, path: str) -> os.stat_result | None:
+    """Of what a link of /proc leads to; None where the link is there and that is not.
+
+    Where it was closed, or its process has ended, the link is not there either.
+
+    Raises:
+        OSError: Whatever else is wrong.
+    """
+    for _ in range(_TRIES):  # it may be closed and opened anew just now, again and again
+        try:
+            return os.stat(link)  # noqa: PTH116
+        except OSError as exc:
+            if exc.errno not in _GONE or os.readlink(link) != path:  # noqa: PTH115
+                raise
+    return None
 
 
 def _kind(path: str, mode: int) -> str:

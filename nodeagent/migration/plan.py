@@ -87,6 +87,7 @@ def make_plan(
     for thing in things:
         blocker = (
             _blocker(thing, has_terminal=has_terminal, root=seen.root if seen else "")
+            or _vanished(thing, seen)
             or _stranded(thing, unix_sockets, inside)
             or _unwatchable(thing, mounts)
             or _unfollowable(thing, seen, mounts)
@@ -157,6 +158,16 @@ def _blocker(thing: OpenThing, *, has_terminal: bool, root: str) -> str:
         return f"{who}: {thing.path} is a terminal of this machine"
     if thing.where == "root" and thing.path not in {"/", root}:
         return f"{who}: it lives in {thing.path} by chroot"
+    return ""
+
+
+def _vanished(thing: OpenThing, seen: JobFiles | None) -> str:
+    """Why CRIU could not even look at a thing: another node had it, and has it no more."""
+    if thing.kind != "gone":
+        return ""
+    if thing.where in {"cwd", "program"} or (seen is not None and seen.cover(thing.path)):
+        who = f"process {thing.pid}, {thing.where}"
+        return f"{who}: {thing.path} is not there any more, where it is from"
     return ""
 
 

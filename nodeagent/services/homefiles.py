@@ -192,7 +192,9 @@ class HomeFiles:
         """The server runs if it is needed, and serves what is."""
         told = [node.wanted for node in self._nodes.values() if node.wanted is not None]
         needed = {path for each in told for path in each.paths}
-        all_told = len(told) == len(self._peers.names())
+        # What one said last does not tell what has come to it since it cannot be asked.
+        heard = [node for node in self._nodes.values() if node.wanted and not node.problem]
+        all_told = len(heard) == len(self._peers.names())
         self._exported.settle(needed, time.time(), all_told=all_told)
         if self.is_needed():
             self._needed.set()

@@ -203,3 +203,34 @@ def test_file_that_was_exchanged_for_a_link_is_not_opened_for_a_job(ssi: Ssi, pr
     assert refused.status in {26, 27}, refused
     assert ssi.job(gpid)["state"] == "running"
     ssi.ok("kill", gpid)
+
+
+def test_move_to_where_the_files_cannot_be_had_is_refused_beforehand(
+    ssi: Ssi, project: str
+) -> None:
+    gpid = said(ssi, "n1", f"cd {project} && ssi run -n n2 -d -- sleep 600").strip()
+    home = f"{ssi.host('n1').address}/32"
+    assert ssi.host("n3").enter("ip", "route", "add", "blackhole", home).returncode == 0
+    try:
+        refused = ssi("migrate", gpid, "n3")
+        assert (refused.status, ssi.job(gpid)["state"]) == (26, "running"), refused
+        assert re.search(r"n1:/home/ada cannot be had on n3: (Connection|Host)", refused.err)
+        assert ssi("migrate", "--dry-run", gpid, "n3").status == 26
+    finally:
+        ssi.host("n3").enter("ip", "route", "del", "blackhole", home)
+    await_output(ssi, "n3", "cat /ssi/n/n1/home/ada/project/in.txt", "from n1\n")
+    said(ssi, "n1", "mv ~/project ~/elsewhere")
+    try:
+        # What n2 believes of a directory may be of a second ago.
+        why = f"cwd: {project} is not there any more"
+        eventually(
+            lambda: ssi("migrate", "--dry-run", gpid, "n3").status == 26,
+            what="the working directory to be missed",
+        )
+        refused = ssi("migrate", gpid, "n3")
+        assert refused.status == 26 and why in refused.err, refused
+        assert ssi.job(gpid)["state"] == "running"
+    finally:
+        said(ssi, "n1", "mv ~/elsewhere ~/project")
+    assert "-> n3: " in ssi.ok("migrate", gpid, "n3")
+    ssi.ok("kill", gpid)

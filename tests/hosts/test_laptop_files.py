@@ -189,3 +189,37 @@ def test_job_outlives_a_laptop_that_goes_away_and_comes_back(
         ssi("kill", bystander)
     assert ssi("wait", gpid).status == 0
     ssi.host("n3").run("rm", "/tmp/enough")
+
+
+def is_on(laptop: Laptop, node: str) -> bool:
+    """Whether the laptop has been told that a job on that node, and on no other, needs its files."""
+    told = re.findall(r"jobs? on (n\d) sees? files of this", laptop.on("ssi doctor").out)
+    return told == [node]
+
+
+def test_files_follow_a_job_whose_start_nobody_remembers(
+    ssi: Ssi, laptop: Laptop, project: str
+) -> None:
+    laptop.host.run("tee", f"{project}/watch.py", input=WATCH.encode())
+    gpid = laptop.said(f"cd {project} && ssi run -n n3 -d -- python3 watch.py").strip()
+    try:
+        eventually(partial(is_on, laptop, "n3"), what="the laptop to know of the job")
+        # To the next agent no command has named these paths, as a minute after the start.
+        laptop.root(f"kill -9 {laptop.agent()}")
+        eventually(partial(is_on, laptop, "n3"), what="the next agent to know of the job")
+        for node in ("n1", "n3", "n1", "n3", "n1"):
+            out = ssi.ok("migrate", gpid, node)
+            assert f"-> {node}: " in out, out
+            # Who had it may say so before or after who has it now.
+            eventually(
+                partial(is_on, laptop, node), what=f"the laptop to know that it is on {node}"
+            )
+        told = ssi.ok("logs", gpid).splitlines()
+        assert ssi.job(gpid)["state"] == "running", told
+    finally:
+        for node in ("n1", "n3"):
+            ssi.host(node).run("touch", "/tmp/enough")
+    assert ssi("wait", gpid).status == 0
+    assert ssi.ok("logs", gpid).splitlines()[-1].startswith("well"), told
+    for node in ("n1", "n3"):
+        ssi.host(node).run("rm", "/tmp/enough")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodeagent.exported import ASKED_S, MISSED_S, SAVED_S, Exported
+from nodeagent.exported import ASKED_S, LEFT_S, MISSED_S, SAVED_S, Exported
 
 HOME = "/home/bob"
 
@@ -34,6 +34,20 @@ def test_path_stays_as_long_as_a_job_needs_it(tmp_path: Path) -> None:
     paths.ask([HOME, "/srv"], 0.0)
     paths.settle({HOME}, 10 * MISSED_S, all_told=True)
     assert paths.paths() == (HOME,)
+
+
+def test_path_stays_a_while_after_the_last_node_that_needed_it(tmp_path: Path) -> None:
+    paths = exported(tmp_path)
+    paths.ask([HOME], 0.0)
+    paths.settle({HOME}, 1000.0, all_told=True)
+    paths.settle((), 1000.0 + LEFT_S - 1, all_told=True)
+    paths.settle({HOME}, 2000.0, all_told=True)
+    again = exported(tmp_path, 3000.0)
+    for each in (paths, again):
+        each.settle((), 3000.0 if each is again else 2000.0, all_told=True)
+        assert each.paths() == (HOME,)
+        each.settle((), 3000.0 + LEFT_S, all_told=True)
+        assert each.paths() == ()
 
 
 def test_path_stays_for_a_day_where_not_every_node_has_told(tmp_path: Path) -> None:

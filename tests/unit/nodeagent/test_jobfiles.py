@@ -1,10 +1,15 @@
 """What a node mounts for a job, by where the job is from."""
 
+from pathlib import Path
+
+import pytest
+
 from nodeagent.filesystem.heldlocks import locked_inodes
 from nodeagent.filesystem.mount.journal import ClosedRecord, FileRecord, NodeRecord
-from nodeagent.jobfiles import files_on, missing_nodes
+from nodeagent.jobfiles import files_on, missing_nodes, try_sources
 from nodeagent.mechanism.mounts import Mounts
-from ssi.model.jobfiles import Bind, JobFiles
+from nodeagent.shim.filemounts import FileMount, Files
+from ssi.model.jobfiles import Bind, FilesUnavailable, JobFiles
 
 FILES = JobFiles(
     home="n1",
@@ -42,3 +47,22 @@ def test_open_files_through_which_locks_were_taken_are_found() -> None:
         FileRecord(13, 4, 5, 0, "ada", "ada", has_flock=True),
     ]
     assert locked_inodes([*nodes, *files, ClosedRecord(13)]) == {102, 103}
+
+
+def test_sources_are_tried_within_their_roots(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("/data")
+    (tmp_path / "astray").symlink_to("/usr")
+
+    def mount(path: str, root: Path = tmp_path) -> Files:
+        made = FileMount(root=str(root), path=path, target="/mnt", label=f"n1:{path}")
+        return Files(mounts=(made,), node="n3")
+
+    for path in ("/", "/data", "/link"):
+        try_sources(mount(path))
+    try_sources(Files(root=str(tmp_path)))
+    for files in (mount("/astray"), mount("/data/x"), mount("/", tmp_path / "no")):
+        with pytest.raises(FilesUnavailable, match="cannot be had on n3: No such file"):
+            try_sources(files)
+    with pytest.raises(FilesUnavailable):
+        try_sources(Files(root=str(tmp_path / "no"), node="n3"))

@@ -4,6 +4,7 @@ from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import OpenThing
 from nodeagent.mechanism.unixsockets import UnixSocket
 from nodeagent.migration.plan import Plan, make_plan
+from ssi.model.jobfiles import Bind, JobFiles
 
 MOUNTS = Mounts(
     "22 1 0:21 / / rw - overlay overlay rw\n23 22 0:30 / /tmp rw - tmpfs tmpfs rw\n"
@@ -71,3 +72,18 @@ def test_database_that_would_become_read_only_is_refused_with_a_way_out() -> Non
     base = OpenThing(pid=50, where="fd 5", path="/srv/base", kind="file", knows_inode=True)
     (blocker,) = plan_of(base).blockers
     assert "SQLite does not write to /srv/base" in blocker and "WAL" in blocker
+
+
+def test_what_its_home_has_no_more_is_named() -> None:
+    def blockers(where: str, path: str) -> tuple[str, ...]:
+        things = [OpenThing(pid=50, where=where, path=path, kind="gone")]
+        return make_plan(
+            things, MOUNTS, root_pid=50, has_terminal=False, other_writers={}, unix_sockets={},
+            seen=JobFiles(home="n1", binds=(Bind(node="n1", source="/h", target="/h"),)),
+        ).blockers  # fmt: skip
+
+    for where in ("cwd", "program", "fd 3"):
+        (blocker,) = blockers(where, "/h/x")
+        assert blocker == f"process 50, {where}: /h/x is not there any more, where it is from"
+    assert len(blockers("cwd", "/elsewhere")) == 1
+    assert blockers("fd 3", "/proc/77/status") == (), "which CRIU knows how to judge"

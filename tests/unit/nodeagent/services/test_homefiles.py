@@ -165,8 +165,9 @@ def test_server_ends_when_no_node_needs_it_any_more(laptop: Laptop) -> None:
         laptop.nodes.say("n1", port=4000, jobs=1, paths=[HOME])
         laptop.nodes.say("n2")
         await laptop.until(lambda: laptop.server.told and laptop.server.told.urls)
-        laptop.now_s += 100.0
         laptop.nodes.say("n1", state=2, port=4000)
+        await laptop.until(lambda: laptop.nodes.asked[-1][1].known == 2)
+        laptop.now_s += 100.0
         await laptop.until(lambda: laptop.server.told and not laptop.server.told.paths)
         assert laptop.files.is_needed(), "the mount stands"
         laptop.nodes.say("n1", state=3)
@@ -189,6 +190,44 @@ def test_node_that_falls_silent_is_believed_to_need_what_it_needed(laptop: Lapto
         assert laptop.nodes.asked[-1][1].known == 0, "it may have been started again"
         [row] = (await laptop.files._list(ME, ListServed())).rows
         assert (row.node, row.jobs, "no connection" in row.problem) == ("n1", 2, True)
+
+    run(laptop, test)
+
+
+def test_files_of_a_job_that_moves_stay_served_whichever_node_tells_first(laptop: Laptop) -> None:
+    async def test() -> None:
+        await laptop.serve()
+        laptop.nodes.say("n1", port=4000, jobs=1, paths=[HOME])
+        laptop.nodes.say("n2", port=4001)
+        await laptop.until(lambda: laptop.server.told and len(laptop.server.told.urls) == 2)
+        laptop.now_s += 1000.0
+        await asyncio.sleep(0.01)
+        laptop.nodes.say("n1", state=2, port=4000)
+        await laptop.until(lambda: laptop.nodes.asked[-1][1].known == 2)
+        laptop.now_s += 10.0
+        await asyncio.sleep(0.01)
+        laptop.nodes.say("n2", state=2, port=4001, jobs=1, paths=[HOME])
+        await laptop.until(lambda: [body.known for _, body in laptop.nodes.asked].count(2) == 2)
+        laptop.now_s += 1000.0
+        await asyncio.sleep(0.01)
+        assert laptop.server.told is not None and laptop.server.told.paths == (HOME,)
+
+    run(laptop, test)
+
+
+def test_node_that_cannot_be_asked_may_have_got_a_job_meanwhile(laptop: Laptop) -> None:
+    async def test() -> None:
+        await laptop.serve()
+        laptop.nodes.say("n1", port=4000, jobs=1, paths=[HOME])
+        laptop.nodes.say("n2")
+        await laptop.until(lambda: len(laptop.nodes.asked) == 4)
+        laptop.nodes.fall_silent("n2")
+        await laptop.until(lambda: len(laptop.nodes.asked) == 5)
+        laptop.nodes.say("n1", state=2, port=4000)
+        await laptop.until(lambda: len(laptop.nodes.asked) == 6)
+        laptop.now_s += 1000.0
+        await asyncio.sleep(0.01)
+        assert laptop.server.told is not None and laptop.server.told.paths == (HOME,)
 
     run(laptop, test)
 
