@@ -192,7 +192,7 @@ def test_job_outlives_a_laptop_that_goes_away_and_comes_back(
 
 
 def is_on(laptop: Laptop, node: str) -> bool:
-    """Whether the laptop has been told that a job on that node, and on no other, needs its files."""
+    """Whether the laptop knows of a job on that node that needs its files, and of no other one."""
     told = re.findall(r"jobs? on (n\d) sees? files of this", laptop.on("ssi doctor").out)
     return told == [node]
 
