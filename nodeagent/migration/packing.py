@@ -53,6 +53,7 @@ class PackingRule:
     """
 
     packer_rate: float = USUAL_PACKER_RATE
+    _last: LinkReading | None = None
     _rates: deque[float] = field(default_factory=lambda: deque(maxlen=READINGS))
 
     @property
@@ -70,10 +71,12 @@ class PackingRule:
     def saw_link(self, reading: LinkReading | None) -> None:
         """The connection says so; what it says of a few bytes, or while starved, is no measure.
 
-        A starved link is at least as fast as it looks, so what looks faster than before counts.
+        A starved link is at least as fast as it looks, so what looks faster than before counts. The
+        same again is no other measurement: nothing was acknowledged since.
         """
-        if reading is None or reading.acked_bytes < ENOUGH_BYTES:
+        if reading is None or reading.acked_bytes < ENOUGH_BYTES or reading == self._last:
             return
+        self._last = reading
         if not reading.starved or reading.rate > (self.link_rate or 0.0):
             self._rates.append(reading.rate)
 

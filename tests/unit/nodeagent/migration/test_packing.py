@@ -17,8 +17,9 @@ TEXT = b"".join(b'{"id": %d}' % number for number in range(MIB // 8))[:MIB]
 
 def seen(*rates: float, starved: bool = False, acked_bytes: int = 64 * MIB) -> PackingRule:
     rule = PackingRule()
-    for rate in rates:
-        rule.saw_link(LinkReading(acked_bytes=acked_bytes, rate=rate, starved=starved))
+    for number, rate in enumerate(rates):
+        reading = LinkReading(acked_bytes=acked_bytes + number, rate=rate, starved=starved)
+        rule.saw_link(reading)
     return rule
 
 
@@ -40,6 +41,16 @@ def test_it_is_decided_again_when_the_link_changes() -> None:
 
 def test_one_odd_reading_decides_nothing() -> None:
     assert seen(119e6, 119e6, 900e6, 119e6).packs
+
+
+def test_a_reading_that_comes_again_is_no_other_one() -> None:
+    rule = seen(900e6, 900e6, 900e6)
+    for _ in range(5):  # so many messages were made while nothing was acknowledged
+        rule.saw_link(LinkReading(acked_bytes=99 * MIB, rate=50e6, starved=False))
+    assert not rule.packs
+    for number in range(5):
+        rule.saw_link(LinkReading(acked_bytes=(100 + number) * MIB, rate=50e6, starved=False))
+    assert rule.packs
 
 
 def test_a_starved_link_is_at_least_as_fast_as_it_looks() -> None:
