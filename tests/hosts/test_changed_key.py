@@ -75,7 +75,7 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         await_output(ssi, node, "grep -c fuse.ssi /proc/mounts", "2\n")
         said(ssi, node, "rm -rf ~/work && mkdir ~/work && echo mine > ~/work/in.txt")
         ssi.host(node).run("sh", "-c", "cat > ~/work/use.py", user="ada", input=USE.encode())
-    start = "cd ~/work && ssi run -n {} -d -- python3 use.py /tmp/enough {}"
+    start = "cd ~/work && ssi run -n {} -d -- python3 use.py /tmp/key-enough {}"
     jobs = {
         "n1's files on n3": said(ssi, "n1", start.format("n3", "locked")).strip(),
         "n3's files on n1": said(ssi, "n3", start.format("n1", "held")).strip(),
@@ -104,9 +104,9 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         goes_on(ssi, moved, what="the job that moved there")
     finally:
         for node in ("n1", "n3"):
-            ssi.host(node).run("touch", "/tmp/enough")
+            ssi.host(node).run("touch", "/tmp/key-enough")
     for gpid in jobs.values():
         assert ssi("wait", gpid).status == 0, ssi("logs", gpid)
     for node in ("n1", "n3"):
-        ssi.host(node).run("rm", "/tmp/enough")
+        ssi.host(node).run("rm", "/tmp/key-enough")
         said(ssi, node, "rm -r ~/work")
