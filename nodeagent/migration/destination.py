@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -28,7 +29,7 @@ from nodeagent.migration.landing import Landing, undo_landing
 from nodeagent.migration.opening import Opening
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
-from nodeagent.migration.reception import obstacles
+from nodeagent.migration.reception import look
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
     Account,
@@ -137,7 +138,7 @@ class Destination:
     async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
-        blockers = await asyncio.to_thread(obstacles, body, self._capability, self.images)
+        blockers, present = await asyncio.to_thread(look, body, self._capability, self.images)
         blockers += await file_obstacles(self._node, body.job, self._clients)
         standing = self._table.jobs.get(gpid)
         if standing is not None and not standing.is_over:
@@ -164,8 +165,12 @@ class Destination:
                 account = Account(user=user, uid=uid, gid=gid, groups=())
                 self._opening.begin(arrival, self._capability.path, account)
             lane = arrival.lane.offer if arrival.lane is not None else None
+            # Not any more where an earlier move, given up just now, had brought it.
+            present = [path for path in present if os.path.lexists(path)]
             await reach(Point.DESTINATION_PREPARE, gpid)
-        return MigrationPrepared(blockers=tuple(blockers), unpacks=True, lane=lane)
+        return MigrationPrepared(
+            blockers=tuple(blockers), unpacks=True, lane=lane, standing=tuple(present)
+        )
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
         arrival = self._arrival(caller, body.gpid, body.epoch)

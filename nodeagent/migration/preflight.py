@@ -52,6 +52,7 @@ class Move:
         steady: Those whose size and time told of every change since; the others are read again
             once the job stands still.
         live: How much of its memory travels while it runs.
+        standing: Those of them that the destination has, the same.
         unpacks: The destination takes packed pieces.
         offer: Where the destination takes images that do not go over CURVE.
         lane: To there; None: there is none.
@@ -70,6 +71,7 @@ class Move:
     files: dict[str, FileMeta] = field(default_factory=dict)
     steady: Mapping[str, FileMeta] = field(default_factory=dict)
     live: Live = Live.STOP
+    standing: frozenset[str] = frozenset()
     unpacks: bool = False
     offer: ImageLane | None = None
     lane: Lane | None = None
@@ -83,6 +85,10 @@ class Move:
     def key(self) -> tuple[int, int]:
         """What names the move on both sides: first gpid and the epoch that it leads to."""
         return (self.row.gpid, self.row.epoch)
+
+    def absent(self) -> list[FileMeta]:
+        """Data files that the destination did not have."""
+        return [meta for path, meta in self.files.items() if path not in self.standing]
 
     def changed(self) -> list[Item]:
         """Files whose description may be out of date: written ones, and ones opened since.
@@ -195,6 +201,7 @@ class Preflight:
             assert isinstance(reply, MigrationPrepared), reply
             there = reply.blockers
             move.unpacks, move.offer = reply.unpacks, reply.lane
+            move.standing = frozenset(reply.standing)
         except SsiError as exc:
             if not dry_run:
                 raise

@@ -21,6 +21,17 @@ MEMORY_RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Left free where the images lie, and on the file systems of its files."""
 
 
+def look(
+    body: PrepareMigration, capability: Capability, images: Path
+) -> tuple[list[str], list[str]]:
+    """As :func:`obstacles`, and which of the job's files were here before it looked.
+
+    Where nothing stands in the way those are the same: another file would.
+    """
+    present = [meta.path for meta in body.files if os.path.lexists(meta.path)]
+    return obstacles(body, capability, images), present
+
+
 def obstacles(body: PrepareMigration, capability: Capability, images: Path) -> list[str]:
     """Why the job cannot come here, each in a sentence; empty where it can.
 

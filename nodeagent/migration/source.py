@@ -162,7 +162,7 @@ class Source:
             move.lane = Lane(self._peers.address(move.destination), move.offer)
         await reach(Point.SOURCE_CARRY, move.row.gpid)
         try:
-            await self._carry(move, tuple(move.files.values()), frozen=False)
+            await self._carry(move, move.absent(), frozen=False)
         except* (SsiError, OSError) as group:
             await self._abandon(move)
             raise CannotMigrate(

@@ -162,11 +162,13 @@ class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
     Attributes:
         unpacks: It takes packed pieces.
         lane: Where it takes images that do not go over CURVE; None where it does not.
+        standing: Those of the files that are there already, the same.
     """
 
     blockers: tuple[str, ...]
     unpacks: bool = False
     lane: ImageLane | None = None
+    standing: tuple[str, ...] = ()
 
 
 class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):

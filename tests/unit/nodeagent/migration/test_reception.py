@@ -6,9 +6,13 @@ import hashlib
 import os
 import pwd
 from pathlib import Path
+from typing import cast
 
+from nodeagent.job import Job
+from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import conflict_of
-from nodeagent.migration.reception import account_obstacles, name_obstacles, room_obstacles
+from nodeagent.migration.preflight import Move
+from nodeagent.migration.reception import account_obstacles, look, name_obstacles, room_obstacles
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.migration import FileMeta, PrepareMigration
 
@@ -60,6 +64,34 @@ def test_a_file_is_in_the_way_only_with_another_content(tmp_path: Path) -> None:
     path.write_bytes(b"longer than old")
     assert conflict_of(meta(path)) == f"{path}: another file of that name is there"
     assert path.read_bytes() == b"longer than old"
+
+
+def test_a_file_that_is_here_before_the_look_is_told_and_one_that_comes_later_is_not(
+    tmp_path: Path,
+) -> None:
+    here, absent = tmp_path / "here", tmp_path / "absent"
+    here.write_bytes(b"old")
+
+    class Late(Capability):
+        def blockers(self) -> list[str]:
+            absent.write_bytes(b"another")
+            return ["as found"]
+
+    found, present = look(request(files=(meta(here), meta(absent))), Late(), tmp_path)
+    assert (found, present) == (["as found"], [str(here)])
+
+
+def test_only_files_that_the_destination_lacked_are_carried() -> None:
+    files = {path: meta(path) for path in ("/here", "/absent")}
+    move = Move(
+        job=cast("Job", None),  # what moves does not matter here
+        destination="n2",
+        row=request().job,
+        images=Path("/images"),
+        files=files,
+        standing=frozenset({"/here", "/other"}),
+    )
+    assert move.absent() == [files["/absent"]]
 
 
 def test_what_is_no_file_is_in_the_way(tmp_path: Path) -> None:
