@@ -95,6 +95,8 @@ class Job:
             its socket, in memory.
         link: To its shim; None once that has ended.
         shim_pid: As the host sees it; 0 once it has ended.
+        mounts_seen: The state of the host's mounts that its shim was made in, where that may be
+            used again afterwards; -1: it may not.
         root_pid: First process of the job, as the host sees it; 0 where there is none.
         stage: How far a move of it has come; see :class:`ssi.protocol.migration.Ownership`.
         destination: Node that it is being given to; empty where it is not.
@@ -120,6 +122,7 @@ class Job:
     lasting: bool = True
     link: ShimLink | None = None
     shim_pid: int = 0
+    mounts_seen: int = -1
     root_pid: int = 0
     stage: str = "running"
     destination: str = ""

@@ -160,7 +160,7 @@ class JobTable:
         remove_tree(job.sockets)
         if job.lasting:
             remove_tree(job.record)
-        _remove_cgroup(job)
+        remove_cgroup(job)
 
     def let_go(self, job: Job) -> None:
         """A foreground job that ended and whose client has all it wanted: forgotten in a moment.
@@ -248,7 +248,7 @@ class JobTable:
         if job.link is not None:
             await job.link.gone.wait()
         if job.is_over:
-            _remove_cgroup(job)
+            remove_cgroup(job)
         if job.is_over and self.jobs.get(job.row.gpid) is job:
             self._close(job)
 
@@ -275,11 +275,15 @@ class JobTable:
             self.forget(job)
 
 
-def _remove_cgroup(job: Job) -> None:
-    """Once where it has ended for good; one that counts as lost may run again."""
+def remove_cgroup(job: Job) -> bool:
+    """Once where it has ended for good; one that counts as lost may run again.
+
+    False where something is still in it, or it may run again.
+    """
     if not job.left_cgroup:
         gone = cgroup.remove_of_job(job.row.gpid)
         job.left_cgroup = gone and job.row.state is JobState.EXITED
+    return job.left_cgroup
 
 
 def remove_tree(directory: Path) -> None:

@@ -11,6 +11,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nodeagent.mechanism.journal import is_of_systemd
@@ -29,11 +30,18 @@ FORK_TIMEOUT_S = 10.0
 
 
 class KeeperLink:
-    """Asks the keeper at ``path`` for shims; reading goes on in ``tasks``."""
+    """Asks the keeper at ``path`` for shims; reading goes on in ``tasks``.
 
-    def __init__(self, path: Path, tasks: asyncio.TaskGroup) -> None:
+    Args:
+        gone: Is called when it has ended.
+    """
+
+    def __init__(
+        self, path: Path, tasks: asyncio.TaskGroup, gone: Callable[[], None] = lambda: None
+    ) -> None:
         self._path = path
         self._tasks = tasks
+        self._gone = gone
         self._link: ShimLink | None = None
         self._lock = asyncio.Lock()
 
@@ -58,6 +66,7 @@ class KeeperLink:
                 await asyncio.sleep(KEEPER_RETRY_S)
             else:
                 await link.gone.wait()
+                self._gone()
 
     async def _connected(self) -> ShimLink:
         async with self._lock:

@@ -36,7 +36,7 @@ class ShimLink:
         self, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.gone = asyncio.Event()
-        self._path = path
+        self.path = path
         self._reader = reader
         self._writer = writer
         self._numbers = itertools.count(1)
@@ -71,7 +71,7 @@ class ShimLink:
             SsiError: Whatever the shim failed with.
         """
         if self.gone.is_set():
-            raise ShimGone(path=str(self._path), reason="the connection has ended")
+            raise ShimGone(path=str(self.path), reason="the connection has ended")
         number = next(self._numbers)
         answer: asyncio.Future[ReplyMessage] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
@@ -82,16 +82,26 @@ class ShimLink:
                 reply = await answer
         except TimeoutError as exc:
             what = type(body).__name__
-            raise ShimSilent(path=str(self._path), request=what, after_s=timeout_s) from exc
+            raise ShimSilent(path=str(self.path), request=what, after_s=timeout_s) from exc
         except ConnectionError as exc:
             reason = exc.strerror or "the connection broke"
-            raise ShimGone(path=str(self._path), reason=reason) from exc
+            raise ShimGone(path=str(self.path), reason=reason) from exc
         finally:
             self._pending.pop(number, None)
         if isinstance(reply, Failed):
             raise SsiError.from_wire(reply.word, reply.fields)
         assert isinstance(reply, kind), reply
         return reply
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is there, and no reply is waited for."""
+        return not self._pending and not self.gone.is_set()
+
+    def part(self) -> None:
+        """To whoever has it now it has ended; from now on it is somebody else's."""
+        self.gone.set()
+        self.gone = asyncio.Event()
 
     def close(self) -> None:
         """Ends the connection; the shim goes on."""
@@ -111,7 +121,7 @@ class ShimLink:
             for answer in self._pending.values():
                 if not answer.done():
                     reason = "the connection has ended"
-                    answer.set_exception(ShimGone(path=str(self._path), reason=reason))
+                    answer.set_exception(ShimGone(path=str(self.path), reason=reason))
                     answer.exception()  # its asker may have left: then nobody else retrieves it
             with suppress(RuntimeError):
                 self._writer.close()

@@ -20,7 +20,9 @@ from nodeagent.jobfiles import await_mounts, files_on, missing_nodes, why_unusab
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, login, signals
 from nodeagent.mechanism.mounts import Mounts
+from nodeagent.readyshims import ReadyShims
 from nodeagent.services.permission import owned_job
+from nodeagent.shim.filemounts import Files
 from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shim.messages import Ok as ShimOk
 from nodeagent.shim.messages import Release, Renew, Start, Status
@@ -68,6 +70,7 @@ class JobService:
         scan: Rows of all processes of jobs, freshly read.
         states_of: The states of one job's processes, likewise.
         clients: Mounts files of machines that are no nodes.
+        ready: Shims that wait for brief jobs.
         tasks: In which links to shims are read.
     """
 
@@ -79,6 +82,7 @@ class JobService:
         scan: Callable[[], list[ProcessRow]],
         states_of: Callable[[Job], list[str]],
         clients: ClientFiles,
+        ready: ReadyShims,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._node = node
@@ -87,6 +91,7 @@ class JobService:
         self._scan = scan
         self._states_of = states_of
         self._clients = clients
+        self._ready = ready
         self._tasks = tasks
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
@@ -98,14 +103,20 @@ class JobService:
         dispatcher.serve(ReleaseJob, self._release)
 
     async def open_shim(self, job: Job) -> None:
-        """Gives a job that has none a shim, and a link to it.
+        """Gives a job that has none a fresh shim, and a link to it.
 
         Raises:
             SsiError: The keeper does not answer or could not fork.
         """
-        fork = ForkShim(directory=str(job.sockets), namespaces=login.is_root())
-        job.shim_pid = (await self._fork_shim(fork)).pid
+        job.shim_pid = (await self._fork_shim(_order(job))).pid
         job.link = await ShimLink.connect(job.sockets / "shim.sock", self._tasks)
+
+    async def _open_any(self, job: Job, files: Files) -> None:
+        """As :meth:`open_shim`; one that is ready where the job could leave it so again."""
+        row = job.row
+        plain = not (row.detached or row.has_terminal or files.mounts or files.root)
+        if not (login.is_root() and plain and await self._ready.lend(job, _order(job))):
+            await self.open_shim(job)
 
     async def _start(self, caller: Caller, body: StartJob) -> JobReply:
         spec = body.spec
@@ -153,7 +164,7 @@ class JobService:
 
     async def _let_go_later(self, job: Job) -> None:
         try:
-            await self.let_go(job)
+            await self.let_go(job, brief=True)
         except SsiError as exc:  # its lease ends it
             _log.warning("event=not-released gpid=%d reason=%s", job.row.gpid, exc)
 
@@ -201,7 +212,9 @@ class JobService:
             await self._bring(spec.files, job.row.user)
             return message
 
-        outcomes = await asyncio.gather(self.open_shim(job), compose(), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            self._open_any(job, files_on(self._node, spec.files)), compose(), return_exceptions=True
+        )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -317,10 +330,14 @@ class JobService:
             await self.let_go(job)
         return Done()
 
-    async def let_go(self, job: Job) -> None:
+    async def let_go(self, job: Job, *, brief: bool = False) -> None:
         """Nobody wants anything more of a job that has ended.
 
         A foreground job is not told of any more from here on: its client may not wait for this.
+
+        Args:
+            job: Which one.
+            brief: All that it wrote is told; its shim may be used again.
 
         Raises:
             SsiError: Its shim holds on to it, and it is told of as before.
@@ -328,7 +345,7 @@ class JobService:
         before, job.released = job.released, job.released or not job.row.detached
         if job.link is not None:
             try:
-                await job.link.ask(Release(), ShimOk, 5.0)
+                await self._ready.release(job, again=brief)
             except ShimGone:
                 pass  # as wanted
             except SsiError:
@@ -336,6 +353,10 @@ class JobService:
                 raise
         if not job.row.detached:
             self._table.let_go(job)
+
+
+def _order(job: Job) -> ForkShim:
+    return ForkShim(directory=str(job.sockets), namespaces=login.is_root())
 
 
 async def _has_ended(job: Job, wait_s: float) -> bool:

@@ -17,6 +17,7 @@ from nodeagent.keeperlink import KeeperLink
 from nodeagent.mechanism.hostmetrics import HostMetrics
 from nodeagent.peers import Peers
 from nodeagent.places import Places
+from nodeagent.readyshims import ReadyShims
 from nodeagent.register import Register
 from nodeagent.services.adoption import AdoptionService
 from nodeagent.services.checkpoints import CheckpointService
@@ -65,7 +66,8 @@ class NodeServices:
         self._node = node
         self._register = register
         self._tasks = tasks
-        self._keeper = KeeperLink(places.keeper_socket, tasks)
+        self._ready_shims = ReadyShims()
+        self._keeper = KeeperLink(places.keeper_socket, tasks, self._ready_shims.drop)
         self._host = HostMetrics()
         self._metrics: NodeMetrics | None = None
         self._metrics_at_s = 0.0
@@ -79,6 +81,7 @@ class NodeServices:
             self._table.job_rows,
             self._table.states_of,
             self._client_files,
+            self._ready_shims,
             tasks,
         )
         self._streams = StreamService(node, self.jobs)

@@ -4,8 +4,8 @@ Every process that descends from a job's shim belongs to the job, the shim itsel
 apart: those are ordinary processes of the host. A job is a tree of its own, so what its processes
 have outside of it (the parent of the first, the session that the shim leads) is 0: it would change
 with each move. A process of a job that could not be named yet is shown as one of the host, under
-its pid. The shim that a keeper has in reserve is nobody's yet and comes and goes with every job, so
-it is left out.
+its pid. The shim that a keeper has in reserve, and those that wait between two brief jobs, are
+nobody's and come and go with every job, so they are left out.
 """
 
 from __future__ import annotations

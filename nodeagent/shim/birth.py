@@ -4,6 +4,9 @@ The child leaves the host's namespaces, as pid 1 of new ones, makes them habitab
 told where to listen. So it can be forked long before anybody wants it: then a job has its shim in
 a millisecond, and otherwise in a few. Most of its memory is shared with the keeper. While it
 waits, it ends with the keeper; once it was told its directory, it lives on by itself.
+
+A shim of which a brief job has left nothing behind waits again, for an order on the connection of
+the agent that let it go, and ends with that (docs/adr/0031-a-shim-is-used-again.md).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import os
 import select
 import signal
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,7 +25,9 @@ from nodeagent.mechanism import libc, namespaces
 from nodeagent.mechanism.journal import leave_journal
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.namespaces import HostProc
-from nodeagent.shim.keepermessages import SHIM_NAME, SPARE_NAME
+from nodeagent.shim.frames import BadFrame, FrameSplitter, decode_request
+from nodeagent.shim.keepermessages import SHIM_NAME, SPARE_NAME, ForkShim, ShimForked
+from nodeagent.shim.leftovers import Leftovers
 from nodeagent.shim.server import Server, listen
 from nodeagent.shim.shim import SOCKET_NAME, Shim
 
@@ -42,6 +48,14 @@ _IGNORED: Final = (
 _PATH_BYTES: Final = 4096
 """What a pipe takes at once (PIPE_BUF). No socket has so long a path: of one that is cut off the
 shim says so."""
+
+MOST_JOBS: Final = 100
+"""Of one shim: whatever it may gather without our knowing ends with it."""
+
+IDLE_LIMIT_S: Final = 600.0
+"""For an order, should an agent neither give one nor end."""
+
+_ORDER_BYTES: Final = 64 * 1024
 
 _log: Final = logging.getLogger(__name__)
 
@@ -115,19 +129,20 @@ def _live(orders: int, teller: int, *, namespaces_wanted: bool) -> NoReturn:
     try:
         try:
             loop, host = _settle(orders, teller, namespaces_wanted=namespaces_wanted)
-            directory = _await_directory(orders)
-            libc.set_process_name(SHIM_NAME)
-            _open_log(directory / LOG_NAME)
-            listener = listen(directory / SOCKET_NAME)
+            leftovers = Leftovers() if namespaces_wanted else None
+            tenure = _Tenure(loop, _await_directory(orders), host, leftovers)
         except OSError as exc:
             os.write(teller, f"failed {exc}\n".encode())
             os._exit(1)
-        shim = Shim(loop, directory, host)
-        shim.serve(Server(loop, listener, shim.handle))
         os.write(teller, b"ready\n")
         os.close(teller)
-        loop.run()
-        (directory / SOCKET_NAME).unlink(missing_ok=True)
+        if leftovers is not None:
+            leftovers.count_descriptors()
+        for left in reversed(range(MOST_JOBS)):
+            agent = tenure.serve()
+            if agent is None:
+                break
+            tenure = _await_order(agent, host, leftovers if left > 1 else None)
         os._exit(0)
     except BaseException:
         # The rim of the process: whatever it is belongs into the log, and never into the frames
@@ -157,6 +172,62 @@ def _settle(orders: int, teller: int, *, namespaces_wanted: bool) -> tuple[Loop,
     loop = Loop()
     gc.freeze()
     return loop, host
+
+
+class _Tenure:
+    """The time of one job: nothing of it but the process goes over into the next.
+
+    Raises:
+        OSError: It cannot listen there.
+    """
+
+    def __init__(
+        self, loop: Loop, directory: Path, host: HostProc | None, leftovers: Leftovers | None
+    ) -> None:
+        libc.set_process_name(SHIM_NAME)
+        _open_log(directory / LOG_NAME)
+        self._loop = loop
+        self._socket = directory / SOCKET_NAME
+        self._shim = Shim(loop, directory, host, leftovers)
+        self._server = Server(loop, listen(self._socket), self._shim.handle)
+        self._shim.serve(self._server)
+
+    def begin_with(self, agent: socket.socket, number: int, pid: int) -> None:
+        """It is the agent's, whose order of that number is done."""
+        self._server.take_over(agent, number).give(ShimForked(pid=pid))
+
+    def serve(self) -> socket.socket | None:
+        """To the end of the job; then who has another one."""
+        self._loop.run()
+        self._socket.unlink(missing_ok=True)
+        if self._shim.heir is not None:
+            self._server.close()
+            self._loop.close()
+        return self._shim.heir
+
+
+def _await_order(
+    agent: socket.socket, host: HostProc | None, leftovers: Leftovers | None
+) -> _Tenure:
+    """The next tenure; ends the process where there is none."""
+    assert host is not None
+    splitter = FrameSplitter()
+    agent.settimeout(IDLE_LIMIT_S)
+    frames: list[bytes] = []
+    try:
+        while not frames:
+            data = agent.recv(_ORDER_BYTES)
+            if not data:
+                os._exit(0)  # the agent has ended, or wants another one
+            frames = splitter.feed(data)
+        request = decode_request(frames[0])
+        if len(frames) > 1 or not isinstance(request.body, ForkShim):
+            os._exit(1)
+        tenure = _Tenure(Loop(), Path(request.body.directory), host, leftovers)
+    except (OSError, BadFrame):  # who gave the order sees that we are gone
+        os._exit(1)
+    tenure.begin_with(agent, request.number, host.own_pid())
+    return tenure
 
 
 def _await_directory(orders: int) -> Path:

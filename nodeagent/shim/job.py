@@ -101,6 +101,16 @@ class Job:
         """Whether the kernel wrote a core file of its first process."""
         return self.wait_status is not None and os.WCOREDUMP(self.wait_status)
 
+    @property
+    def ended_plainly(self) -> bool:
+        """Whether it had pipes and ended by itself."""
+        return (
+            self.stage is Stage.EXITED
+            and self.wait_status is not None
+            and os.WIFEXITED(self.wait_status)
+            and self.terminal_size is None
+        )
+
     def check(self, step: Step) -> None:
         """Holds when the job can take ``step`` now.
 
@@ -289,6 +299,7 @@ class Job:
 
     def _end(self) -> None:
         self.take(Step.EXIT)
+        self.stdio.catch_up()  # then most output is whole when its end is told
         self.unread = self._take_unread()
         if self.stdio.inlet is not None:
             with contextlib.suppress(OSError):

@@ -233,11 +233,24 @@ class Resize(Message, frozen=True, tag="resize"):
 
 
 class Release(Message, frozen=True, tag="release"):
-    """The shim of an exited, committed or empty job may end; a ready job is dropped: ``Ok``."""
+    """The shim of an exited, committed or empty job may end; a ready job is dropped: ``Ok``.
+
+    Attributes:
+        again: Where nothing is left of the job, it may wait for another one of the same user.
+    """
+
+    again: bool = False
 
 
 class Ok(Message, frozen=True, tag="ok"):
-    """Done."""
+    """Done.
+
+    Attributes:
+        ready: The shim that was released waits for a :class:`ForkShim` on this connection, as a
+            fresh one, and ends with it.
+    """
+
+    ready: bool = False
 
 
 class Failed(Message, frozen=True, tag="failed"):
@@ -375,34 +388,12 @@ class Resumed(Message, frozen=True, tag="resumed"):
     at_s: float
 
 
-RequestMessage: TypeAlias = (
-    ForkShim
-    | Start
-    | GetStatus
-    | SetNote
-    | Read
-    | Write
-    | CloseOutput
-    | BreakInput
-    | OpenLane
-    | OpenChannel
-    | JoinLane
-    | AwaitLane
-    | Renew
-    | Resize
-    | Release
-    | StandByToDump
-    | StandByToRestore
-    | Dump
-    | Thaw
-    | Commit
-    | Lend
-    | DropLent
-    | Lose
-    | RestoreHere
-    | Restore
-    | Resume
-)
+_OfLife: TypeAlias = ForkShim | Start | GetStatus | SetNote | Renew | Release
+_OfStreams: TypeAlias = Read | Write | CloseOutput | BreakInput | Resize
+_OfLanes: TypeAlias = OpenLane | OpenChannel | JoinLane | AwaitLane
+_OfStandBy: TypeAlias = StandByToDump | StandByToRestore
+_OfMoves: TypeAlias = Dump | Thaw | Commit | Lend | DropLent | Lose | RestoreHere | Restore | Resume
+RequestMessage: TypeAlias = _OfLife | _OfStreams | _OfLanes | _OfStandBy | _OfMoves
 
 ReplyMessage: TypeAlias = (
     ShimForked

@@ -225,6 +225,12 @@ class Outlet:
         while self._descriptor is not None and (data := _read_now(self._descriptor)):
             self.sink.take(data)
 
+    def catch_up(self) -> None:
+        """Takes what is there now, and its end, as far as the sink has room."""
+        for _ in range(2):  # all that a pipe holds, and then its end
+            if self._descriptor is not None and not self._paused:
+                self._pump()
+
     def close(self) -> None:
         """Lets go of the pipe; the sink stays as it is."""
         if self._descriptor is not None:

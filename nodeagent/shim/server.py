@@ -38,20 +38,20 @@ class Answer:
     """The place for the reply to one request."""
 
     def __init__(self, connection: _Connection, number: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._number = number
         self.given = False
 
     @property
     def wanted(self) -> bool:
         """Whether somebody still waits for it."""
-        return not self.given and self._connection.open
+        return not self.given and self.connection.open
 
     def give(self, reply: ReplyMessage) -> None:
         """Sends the reply; lost without harm where the peer is gone."""
         assert not self.given
         self.given = True
-        self._connection.send(ReplyFrame(self._number, reply))
+        self.connection.send(ReplyFrame(self._number, reply))
 
     def fail(self, error: SsiError) -> None:
         """Sends the error."""
@@ -68,6 +68,7 @@ class Server:
         self._loop = loop
         self._listener = listener
         self._handle = handle
+        self._connections: set[_Connection] = set()
         self._polls: list[tuple[Answer, Attempt, Timer]] = []
         self._held: list[tuple[Answer, ReplyMessage]] = []
         listener.setblocking(False)
@@ -93,6 +94,26 @@ class Server:
             return
         timer = self._loop.call_after(wait_s, lambda: self._expire(answer, attempt))
         self._polls.append((answer, attempt, timer))
+
+    def take_over(self, peer: socket.socket, number: int) -> Answer:
+        """Serves a peer whose connection another server had; the place for one reply to it."""
+        return Answer(_Connection(self._loop, self, peer), number)
+
+    def is_alone_with(self, answer: Answer) -> bool:
+        """Whether nobody but who asked for that is connected, and nothing else was asked."""
+        waiting = any(poll.wanted for poll, _, _ in self._polls) or bool(self._held)
+        return not waiting and self._connections == {answer.connection}
+
+    def part_with(self, answer: Answer) -> socket.socket | None:
+        """The peer who asked for that, who is served no more; None where he is gone."""
+        return answer.connection.part()
+
+    def note(self, connection: _Connection, *, is_open: bool) -> None:
+        """A peer came or went."""
+        if is_open:
+            self._connections.add(connection)
+        else:
+            self._connections.discard(connection)
 
     def close(self) -> None:
         """Takes no further connections."""
@@ -161,6 +182,7 @@ class _Connection:
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self.open = True
+        server.note(self, is_open=True)
         peer.setblocking(False)
         self._watch()
 
@@ -171,6 +193,14 @@ class _Connection:
         self._unsent.append(data)
         self._unsent_bytes += len(data)
         self._send()
+
+    def part(self) -> socket.socket | None:
+        """Lets go of the peer, who was sent all; None where he is gone, or takes nothing."""
+        if not self.open or self._unsent:
+            self._close()
+            return None
+        self._leave()
+        return self._peer
 
     def _watch(self) -> None:
         self._loop.watch(
@@ -217,10 +247,14 @@ class _Connection:
 
     def _close(self) -> None:
         if self.open:
-            self.open = False
-            self._loop.watch(self._peer.fileno())
+            self._leave()
             self._peer.close()
             self._unsent.clear()
+
+    def _leave(self) -> None:
+        self.open = False
+        self._server.note(self, is_open=False)
+        self._loop.watch(self._peer.fileno())
 
 
 def listen(path: Path) -> socket.socket:

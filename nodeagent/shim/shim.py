@@ -1,24 +1,27 @@
-"""The shim: answers the agent's requests for its one job, and ends when nothing is left to hold."""
+"""The shim: answers the agent's requests for a job, and ends when nothing is left to hold."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Final, assert_never
 
 import msgspec
 
+from nodeagent.mechanism import libc
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.mechanism.namespaces import HostProc
 from nodeagent.shim import messages as m
 from nodeagent.shim.channel import Channel
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.job import Job
-from nodeagent.shim.keepermessages import ForkShim
+from nodeagent.shim.keepermessages import SPARE_NAME, ForkShim
 from nodeagent.shim.lanemessages import AwaitLane, JoinLane, OpenChannel, OpenLane
 from nodeagent.shim.lanes import Lanes
+from nodeagent.shim.leftovers import Leftovers
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
@@ -39,13 +42,31 @@ CRIU_NAME: Final = "criu"
 LAST_WORDS_S: Final = 600.0
 """How long the end of a job that nobody holds on to, and its last output, can still be asked."""
 
+_PLAIN: Final = (m.GetStatus, m.Start, m.Read, m.Write, m.SetNote, m.Renew, m.Release)
+"""All that a brief job is asked; after any other request its shim is not used again."""
+
 _log: Final = logging.getLogger(__name__)
 
 
 class Shim:
-    """One job and the requests for it."""
+    """One job and the requests for it.
 
-    def __init__(self, loop: Loop, directory: Path, host: HostProc | None) -> None:
+    Args:
+        leftovers: Finds what the job has left; None: the shim is not used again.
+
+    Attributes:
+        heir: Once it has ended: who wants it for another job; None for nobody.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        directory: Path,
+        host: HostProc | None,
+        leftovers: Leftovers | None = None,
+    ) -> None:
+        self.heir: socket.socket | None = None
+        self._leftovers = leftovers
         self._loop = loop
         self._host = host
         self._job = Job(loop, directory, host)
@@ -72,6 +93,8 @@ class Shim:
             SsiError: It cannot be done.
         """
         self._asked_s = time.monotonic()
+        if not isinstance(request, _PLAIN):
+            self._leftovers = None
         match request:
             case m.GetStatus():
                 self._await_end(request, answer)
@@ -85,7 +108,7 @@ class Shim:
                 self._adjust(request)
                 answer.give(m.Ok())
             case m.Release():
-                self._release(answer)
+                self._release(request, answer)
             case m.StandByToDump() | m.StandByToRestore():
                 self._stand_by(request)
                 answer.give(m.Ok())
@@ -228,11 +251,36 @@ class Shim:
 
         self._poll(answer, request.wait_ms, attempt)
 
-    def _release(self, answer: Answer) -> None:
+    def _release(self, request: m.Release, answer: Answer) -> None:
         if self._job.stage not in MAY_END or self._job.doing:
             raise WrongStage(request="release", stage=self._job.doing or self._job.stage)
+        if request.again and self._is_as_new(answer):
+            assert self._server is not None
+            libc.set_process_name(SPARE_NAME)
+            answer.give(m.Ok(ready=True))
+            self.heir = self._server.part_with(answer)
+            self._loop.stop()
+            return
         self._released = True
         answer.give(m.Ok())
+
+    def _is_as_new(self, answer: Answer) -> bool:
+        """Whether another job here would find what it finds in a fresh shim."""
+        assert self._server is not None
+        self._loop.reap()
+        if (
+            self._leftovers is None
+            or not self._job.ended_plainly
+            or not self._server.is_alone_with(answer)
+            or self._leftovers.has_processes()
+        ):
+            return False
+        self._job.stdio.finish()
+        self._job.stdio.close()
+        found = self._leftovers.find()
+        if found:
+            _log.info("event=not-used-again left=%r", found)
+        return not found
 
     def _look_around(self) -> None:
         """After each batch of events: is the lease over, or the work of this shim?"""

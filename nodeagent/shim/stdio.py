@@ -76,6 +76,11 @@ class Stdio:
         for outlet in self.outlets.values():
             outlet.drain()
 
+    def catch_up(self) -> None:
+        """What the job has written so far is in the streams, as far as there is room."""
+        for outlet in self.outlets.values():
+            outlet.catch_up()
+
     def finish(self) -> None:
         """No process is left that could write."""
         for outlet in self.outlets.values():

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -65,6 +65,10 @@ class Client:
     def close(self) -> None:
         self._socket.close()
 
+    def send(self, frame: m.RequestFrame) -> None:
+        """Asks something without waiting for the reply."""
+        self._socket.sendall(encode_frame(frame))
+
     def ask(self, body: m.RequestMessage, kind: type[T]) -> T:
         """The reply, which must be of that kind.
 
@@ -72,7 +76,7 @@ class Client:
             SsiError: The request failed.
         """
         number = next(self._numbers)
-        self._socket.sendall(encode_frame(m.RequestFrame(number, body)))
+        self.send(m.RequestFrame(number, body))
         while True:
             data = self._socket.recv(1 << 20)
             if not data:
@@ -201,6 +205,16 @@ class ShimClient(Client):
     def release(self) -> None:
         self.ask(m.Release(), m.Ok)
 
+    def release_again(self) -> bool:
+        """Whether the shim waits for another order now, on this connection."""
+        return self.ask(m.Release(again=True), m.Ok).ready
+
+    def order(self, directory: str, outside: Path) -> int:
+        """Gives a shim that waits another directory, as it and as we name it; its pid."""
+        pid = self.ask(ForkShim(directory=directory, namespaces=True), ShimForked).pid
+        self.directory = outside
+        return pid
+
     def dump(self, images: str) -> m.Dumped:
         return self.ask(m.Dump(criu=CRIU, images=images), m.Dumped)
 
@@ -280,9 +294,9 @@ class ShimHost:
 
 
 @contextmanager
-def keeper_here(work: Path) -> Iterator[ShimHost]:
-    """A keeper on this machine."""
-    argv = [sys.executable, "-c", FORGE, str(PROJECT), str(work / "keeper.sock")]
+def keeper_here(work: Path, *, within: Sequence[str] = ()) -> Iterator[ShimHost]:
+    """A keeper on this machine, within other namespaces by a command that enters or makes them."""
+    argv = [*within, sys.executable, "-c", FORGE, str(PROJECT), str(work / "keeper.sock")]
     yield from _serve(Path("/"), str(work), argv)
 
 

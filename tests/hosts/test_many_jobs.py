@@ -29,6 +29,10 @@ pyzmq lets go of large messages, from the first on that goes uncopied (``zmq/uti
 GROWTH_KIB = 6 * 1024
 """Of memory, over more than a thousand jobs: answers and rows that are remembered for a while."""
 
+WAIT_MS = 1000
+OTHERWISE = 4
+"""Each such one is only started."""
+
 SHELL = ("sh", "-c", "echo $((number * number)); exit $((number % 7))")
 
 
@@ -79,9 +83,15 @@ def memory_kib(host: Host, name: str) -> int:
 
 
 async def short_job(system: System, number: int) -> None:
-    """One job, from its start to the last of its output and its end."""
+    """One job, from its start to the last of its output and its end.
+
+    For the end of most it waits with their start, as ``ssi run`` does: they have one shim after
+    the other (docs/adr/0031-a-shim-is-used-again.md).
+    """
     spec = JobSpec(argv=SHELL, environment={"number": str(number)})
-    job = await JobHandle.start(system, NODES[number % len(NODES)], spec)
+    wait_ms = WAIT_MS if number % OTHERWISE else 0
+    node = NODES[number % len(NODES)]
+    job = await JobHandle.start(system, node, spec, wait_ms=wait_ms, no_input=wait_ms > 0)
     output = b""
     while not (data := await job.read("stdout", len(output))).ended or data.data:
         output += data.data

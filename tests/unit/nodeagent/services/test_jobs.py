@@ -13,10 +13,11 @@ from nodeagent.dispatch import Caller
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, login
+from nodeagent.readyshims import ReadyShims
 from nodeagent.services import jobs as module
 from nodeagent.services.jobs import JobService
 from nodeagent.services.members import Membership
-from nodeagent.shim.messages import Start
+from nodeagent.shim.messages import Ok, Start
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState
@@ -63,12 +64,13 @@ class _Shim:
         self.service: JobService | None = None
         self._error = error
 
-    async def ask(self, body: object, _kind: object, _timeout_s: float) -> None:
+    async def ask(self, body: object, _kind: object, _timeout_s: float) -> Ok:
         self.asked.append(type(body).__name__)
         if self.service is not None:
             self.listed = (await self.service._list(ADA, ListJobs())).rows
         if self._error is not None:
             raise self._error
+        return Ok()
 
 
 def held(shim: _Shim, **changes: Any) -> tuple[JobService, Job, _Table]:  # Any: fields of a row
@@ -91,7 +93,8 @@ def held(shim: _Shim, **changes: Any) -> tuple[JobService, Job, _Table]:  # Any:
     )
     table = _Table(job)
     nobody = cast("Any", None)
-    service = JobService("n1", cast("JobTable", table), nobody, list, nobody, nobody, nobody)
+    jobs = cast("JobTable", table)
+    service = JobService("n1", jobs, nobody, list, nobody, nobody, ReadyShims(), nobody)
     return service, job, table
 
 
@@ -194,10 +197,11 @@ SPEC = JobSpec(
 class _Refusing(_Shim):
     """Starts nothing."""
 
-    async def ask(self, body: object, kind: object, timeout_s: float) -> None:
-        await super().ask(body, kind, timeout_s)
+    async def ask(self, body: object, kind: object, timeout_s: float) -> Ok:
+        reply = await super().ask(body, kind, timeout_s)
         if isinstance(body, Start):
             raise StartFailed(command="true", step="shim", reason="it is a test")
+        return reply
 
 
 @pytest.mark.usefixtures("mounted")
