@@ -30,6 +30,7 @@ from nodeagent.migration.opening import Opening
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
 from nodeagent.migration.reception import look
+from nodeagent.migration.transfer import QUIET_S
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
     Account,
@@ -319,7 +320,7 @@ class Destination:
         refreeze(job)
         self._table.add(job)
         self._table.remove_later(arrival.images)
-        ALLOCATOR.give_back()
+        asyncio.get_running_loop().call_later(QUIET_S, ALLOCATOR.give_back)
         self._table.begin(job.try_to_note())
 
     async def _abandon(self, caller: Caller, body: AbandonMigration) -> Done:

@@ -6,7 +6,7 @@ A dry run is this and nothing more; a move begins with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -20,9 +20,11 @@ from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_file, description_of, settle_files
 from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.plan import Item, Plan
+from nodeagent.migration.standby import stand_by
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.migration.transfer import Sent
 from nodeagent.peers import Peers
+from nodeagent.shim.messages import StandByToDump
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.model.migration import Live
@@ -131,6 +133,7 @@ class Preflight:
         capability: What CRIU here can do.
         rows: Rows of all processes of jobs, freshly read.
         images: Directory for images, in memory.
+        begin: Does something beside.
     """
 
     def __init__(
@@ -140,12 +143,14 @@ class Preflight:
         capability: Capability,
         rows: Callable[[], list[ProcessRow]],
         images: Path,
+        begin: Callable[[Coroutine[None, None, None]], object],
     ) -> None:
         self._node = node
         self._peers = peers
         self._capability = capability
         self._rows = rows
         self._images = images
+        self._begin = begin
 
     def begin(self, job: Job, destination: str, live: Live = Live.STOP) -> Move:
         """A move of which nothing has been done."""
@@ -195,6 +200,9 @@ class Preflight:
             sockets = tuple(self._capability.socket_blockers())
             survey = replace(survey, blockers=(*survey.blockers, *sockets))
         move.plan = survey.plan
+        if not dry_run and not survey.blockers:  # the destination has rarely anything against it
+            lazy = move.live is Live.POST
+            self._begin(stand_by(move.job, StandByToDump(criu=self._capability.path, lazy=lazy)))
         request = self._request(move, survey, dry_run=dry_run or bool(survey.blockers))
         try:
             reply = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)

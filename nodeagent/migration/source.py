@@ -26,7 +26,6 @@ from nodeagent.migration.lending import Lending
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
 from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.sending import Sending
-from nodeagent.migration.standby import stand_by
 from nodeagent.migration.survey import described
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
@@ -38,7 +37,6 @@ from nodeagent.shim.messages import (
     GetStatus,
     Ok,
     Release,
-    StandByToDump,
     Status,
     Thaw,
 )
@@ -101,7 +99,7 @@ class Source:
         self._images = images
         self._settle = settle
         self.lending = Lending(node, peers)
-        self._preflight = Preflight(node, peers, capability, rows, images)
+        self._preflight = Preflight(node, peers, capability, rows, images, table.begin)
 
     async def check(self, job: Job, destination: str, live: Live = Live.STOP) -> MigrationChecked:
         """What stands in the way of a move, on both ends; nothing is touched."""
@@ -156,8 +154,6 @@ class Source:
         self._refuse(
             move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         )
-        lazy = move.live is Live.POST
-        self._table.begin(stand_by(move.job, StandByToDump(criu=self._capability.path, lazy=lazy)))
         if move.offer is not None:
             move.lane = Lane(self._peers.address(move.destination), move.offer)
         await reach(Point.SOURCE_CARRY, move.row.gpid)
