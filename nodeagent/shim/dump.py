@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 from typing import Final
 
@@ -100,7 +100,7 @@ class Dumping:
                     raise DumpFailed(reason=failure)
                 state = self._save()
             except DumpFailed as exc:
-                self._run_on()
+                self._run_on(is_dumped=failure is None)
                 answer.fail(exc)
                 return
             job.take(Step.DUMP)
@@ -123,7 +123,7 @@ class Dumping:
         if job.stage is Stage.RUNNING:
             return
         job.take(Step.THAW)
-        self._run_on()
+        self._run_on(is_dumped=True)
 
     def commit(self, answer: Answer) -> None:
         """Answers once the dumped job is dead and reaped; its images and its state stay.
@@ -250,24 +250,37 @@ class Dumping:
         stdio.inlet.stream.put_back(behind)
         stdio.collect()
 
-    def _run_on(self) -> None:
+    def _run_on(self, *, is_dumped: bool) -> None:
         """The job runs on here: what was taken from it is there again before it reads."""
         job = self._job
         if job.terminal is not None and self._terminal is not None:
             job.terminal.give(self._terminal)
             self._terminal = None
         job.run_on()
-        self._wake(tree.read_members())
+        # CRIU has said that it was well before each of them shows that it stopped.
+        stopped = is_dumped and not self._freezer
+        tree_of_job = tree.descendants(tree.read_members(), job.root)
+        for pid in to_wake(tree_of_job, self._stopped_before, all_stopped=stopped):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
-    def _wake(self, members: Iterable[Member]) -> None:
-        """Continues what the dump stopped, and only that.
 
-        Children first: a shell that wakes before its child would be told that it stopped.
-        """
-        for member in tree.descendants(members, self._job.root):
-            if member.state in _STOPPED and member.pid not in self._stopped_before:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member.pid, signal.SIGCONT)
+def to_wake(members: Iterable[Member], stopped_before: Set[int], *, all_stopped: bool) -> list[int]:
+    """Whom to continue: what the dump stopped, and only that.
+
+    Args:
+        members: The tree of the job, children first: a shell that wakes before its child would be
+            told that it stopped.
+        stopped_before: Stay as they are.
+        all_stopped: SIGSTOP was sent to each, though some may not have noticed yet.
+    """
+    return [
+        member.pid
+        for member in members
+        if (all_stopped or member.state in _STOPPED)
+        and member.state != _ZOMBIE
+        and member.pid not in stopped_before
+    ]
 
 
 def mend_images(images: Path, dead: frozenset[int], *, alone: bool = False) -> None:

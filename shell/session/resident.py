@@ -27,6 +27,9 @@ from ssi.model.job import JobSpec
 NAME: Final = "ssi-shell"
 """The last word of the job that holds the bash of a session, by which it is known in lists."""
 
+LAST_WORDS_S: Final = 5.0
+"""Of a bash that takes nothing any more."""
+
 START_LIMIT_S: Final = 30.0
 
 MOST_BYTES: Final = 1 << 20
@@ -225,6 +228,8 @@ class Resident:
                 while self._outgoing:
                     accepted = await self._job.write(self._sent, bytes(self._outgoing[:MOST_BYTES]))
                     if accepted.closed:
+                        # What it said last may be on its way still: as that it was told to end.
+                        await asyncio.wait({self._tasks[0]}, timeout=LAST_WORDS_S)
                         raise BashLost(node=self.node, reason="it has ended")
                     del self._outgoing[: accepted.offset - self._sent]
                     self._sent = accepted.offset

@@ -177,7 +177,7 @@ def in_place_of_the_world(world: World) -> Iterator[None]:
             patch(module, "time", clock)
         for module in (source, destination):
             patch(module, "reach", world.reach)
-        patch(destination, "obstacles", lambda *_: [])
+        patch(destination, "look", lambda *_: ([], []))
         patch(source, "look_again", lambda *_: ())
         patch(preflight.Preflight, "_survey", _survey)
         patch(Capability, "refresh", lambda _: None)
