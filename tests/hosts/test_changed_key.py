@@ -42,8 +42,8 @@ while not os.path.exists(sys.argv[1]):
 def laptop(ssi: Ssi) -> Iterator[Laptop]:
     """A machine that is no node, whose user is ada on the nodes."""
     laptop = Laptop.of(ssi)
-    laptop.said("rm -rf ~/work && mkdir ~/work && cd ~/work && echo mine > in.txt")
-    laptop.host.run("tee", "/home/bob/work/use.py", input=USE.encode())
+    laptop.said("rm -rf ~/papers && mkdir ~/papers && cd ~/papers && echo mine > in.txt")
+    laptop.host.run("tee", "/home/bob/papers/use.py", input=USE.encode())
     yield laptop
     laptop.host.kill()
 
@@ -73,9 +73,9 @@ def goes_on(ssi: Ssi, gpid: str, *, what: str) -> None:
 def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, laptop: Laptop) -> None:
     for node in ("n1", "n3"):
         await_output(ssi, node, "grep -c fuse.ssi /proc/mounts", "2\n")
-        said(ssi, node, "rm -rf ~/work && mkdir ~/work && echo mine > ~/work/in.txt")
-        ssi.host(node).run("sh", "-c", "cat > ~/work/use.py", user="ada", input=USE.encode())
-    start = "cd ~/work && ssi run -n {} -d -- python3 use.py /tmp/key-enough {}"
+        said(ssi, node, "rm -rf ~/papers && mkdir ~/papers && echo mine > ~/papers/in.txt")
+        ssi.host(node).run("sh", "-c", "cat > ~/papers/use.py", user="ada", input=USE.encode())
+    start = "cd ~/papers && ssi run -n {} -d -- python3 use.py /tmp/key-enough {}"
     jobs = {
         "n1's files on n3": said(ssi, "n1", start.format("n3", "locked")).strip(),
         "n3's files on n1": said(ssi, "n3", start.format("n1", "held")).strip(),
@@ -93,12 +93,12 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         eventually(lambda: agent_answers(ssi, "n3", 0), what="n3 is back")
         for what, gpid in jobs.items():
             goes_on(ssi, gpid, what=f"{what}, behind the change")
-        locked = "flock -n ~/work/locked true"
+        locked = "flock -n ~/papers/locked true"
         assert on(ssi, "n1", locked).status == 1, "the lock is still held"
         for asking, asked in (("n1", "n3"), ("n2", "n3"), ("n3", "n1"), ("n3", "n2")):
             line = f"cat /ssi/n/{asked}/etc/hostname"
             await_output(ssi, asking, line, f"{asked}\n")
-        assert laptop.said("cd ~/work && ssi run -n n3 -- cat in.txt") == "mine\n"
+        assert laptop.said("cd ~/papers && ssi run -n n3 -- cat in.txt") == "mine\n"
         moved = jobs["the laptop's files on n1"]
         assert "-> n3: " in ssi.ok("migrate", moved, "n3")
         goes_on(ssi, moved, what="the job that moved there")
@@ -109,4 +109,4 @@ def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, lapto
         assert ssi("wait", gpid).status == 0, ssi("logs", gpid)
     for node in ("n1", "n3"):
         ssi.host(node).run("rm", "/tmp/key-enough")
-        said(ssi, node, "rm -r ~/work")
+        said(ssi, node, "rm -r ~/papers")
