@@ -46,7 +46,14 @@ from nodeagent.pipes.instruction import (
 )
 from nodeagent.pipes.pull import Pull
 from nodeagent.shim.lanemessages import AwaitLane, JoinLane, LaneState
-from nodeagent.shim.messages import Accepted, BreakInput, Ok, Write
+from nodeagent.shim.messages import (
+    Ok,
+)
+from nodeagent.shim.streammessages import (
+    Accepted,
+    BreakInput,
+    Write,
+)
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState, StreamSource
 from ssi.model.pipe import CannotJoin, StreamLost

@@ -20,7 +20,13 @@ from nodeagent.pipes.pull import ROUNDS_UNTIL_GONE
 from nodeagent.pipes.puller import Puller
 from nodeagent.services.permission import owned_job
 from nodeagent.shim import lanemessages
-from nodeagent.shim.messages import CloseOutput, Ok, Renew
+from nodeagent.shim.messages import (
+    Ok,
+    Renew,
+)
+from nodeagent.shim.streammessages import (
+    CloseOutput,
+)
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, StreamName, StreamReader, StreamSource

@@ -14,13 +14,15 @@ from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
 from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
-    Accepted,
-    Data,
     GetStatus,
     Ok,
+    Status,
+)
+from nodeagent.shim.streammessages import (
+    Accepted,
+    Data,
     Read,
     Resize,
-    Status,
     Write,
 )
 from nodeagent.shimlink import ShimGone

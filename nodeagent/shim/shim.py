@@ -25,6 +25,13 @@ from nodeagent.shim.leftovers import Leftovers
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
+from nodeagent.shim.streammessages import (
+    BreakInput,
+    CloseOutput,
+    Read,
+    Resize,
+    Write,
+)
 from nodeagent.shim.streams import Streams
 from ssi.model.errors import SsiError
 from ssi.model.shim import WrongStage
@@ -42,7 +49,7 @@ CRIU_NAME: Final = "criu"
 LAST_WORDS_S: Final = 600.0
 """How long the end of a job that nobody holds on to, and its last output, can still be asked."""
 
-_PLAIN: Final = (m.GetStatus, m.Start, m.Read, m.Write, m.SetNote, m.Renew, m.Release)
+_PLAIN: Final = (m.GetStatus, m.Start, Read, Write, m.SetNote, m.Renew, m.Release)
 """All that a brief job is asked; after any other request its shim is not used again."""
 
 _log: Final = logging.getLogger(__name__)
@@ -98,13 +105,13 @@ class Shim:
         match request:
             case m.GetStatus():
                 self._await_end(request, answer)
-            case m.Read() | m.Write():
+            case Read() | Write():
                 self._pass_bytes(request, answer)
             case OpenLane() | JoinLane() | AwaitLane() | OpenChannel():
                 self._hasten(request, answer)
             case m.Start():
                 self._job.start(request, lambda failure: self._tell_start(request, answer, failure))
-            case m.SetNote() | m.Renew() | m.Resize() | m.CloseOutput() | m.BreakInput():
+            case m.SetNote() | m.Renew() | Resize() | CloseOutput() | BreakInput():
                 self._adjust(request)
                 answer.give(m.Ok())
             case m.Release():
@@ -121,13 +128,13 @@ class Shim:
             case _:
                 assert_never(request)
 
-    def _pass_bytes(self, request: m.Read | m.Write, answer: Answer) -> None:
+    def _pass_bytes(self, request: Read | Write, answer: Answer) -> None:
         match request:
-            case m.Read():
+            case Read():
                 if request.taken is not None:
                     self._lanes.close(request.stream)
                 self._streams.read(request, answer)
-            case m.Write():
+            case Write():
                 if request.from_job:
                     self._lanes.close("stdin")
                 self._streams.write(request, answer)
@@ -148,9 +155,7 @@ class Shim:
     def _attend(self, channel: Channel) -> None:
         self._streams.attend(channel, peek=channel.peek)
 
-    def _adjust(
-        self, request: m.SetNote | m.Renew | m.Resize | m.CloseOutput | m.BreakInput
-    ) -> None:
+    def _adjust(self, request: m.SetNote | m.Renew | Resize | CloseOutput | BreakInput) -> None:
         match request:
             case m.SetNote():
                 self._job.note = request.note
@@ -159,11 +164,11 @@ class Shim:
                 self._drop_lease_timer()
                 if request.lease_s == 0:
                     self._streams.disown()
-            case m.Resize():
+            case Resize():
                 self._job.resize(request.terminal, repaint=request.repaint)
-            case m.CloseOutput():
+            case CloseOutput():
                 self._streams.close_output(request.stream)
-            case m.BreakInput():
+            case BreakInput():
                 self._job.break_input(request.reason)
 
     def _stand_by(self, request: m.StandByToDump | m.StandByToRestore) -> None:

@@ -6,11 +6,16 @@ import time
 from typing import Final, Protocol
 
 from nodeagent.mechanism.loop import Loop, Timer
-from nodeagent.shim import messages as m
 from nodeagent.shim.job import Job
 from nodeagent.shim.server import Answer, Attempt
 from nodeagent.shim.sink import MemorySink, TerminalSink
 from nodeagent.shim.stage import Stage
+from nodeagent.shim.streammessages import (
+    Accepted,
+    Data,
+    Read,
+    Write,
+)
 from ssi.model.job import StreamName
 from ssi.model.shim import WrongStage
 
@@ -76,7 +81,7 @@ class Streams:
         if not peek:
             self._note_viewer(client)
 
-    def read(self, request: m.Read, answer: Answer) -> None:
+    def read(self, request: Read, answer: Answer) -> None:
         """Answers with :class:`~nodeagent.shim.messages.Data`.
 
         Raises:
@@ -89,12 +94,12 @@ class Streams:
                 self._note_viewer(answer)
         limit_bytes = min(max(1, request.limit_bytes), _MOST_DATA_BYTES)
 
-        def attempt(expired: bool) -> m.Data | None:
+        def attempt(expired: bool) -> Data | None:
             outlet = job.stdio.outlets.get(request.stream)
             if outlet is None:
                 if job.stage is Stage.EMPTY:
                     raise WrongStage(request="read", stage=job.stage)
-                return m.Data(offset=request.offset, data=b"", ended=True)
+                return Data(offset=request.offset, data=b"", ended=True)
             sink = outlet.sink
             if request.taken is not None:
                 sink.read(request.taken, 0, peek=False)
@@ -109,9 +114,9 @@ class Streams:
             if is_quiet and modes in {None, request.modes}:
                 return None
             if modes is None:
-                return m.Data(offset=offset, data=data, ended=ended)
+                return Data(offset=offset, data=data, ended=ended)
             raw, signals = modes
-            return m.Data(offset=offset, data=data, ended=ended, is_raw=raw, signal_keys=signals)
+            return Data(offset=offset, data=data, ended=ended, is_raw=raw, signal_keys=signals)
 
         self._poll(answer, request.wait_ms, attempt)
         if request.modes is not None:
@@ -123,7 +128,7 @@ class Streams:
             longer_s = min(2 * pause_s, LOOK_LAST_S)
             self._loop.call_after(pause_s, lambda: self._look(answer, longer_s))
 
-    def write(self, request: m.Write, answer: Answer) -> None:
+    def write(self, request: Write, answer: Answer) -> None:
         """Answers with :class:`~nodeagent.shim.messages.Accepted`.
 
         Raises:
@@ -136,20 +141,20 @@ class Streams:
         if request.terminal is not None:
             job.resize(request.terminal)
 
-        def attempt(expired: bool) -> m.Accepted | None:
+        def attempt(expired: bool) -> Accepted | None:
             # What people type is for the terminal; a pipe beside it is another job's.
             keys = None if request.from_job else job.stdio.keys
             inlet = keys or job.stdio.inlet
             if job.stage is Stage.EMPTY:
                 raise WrongStage(request="write", stage=job.stage)
             if inlet is None or inlet.closed or job.stage is Stage.EXITED:
-                return m.Accepted(offset=request.offset, closed=True)
+                return Accepted(offset=request.offset, closed=True)
             before = inlet.writers.taken(request.writer, request.offset)
             taken = inlet.take(request.writer, request.offset, request.data, end=request.end)
             progress = taken > before or (taken >= wanted and not request.end)
             if progress or inlet.stream.ended or inlet.closed or expired:
                 ended = inlet.stream.ended
-                return m.Accepted(offset=taken, closed=inlet.closed, ended=ended)
+                return Accepted(offset=taken, closed=inlet.closed, ended=ended)
             return None
 
         is_typed = job.terminal is not None and not request.from_job and bool(request.data)

@@ -19,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -33,6 +32,7 @@ from ssi.protocol.fileframes import Asked, decode_answered, encode
 from ssi.protocol.filereplies import FileReply, Listing, Opened, Welcome
 from ssi.protocol.filerequests import FileRequest, FindWay, Hello
 from ssi.transport.directpath import Dialler, DirectPath
+from ssi.transport.filepending import Pending, Then
 from ssi.transport.filesocket import Loop, dealer, descriptor_of
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import RETRY_REFUSED_S, Endpoint
@@ -57,29 +57,6 @@ _REFUSED: Final = (
 _EVENTS: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | _REFUSED
 
 _log: Final = logging.getLogger(__name__)
-
-Then = Callable[[int, FileReply | None, memoryview], None]
-"""Takes the outcome: 0 or an errno, the reply, and the bytes behind it."""
-
-
-@dataclass(eq=False, slots=True)
-class Pending:
-    """One request.
-
-    Attributes:
-        due_s: When it is given up; infinite for one that may wait.
-        cost_bytes: What it takes of the window.
-        sent: Over the connection that stands.
-        is_direct: Over the direct one.
-    """
-
-    asked: Asked
-    data: bytes
-    then: Then
-    due_s: float
-    cost_bytes: int
-    sent: bool = False
-    is_direct: bool = False
 
 
 class FileLink:

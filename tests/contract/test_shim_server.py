@@ -9,6 +9,9 @@ from nodeagent.mechanism.loop import Loop
 from nodeagent.shim import messages as m
 from nodeagent.shim.frames import FrameSplitter, decode_reply, encode_frame
 from nodeagent.shim.server import Answer, Server, listen
+from nodeagent.shim.streammessages import (
+    Read,
+)
 
 LIMIT_S = 60.0
 READS, TYPES = 1, 2
@@ -29,7 +32,7 @@ def answered(
     written: list[bool] = []
 
     def handle(request: m.RequestMessage, answer: Answer) -> None:
-        if isinstance(request, m.Read):
+        if isinstance(request, Read):
             server.long_poll(answer, 50_000, lambda expired: m.Ok() if written else None)
             return
         if echoes:
@@ -38,7 +41,7 @@ def answered(
 
     server = Server(loop, listen(path), handle)
     requests: dict[int, m.RequestMessage] = {
-        READS: m.Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=50_000),
+        READS: Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=50_000),
         TYPES: m.GetStatus(),
     }
     found: list[int] = []

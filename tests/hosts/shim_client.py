@@ -19,6 +19,12 @@ from typing import TypeVar
 from nodeagent.shim import messages as m
 from nodeagent.shim.frames import FrameSplitter, decode_reply, encode_frame
 from nodeagent.shim.keepermessages import ForkShim, ShimForked
+from nodeagent.shim.streammessages import (
+    Accepted,
+    Data,
+    Read,
+    Write,
+)
 from ssi.lab import Host
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName, Terminal
@@ -160,9 +166,9 @@ class ShimClient(Client):
         limit_bytes: int = 1 << 20,
         peek: bool = False,
         modes: tuple[bool, bool] | None = None,
-    ) -> m.Data:
+    ) -> Data:
         return self.ask(
-            m.Read(
+            Read(
                 stream=stream,
                 offset=offset,
                 limit_bytes=limit_bytes,
@@ -170,7 +176,7 @@ class ShimClient(Client):
                 peek=peek,
                 modes=modes,
             ),
-            m.Data,
+            Data,
         )
 
     def read_all(self, stream: StreamName = "stdout", offset: int = 0) -> bytes:
@@ -197,9 +203,9 @@ class ShimClient(Client):
 
     def write(
         self, data: bytes, offset: int = 0, *, end: bool = False, wait_s: float = 10
-    ) -> m.Accepted:
+    ) -> Accepted:
         return self.ask(
-            m.Write(offset=offset, data=data, end=end, wait_ms=int(wait_s * 1000)), m.Accepted
+            Write(offset=offset, data=data, end=end, wait_ms=int(wait_s * 1000)), Accepted
         )
 
     def release(self) -> None:

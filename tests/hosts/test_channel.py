@@ -16,6 +16,11 @@ import pytest
 from nodeagent.mechanism.aesgcm import KEY_BYTES
 from nodeagent.shim import messages as m
 from nodeagent.shim.lanemessages import LaneOpened, OpenChannel
+from nodeagent.shim.streammessages import (
+    Accepted,
+    CloseOutput,
+    Write,
+)
 from ssi.client.channel import Channel, dial
 from ssi.model.job import Terminal
 from ssi.model.shim import WrongStage
@@ -86,8 +91,8 @@ def test_keys_are_echoed_and_a_window_has_its_size(shim: ShimClient) -> None:
     # Who comes after goes on by the same numbers, and what was given is not taken again.
     other = shim.another()
     accepted = other.ask(
-        m.Write(offset=4, data=b"two\nthree\n", end=False, wait_ms=10_000, writer=WRITER),
-        m.Accepted,
+        Write(offset=4, data=b"two\nthree\n", end=False, wait_ms=10_000, writer=WRITER),
+        Accepted,
     )
     assert accepted.offset == 14
     shown = shim.read_until(b"three")
@@ -224,7 +229,7 @@ def test_a_channel_ends_with_what_it_carries(shim: ShimClient, gone: str) -> Non
         if gone == "the job":
             os.kill(root, 9)
         else:
-            shim.another().ask(m.CloseOutput(stream="stdout"), m.Ok)
+            shim.another().ask(CloseOutput(stream="stdout"), m.Ok)
 
     root = shim.start("sh", "-c", "echo up; exec sleep 1000").root_pid
     asyncio.run(wait())

@@ -17,7 +17,9 @@ from nodeagent.keeper.backoff import Backoff
 from nodeagent.mechanism.pidfile import open_process, write_pidfile
 from nodeagent.places import Places
 from nodeagent.shim.keepermessages import ForkShim, ShimForked
-from nodeagent.shim.messages import Read
+from nodeagent.shim.streammessages import (
+    Read,
+)
 from ssi.model.shim import ShimFailed, WrongStage
 from tests.hosts.shim_client import Client, ShimClient
 from tests.hosts.system import PATIENCE_S

@@ -14,6 +14,11 @@ import pytest
 
 from nodeagent.shim import messages as m
 from nodeagent.shim.birth import MOST_JOBS
+from nodeagent.shim.streammessages import (
+    BreakInput,
+    CloseOutput,
+    Read,
+)
 from ssi.model.job import Terminal
 from ssi.model.shim import DumpFailed
 from tests.hosts.shim_client import (
@@ -226,7 +231,7 @@ def test_a_question_that_waits_ends_it(shim: ShimClient) -> None:
     try:
         shim.write(b"\n", end=True)
         assert shim.status(PATIENCE_S).exit_status == 0
-        question = m.Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=50_000)
+        question = Read(stream="stdout", offset=0, limit_bytes=1, wait_ms=50_000)
         shim.send(m.RequestFrame(10**6, question))
         assert_ends(shim, status.shim_pid)
     finally:
@@ -241,9 +246,9 @@ def test_only_a_plain_end_is_good_enough(shim: ShimClient, kind: str) -> None:
         terminal=TERMINAL if kind == "terminal" else None,
     )
     if kind == "another request":
-        shim.ask(m.CloseOutput(stream="stderr"), m.Ok)
+        shim.ask(CloseOutput(stream="stderr"), m.Ok)
     if kind == "hung up":
-        shim.ask(m.BreakInput(reason="bytes are lost"), m.Ok)
+        shim.ask(BreakInput(reason="bytes are lost"), m.Ok)
     assert shim.status(PATIENCE_S).exit_status is not None
     shim.read_all()
     assert_ends(shim, status.shim_pid)

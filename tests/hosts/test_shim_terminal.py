@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from nodeagent.shim.messages import Ok as ShimOk
-from nodeagent.shim.messages import Resize
+from nodeagent.shim.streammessages import (
+    Resize,
+)
 from ssi.model.job import Terminal
 from tests.hosts.shim_client import ShimClient
 from tests.hosts.system import PATIENCE_S, eventually

@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 
 from nodeagent.shim import messages as m
+from nodeagent.shim.streammessages import (
+    Resize,
+)
 from ssi.model.job import Terminal
 from tests.hosts.pair import GO, Pair
 from tests.hosts.shim_client import ENVIRONMENT, ROOT, ShimClient
@@ -95,7 +98,7 @@ class Typist:
         return self.shim.read(offset=1 << 30, wait_s=0, peek=True).offset
 
     def resize(self, rows: int, columns: int) -> None:
-        self.shim.ask(m.Resize(terminal=Terminal(rows=rows, columns=columns)), m.Ok)
+        self.shim.ask(Resize(terminal=Terminal(rows=rows, columns=columns)), m.Ok)
 
     def move(self, times: int = 1) -> None:
         for _ in range(times):

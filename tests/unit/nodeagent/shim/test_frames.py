@@ -11,10 +11,12 @@ from nodeagent.shim.frames import (
 )
 from nodeagent.shim.messages import (
     MAX_FRAME_BYTES,
-    Data,
     Failed,
     ReplyFrame,
     RequestFrame,
+)
+from nodeagent.shim.streammessages import (
+    Data,
     Write,
 )
 
