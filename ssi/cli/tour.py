@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,13 +17,19 @@ import typer
 
 from ssi.cli.alarm import limited
 from ssi.cli.settings import wants_colour
+from ssi.lab.lab import DEFAULT_NAME, Lab
 from ssi.model.errors import SsiError
 from ssi.view.colour import paint
 
-NUMBERS: Final = "/srv/tour/numbers.txt"
+HOSTS: Final = ("n1", "n2", "n3")
+FOLDER: Final = "/srv/tour"
+NUMBERS: Final = f"{FOLDER}/numbers.txt"
 """The file that is made on the spot and compressed."""
 
 XZ: Final = ("xz", "--threads=1", "-2", "--keep", "--force")
+COMPRESSION: Final = (*XZ, NUMBERS)
+"""The job that moves."""
+
 STEP_TIMEOUT_S: Final = 300.0
 
 
@@ -65,6 +73,7 @@ class _Tour:
         self._ssi("nodes")
         self._title("All processes of all nodes, each with a name of its own (the first lines)")
         self._ssi("ps", "--sort", "-rss", show_lines=9)
+        self._clear()
         reference = self._prepare()
         gpid = self._work()
         self._compare(gpid, reference)
@@ -72,9 +81,26 @@ class _Tour:
         self._kill()
         self._farewell()
 
+    def _clear(self) -> None:
+        """What an earlier tour left is gone: a move refuses where another file has the name of one.
+
+        One that was interrupted left its job, too, which may be stopped.
+        """
+        jobs = [str(job["gpid"]) for job in self._jobs() if is_left_over(job)]
+        lab = Lab.get(os.environ.get("SSI_LAB", DEFAULT_NAME))
+        hosts = [name for name in HOSTS if (lab.host(name).root / FOLDER[1:]).exists()]
+        if not jobs and not hosts:
+            return
+        self._title("An earlier tour was here: what it left is removed")
+        for gpid in jobs:
+            self._ssi("kill", "-KILL", gpid, expect=None)  # it may just end by itself
+            self._ssi("wait", gpid, expect=None)
+        for name in hosts:
+            self._ssi("lab", "ssh", name, "--", "rm", "-r", FOLDER)
+
     def _prepare(self) -> str:
         self._title(f"A file of {self.size_mb} MB on n1, and what xz makes of it undisturbed")
-        make = f"mkdir -p /srv/tour && seq 1 99999999 | head -c {self.size_mb}000000 > {NUMBERS}"
+        make = f"mkdir -p {FOLDER} && seq 1 99999999 | head -c {self.size_mb}000000 > {NUMBERS}"
         self._ssi("run", "-n", "n1", "--", "sh", "-c", make)
         began_s = time.monotonic()
         compress = f"{shlex.join(XZ)} --stdout {NUMBERS} | sha256sum"
@@ -84,7 +110,7 @@ class _Tour:
 
     def _work(self) -> str:
         self._title("Now the same in the background; it is stopped, goes on, and moves twice")
-        gpid = self._ssi("run", "-n", "n1", "--detach", "--", *XZ, NUMBERS).strip()
+        gpid = self._ssi("run", "-n", "n1", "--detach", "--", *COMPRESSION).strip()
         self._ssi("stop", gpid)
         self._ssi("jobs")
         self._ssi("cont", gpid)
@@ -108,7 +134,7 @@ class _Tour:
         if not Path("/dev/fuse").exists():
             self._say("not here: this machine has no /dev/fuse (`modprobe fuse` gives it one)")
             return
-        self._ssi("run", "-n", "n1", "--", "ls", "-l", "/ssi/n/n3/srv/tour")
+        self._ssi("run", "-n", "n1", "--", "ls", "-l", f"/ssi/n/n3{FOLDER}")
 
     def _kill(self) -> None:
         self._title("Kill works anywhere, and tells how it ended: 143 is 128 + SIGTERM")
@@ -135,10 +161,38 @@ class _Tour:
             self._say(f"  {command:34} {what}")
         self._say("Your own machines: `ssi up HOST...`, with the names that ssh knows them by.")
 
-    def _ssi(self, *words: str, expect: int = 0, show_lines: int | None = None) -> str:
-        """Runs a command as a person would; shows it and what it prints, which it returns."""
-        line = shlex.join(("ssi", *words))
-        self._say(f"\n$ {line}")
+    def _jobs(self) -> list[dict[str, object]]:
+        line = ("jobs", "--json")
+        status, output = self._run(*line)
+        if status != 0:
+            raise _failed(line, f"exit status {status}")
+        jobs: list[dict[str, object]] = json.loads(output)
+        return jobs
+
+    def _ssi(self, *words: str, expect: int | None = 0, show_lines: int | None = None) -> str:
+        """Runs a command as a person would; shows it and what it prints, which it returns.
+
+        Args:
+            words: Of the command.
+            expect: Its exit status; None: any.
+            show_lines: How much of what it prints is shown; None: all.
+
+        Raises:
+            TourFailed: It ended otherwise, or not in time.
+        """
+        self._say(f"\n$ {_line(words)}")
+        status, output = self._run(*words)
+        lines = output.splitlines()
+        for shown in lines[:show_lines]:
+            print(shown)
+        if show_lines is not None and len(lines) > show_lines:
+            print(f"... {len(lines) - show_lines} more")
+        sys.stdout.flush()
+        if expect not in (None, status):
+            raise _failed(words, f"exit status {status}")
+        return output
+
+    def _run(self, *words: str) -> tuple[int, str]:
         try:
             run = subprocess.run(
                 [sys.executable, "-m", "ssi.cli", *words],
@@ -149,18 +203,8 @@ class _Tour:
                 check=False,
             )
         except subprocess.TimeoutExpired as exc:
-            reason = f"no end after {STEP_TIMEOUT_S:.0f} s"
-            raise TourFailed(command=line, reason=reason) from exc
-        output = run.stdout.decode(errors="replace")
-        lines = output.splitlines()
-        for shown in lines[:show_lines]:
-            print(shown)
-        if show_lines is not None and len(lines) > show_lines:
-            print(f"... {len(lines) - show_lines} more")
-        sys.stdout.flush()
-        if run.returncode != expect:
-            raise TourFailed(command=line, reason=f"exit status {run.returncode}")
-        return output
+            raise _failed(words, f"no end after {STEP_TIMEOUT_S:.0f} s") from exc
+        return run.returncode, run.stdout.decode(errors="replace")
 
     @staticmethod
     def _title(text: str) -> None:
@@ -170,3 +214,16 @@ class _Tour:
     @staticmethod
     def _say(text: str) -> None:
         print(text, flush=True)
+
+
+def is_left_over(job: Mapping[str, object]) -> bool:
+    """Whether a job, as `ssi jobs --json` shows it, is one that an interrupted tour left behind."""
+    return job["args"] == [*COMPRESSION] and job["ended_at_s"] is None
+
+
+def _line(words: Sequence[str]) -> str:
+    return shlex.join(("ssi", *words))
+
+
+def _failed(words: Sequence[str], reason: str) -> TourFailed:
+    return TourFailed(command=_line(words), reason=reason)
