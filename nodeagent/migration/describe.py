@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from nodeagent.mechanism.digest import sha256
+from nodeagent.mechanism.digest import digests_of, sha256
 from nodeagent.migration.plan import Item
 from ssi.protocol.migration import FileMeta
 
@@ -29,10 +29,8 @@ def describe_file(item: Item) -> FileMeta:
     """
     with open(item.link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
         status = os.fstat(file.fileno())
-        digests = []
-        while chunk := file.read(CHUNK_BYTES):
-            digests.append(sha256(chunk).digest())
-    return _meta(item, status, digests=tuple(digests))
+        digests = digests_of(file, CHUNK_BYTES)
+    return _meta(item, status, digests=digests)
 
 
 def describe_program(item: Item) -> FileMeta:

@@ -1,9 +1,9 @@
-"""A connection for the images of one move: what goes over it, and the end that sends.
+"""A connection for the bytes of one move: what goes over it, and the end that sends.
 
-Over CURVE each mebibyte passes a slow cipher and six threads, while the job stands still. Here the
-thread that reads the images seals and sends them, and the one that receives them writes them. The
-destination says over CURVE on which port it waits, and gives the key. Where there is no connection
-in time, images go over CURVE. One that breaks ends the move, as there.
+Over CURVE each mebibyte passes a slow cipher and six threads. Here the thread that reads files and
+images seals and sends them, and the one that receives them writes them. The destination says over
+CURVE on which port it waits, and gives the key. Where there is no connection in time, they go over
+CURVE. One that breaks ends the move, as there.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ HELLO_S: Final = 1.0
 SILENT_MS: Final = 10_000
 """For which the other end may take nothing: it may have to find memory first."""
 
+TAKEN_S: Final = 30.0
+"""For the other end to say that it has taken what it got."""
+
 Messages: TypeAlias = Iterable[tuple[Piece, ...]]
 
 _End: TypeAlias = "asyncio.Future[Exception | None]"
@@ -53,14 +56,16 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Parts(msgspec.Struct, frozen=True, array_like=True):
-    """A message. Without parts, and not the last, it is a greeting.
+    """A message. Without parts, and not the last, it is a greeting, or an answer.
 
     Attributes:
         is_last: All images have been sent.
+        asks: The other end answers once it has taken all that came before.
     """
 
     parts: tuple[Part, ...] = ()
     is_last: bool = False
+    asks: bool = False
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -116,7 +121,7 @@ class Lane:
         self._address, self._offer = address, offer
         self._loop = asyncio.get_running_loop()
         self._connection: socket.socket | None = None
-        self._orders = SimpleQueue[tuple[Messages, _End] | None]()
+        self._orders = SimpleQueue[tuple[Messages, bool, _End] | None]()
         self._opened: _End = self._loop.create_future()
         threading.Thread(target=self._run, name="image-lane", daemon=True).start()
 
@@ -125,15 +130,19 @@ class Lane:
         await asyncio.wait({self._opened}, timeout=within_s)
         return self._opened.done() and self._opened.result() is None
 
-    async def send(self, messages: Messages) -> None:
-        """Sends all of them, and that they were all; they are read in the lane's thread.
+    async def send(self, messages: Messages, *, is_last: bool = True) -> None:
+        """Sends all of them; they are read in the lane's thread.
+
+        Args:
+            messages: What is sent.
+            is_last: Nothing follows. Otherwise it is waited for that the other end has taken them.
 
         Raises:
             Broken: The other end did not take them.
             OSError: They cannot be read.
         """
         sent: _End = self._loop.create_future()
-        self._orders.put((messages, sent))
+        self._orders.put((messages, is_last, sent))
         if (problem := await sent) is not None:
             raise problem
 
@@ -159,9 +168,13 @@ class Lane:
         self._settle(self._opened, None)
         try:
             while (order := self._orders.get()) is not None:
-                messages, sent = order
+                messages, is_last, sent = order
                 try:
                     _send_all(records, messages)
+                    if is_last:
+                        send_parts(records, Parts(is_last=True))
+                    else:
+                        self._await_taken(records)
                 except Exception as exc:
                     self._settle(sent, exc)
                 else:
@@ -185,6 +198,13 @@ class Lane:
         self._connection = connection
         return records
 
+    def _await_taken(self, records: Records) -> None:
+        assert self._connection is not None
+        send_parts(records, Parts(asks=True))
+        self._connection.settimeout(TAKEN_S)
+        receive_parts(records)
+        self._connection.settimeout(None)
+
     def _settle(self, end: _End, problem: Exception | None) -> None:
         def settle() -> None:
             if not end.done():  # else nobody waits any more
@@ -201,4 +221,3 @@ def _send_all(records: Records, messages: Messages) -> None:
         )
         data = message[0].data if len(message) == 1 else b"".join(each.data for each in message)
         send_parts(records, Parts(parts), data)
-    send_parts(records, Parts(is_last=True))

@@ -48,7 +48,8 @@ class LaneEnd:
     One thread does all of it, and this process does not wait for it to end.
 
     Args:
-        take: Called with each part of an image, in that thread; may raise an :class:`SsiError`.
+        take: Called with each part of a file or an image, in that thread; may raise an
+            :class:`SsiError`.
 
     Raises:
         OSError: No port is free.
@@ -70,7 +71,7 @@ class LaneEnd:
     @property
     def offer(self) -> ImageLane:
         """What the source has to know."""
-        return ImageLane(self._port, self._key)
+        return ImageLane(self._port, self._key, files=True)
 
     async def wait(self) -> None:
         """All images are there.
@@ -143,6 +144,8 @@ class LaneEnd:
                     at += part.size
                 if record.lent is not None:
                     buffers.give(record.lent)
+                if message.asks:
+                    send_parts(records, Parts())
                 is_last = message.is_last
             self._complete = True
         except SsiError as exc:  # known before the other end can ask

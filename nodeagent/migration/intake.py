@@ -12,6 +12,7 @@ from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.imagelane import Part
 from nodeagent.migration.imagelaneend import LaneEnd, offer_lane
 from nodeagent.migration.images import checksum_of
+from nodeagent.migration.landing import write_at
 from nodeagent.migration.packing import Packer
 from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import Piece
@@ -31,11 +32,14 @@ def take_in(arrival: Arrival, packer: Packer, pieces: Sequence[Piece]) -> None:
     if arrival.lane is not None:
         arrival.lane.check()
     for piece in pieces:
-        data = packer.unpack(piece)
-        if piece.file.startswith("/"):
-            arrival.landing.put(piece.file, piece.offset, data)
-        else:
-            put_image(arrival, piece.file, piece.offset, data)
+        _put(arrival, piece.file, piece.offset, packer.unpack(piece))
+
+
+def _put(arrival: Arrival, name: str, offset: int, data: bytes | memoryview) -> None:
+    if name.startswith("/"):
+        arrival.landing.put(name, offset, data)
+    else:
+        put_image(arrival, name, offset, data)
 
 
 def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview) -> None:
@@ -51,7 +55,7 @@ def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(f"{arrival.images}/{name}", flags, 0o600)
         try:
-            os.pwrite(descriptor, data, offset)
+            write_at(descriptor, data, offset)
         finally:
             os.close(descriptor)
     except OSError as exc:
@@ -60,14 +64,14 @@ def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview
 
 
 def lane_for(arrival: Arrival, packer: Packer) -> LaneEnd | None:
-    """An end of a lane that writes images where they belong; None where there can be none."""
+    """An end of a lane that writes what comes where it belongs; None where there can be none."""
 
     def take(part: Part, data: memoryview) -> None:
         arrival.heard_at_s = time.monotonic()
         if part.unpacked_bytes:
             piece = Piece(part.image, part.offset, bytes(data), part.unpacked_bytes)
-            put_image(arrival, part.image, part.offset, packer.unpack(piece))
+            _put(arrival, part.image, part.offset, packer.unpack(piece))
         else:
-            put_image(arrival, part.image, part.offset, data)
+            _put(arrival, part.image, part.offset, data)
 
     return offer_lane(take)

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.files import replace_file
-from nodeagent.mechanism.digest import sha256
+from nodeagent.mechanism.digest import digests_of, sha256
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
 from ssi.model.unreadable import UNREADABLE
@@ -53,6 +53,8 @@ class Landing:
     images: Path
     placed: list[str] = field(default_factory=list)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
+    _taken: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    """Of each staged file the digests of the chunks that are in it as they were announced."""
     _made: list[str] = field(default_factory=list)
     _strict: bool = False
 
@@ -77,7 +79,11 @@ class Landing:
                 node=self.node, path=meta.path, reason="another file of that name is there"
             )
         staging = self._staging(meta.path)
-        known = _digests(staging) or ()
+        before, taken = self._staged.get(meta.path), self._taken.setdefault(meta.path, {})
+        if before is not None and before.size_bytes != meta.size_bytes:
+            whole = min(before.size_bytes, meta.size_bytes) // CHUNK_BYTES
+            for index in [index for index in taken if index >= whole]:
+                del taken[index]
         try:
             self._staged[meta.path] = meta
             self._write_journal()
@@ -88,12 +94,10 @@ class Landing:
             raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
         self._strict = frozen
         return tuple(
-            index
-            for index, digest in enumerate(meta.digests)
-            if index >= len(known) or known[index] != digest
+            index for index, digest in enumerate(meta.digests) if taken.get(index) != digest
         )
 
-    def put(self, path: str, offset: int, data: bytes) -> None:
+    def put(self, path: str, offset: int, data: bytes | memoryview) -> None:
         """Writes a piece of a staged file, if it is what was announced.
 
         Raises:
@@ -108,13 +112,15 @@ class Landing:
                 return  # it was written to meanwhile, and comes again once the job is frozen
             raise FileConflict(node=self.node, path=path, reason="a piece arrived damaged")
         try:
+            self._taken[path].pop(index, None)
             descriptor = os.open(self._staging(path), os.O_WRONLY | os.O_CLOEXEC)
             try:
-                os.pwrite(descriptor, data, offset)
+                write_at(descriptor, data, offset)
             finally:
                 os.close(descriptor)
         except OSError as exc:
             raise FileConflict(node=self.node, path=path, reason=str(exc)) from exc
+        self._taken[path][index] = meta.digests[index]
 
     def make_directories(self, metas: Sequence[FileMeta]) -> None:
         """Makes those that are missing, outermost first, with their owner and mode.
@@ -170,6 +176,18 @@ class Landing:
     def _staging(self, path: str) -> Path:
         target = Path(path)
         return target.with_name(f".{target.name}.ssi-{self.gpid}")
+
+
+def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Writes all of it: of what no longer fits the kernel takes a part first, and refuses then.
+
+    Raises:
+        OSError: Not all of it could be written.
+    """
+    view = memoryview(data)
+    written = 0
+    while written < len(view):
+        written += os.pwrite(descriptor, view[written:], offset + written)
 
 
 def undo_landing(images: Path) -> None:
@@ -246,16 +264,13 @@ def same_program(meta: FileMeta) -> str:
 
 
 def _digests(path: Path) -> tuple[bytes, ...] | None:
-    digests = []
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digests.append(sha256(chunk).digest())
+            return digests_of(file, CHUNK_BYTES)
     except FileNotFoundError:
         return None
     except OSError:
         return (b"unreadable",)
-    return tuple(digests)
 
 
 def _give(path: Path, meta: FileMeta) -> None:

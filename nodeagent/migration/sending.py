@@ -1,16 +1,61 @@
-"""Images leave while CRIU still writes them, beside the dump and never in its way."""
+"""Bytes on their way out: files while the job runs, images while CRIU still writes them."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.images import ImageReader
 from nodeagent.migration.preflight import Move
-from nodeagent.migration.transfer import Courier
+from nodeagent.migration.transfer import Courier, Sent, file_pieces
 from ssi.model.errors import SsiError
+from ssi.protocol.migration import FileMeta
+
+_log: Final = logging.getLogger(__name__)
 
 LANE_WAIT_S: Final = 0.1
+"""For one that is not connected yet; then the bulk link is taken."""
+
+
+async def send_files(
+    courier: Courier,
+    move: Move,
+    wanted: Sequence[tuple[FileMeta, Sequence[int]]],
+    *,
+    frozen: bool,
+) -> Sent:
+    """Sends these chunks of files; all of them have been taken once it returns.
+
+    Args:
+        courier: Sends them.
+        move: What they belong to.
+        wanted: Files, and which chunks of each.
+        frozen: The job stands still, and its images have the lane.
+
+    Raises:
+        OSError: One cannot be read.
+        SsiError: The destination refused one or fell silent.
+    """
+    if not any(chunks for _meta, chunks in wanted):
+        return Sent()
+    links = {item.path: item.link for item in move.plan.files}
+    pieces = chain.from_iterable(
+        file_pieces(meta.path, links[meta.path], chunks) for meta, chunks in wanted
+    )
+    takes_lane = move.offer is not None and move.offer.files and not frozen
+    lane = await _open_lane(move) if takes_lane else None
+    _log.info("event=files-leave gpid=%d by_lane=%s", move.row.gpid, lane is not None)
+    node, packs = move.destination, move.unpacks
+    return await courier.send(node, move.key, pieces, packs=packs, lane=lane, is_last=False)
+
+
+async def _open_lane(move: Move) -> Lane | None:
+    """Its lane, where that is connected in time."""
+    lane = move.lane
+    return lane if lane is not None and await lane.is_open(LANE_WAIT_S) else None
 
 
 class Sending:
@@ -34,24 +79,18 @@ class Sending:
     async def run(self) -> None:
         """Ends when all has been sent, or none of it is wanted."""
         move = self._move
+        lane = await _open_lane(move)
+        self.by_lane = lane is not None
         try:
             move.sent = await self._courier.send(
                 move.destination,
                 move.key,
                 self.reader.pieces(),
                 packs=move.unpacks,
-                lane=await self._lane(),
+                lane=lane,
             )
         except* (SsiError, OSError) as group:
             self._failure = group
-
-    async def _lane(self) -> Lane | None:
-        """While CRIU begins to write there is time for what is not connected yet, and no more."""
-        lane = self._move.lane
-        if lane is not None and not await lane.is_open(LANE_WAIT_S):
-            lane = None
-        self.by_lane = lane is not None
-        return lane
 
     def check(self) -> None:
         """All has been sent.

@@ -25,9 +25,9 @@ from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
 from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
 from nodeagent.migration.reason import leaf_of, text_of
-from nodeagent.migration.sending import Sending
+from nodeagent.migration.sending import Sending, send_files
 from nodeagent.migration.survey import described
-from nodeagent.migration.transfer import Courier, file_pieces
+from nodeagent.migration.transfer import Courier
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
     Commit,
@@ -372,13 +372,8 @@ class Source:
         compared = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
         assert isinstance(compared, FilesCompared), compared
         move.files.update({meta.path: meta for meta in metas})
-        wanted = compared.missing[-len(metas) :]
-        links = {item.path: item.link for item in move.plan.files}
-        for meta, chunks in zip(metas, wanted, strict=True):
-            pieces = file_pieces(meta.path, links[meta.path], chunks)
-            move.carried += await self._courier.send(
-                move.destination, move.key, pieces, packs=move.unpacks
-            )
+        wanted = zip(metas, compared.missing[-len(metas) :], strict=True)
+        move.carried += await send_files(self._courier, move, list(wanted), frozen=frozen)
 
     def _refuse(self, move: Move, blockers: Sequence[str]) -> None:
         if blockers:

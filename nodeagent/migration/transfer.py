@@ -72,6 +72,7 @@ class Courier:
         *,
         packs: bool,
         lane: Lane | None = None,
+        is_last: bool = True,
     ) -> Sent:
         """Sends pieces in their order, :data:`WINDOW` messages at a time.
 
@@ -83,6 +84,7 @@ class Courier:
                 none to those steps for which each of them waits.
             packs: The destination can unpack.
             lane: That they take; None: they go over CURVE.
+            is_last: Nothing takes the lane after them.
 
         Raises:
             OSError: They cannot be read.
@@ -92,7 +94,8 @@ class Courier:
         rule = self._rules.setdefault(node, PackingRule())
         messages = packed(pieces)
         if lane is not None:
-            return await self._send_by(lane, node, job, messages, rule if packs else None)
+            packing = rule if packs else None
+            return await self._send_by(lane, node, job, messages, packing, is_last=is_last)
         slots = asyncio.Semaphore(WINDOW)
         sent = Sent()
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pieces")
@@ -121,6 +124,8 @@ class Courier:
         job: tuple[int, int],
         messages: Iterator[tuple[Piece, ...]],
         rule: PackingRule | None,
+        *,
+        is_last: bool,
     ) -> Sent:
         sent = Sent()
 
@@ -134,12 +139,12 @@ class Courier:
                     rule.saw_link(lane.reading())
 
         try:
-            await lane.send(read())
+            await lane.send(read(), is_last=is_last)
         except Broken as exc:
             gpid, epoch = job
             body = PutPieces(gpid=gpid, epoch=epoch, pieces=())
             await self._peers.ask(node, body, timeout_s=SEND_TIMEOUT_S)  # fails where it knows why
-            reason = f"the connection for its images broke: {exc}"
+            reason = f"the connection for its bytes broke: {exc}"
             raise LinkDown(node=node, reason=reason) from exc
         finally:
             asyncio.get_running_loop().call_later(QUIET_S, ALLOCATOR.give_back)

@@ -147,10 +147,12 @@ class ImageLane(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         port: TCP, at the destination's address.
         key: Seals what goes over it, both ways.
+        files: Those that the job carries may come by it too.
     """
 
     port: int
     key: bytes
+    files: bool = False
 
     def __repr__(self) -> str:
         return f"ImageLane(port={self.port})"

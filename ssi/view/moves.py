@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ssi.model.errors import SsiError
 from ssi.policy.placement import Rejection, Suggestion
@@ -12,6 +13,9 @@ from ssi.view.jsonview import JsonObject
 from ssi.view.listing import Field, Listing
 from ssi.view.quantity import size
 from ssi.view.text import plain
+
+WORTH_TELLING: Final = 0.95
+"""Of what was to be sent: what compression saved is told from there on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +196,11 @@ def candidate_objects(candidates: Sequence[Candidate]) -> list[JsonObject]:
 
 
 def _packed(moved: JobMigrated) -> str:
-    """What the link was spared."""
-    return f", compressed to {size(moved.sent_bytes)}" if moved.packed_bytes else ""
+    """What the link was spared, if that is worth a word: a busy one has a few pieces packed."""
+    whole_bytes = moved.image_bytes + moved.carried_bytes
+    if moved.packed_bytes == 0 or moved.sent_bytes > whole_bytes * WORTH_TELLING:
+        return ""
+    return f", compressed to {size(moved.sent_bytes)}"
 
 
 def _late(moved: JobMigrated) -> str:

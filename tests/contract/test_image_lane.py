@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,7 @@ import pytest
 
 from nodeagent.direct.records import Broken
 from nodeagent.mechanism.aesgcm import KEY_BYTES
+from nodeagent.migration import imagelane
 from nodeagent.migration.imagelane import Lane, Part
 from nodeagent.migration.imagelaneend import LaneEnd
 from nodeagent.migration.transfer import Courier
@@ -75,6 +77,63 @@ def test_images_arrive_whole_and_in_order() -> None:
 
     run(test())
     assert images.data == {"core": b"onetwo", "empty": b"", "pages": memory}
+
+
+def test_what_is_asked_about_has_been_taken_and_images_follow() -> None:
+    images = Images()
+    files = [Piece("/srv/a", number << 20, os.urandom(1 << 20)) for number in range(3)]
+
+    async def test() -> None:
+        lane, end = await open_pair(images)
+        for piece in files:
+            await lane.send(messages(piece), is_last=False)
+            assert len(images.data["/srv/a"]) == piece.offset + len(piece.data)
+        await lane.send(messages(Piece("core", 0, b"memory")))
+        await end.wait()
+        lane.close()
+        await end.close()
+
+    run(test())
+    assert images.data == {"/srv/a": b"".join(each.data for each in files), "core": b"memory"}
+
+
+def test_a_piece_that_is_refused_is_told_before_it_counts_as_taken() -> None:
+    async def test() -> None:
+        lane, end = await open_pair(Images())
+        with pytest.raises(Broken):
+            await lane.send(messages(Piece("full", 0, b"memory")), is_last=False)
+        with pytest.raises(RestoreFailed, match="No space left"):
+            end.check()
+        with pytest.raises(Broken):
+            await lane.send(messages(Piece("core", 0, b"memory")))
+        lane.close()
+        await end.close()
+
+    run(test())
+
+
+def test_an_end_that_takes_and_never_says_so_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(imagelane, "TAKEN_S", 0.05)
+    images = Images()
+    go_on = threading.Event()
+
+    def take(part: Part, data: memoryview) -> None:
+        go_on.wait(PATIENCE_S)
+        images.take(part, data)
+
+    async def test() -> None:
+        end = LaneEnd(take)
+        lane = Lane(HERE, end.offer)
+        assert await lane.is_open(PATIENCE_S)
+        with pytest.raises(Broken, match="timed out"):
+            await lane.send(messages(Piece("/srv/a", 0, b"text")), is_last=False)
+        go_on.set()
+        lane.close()
+        await end.close()
+
+    run(test())
 
 
 def test_who_has_another_key_is_not_let_in() -> None:

@@ -124,10 +124,10 @@ def closed_ports(source: Host, destination: Host) -> Iterator[None]:
         destination.run("sh", "-c", f"echo {usual} > {file}")
 
 
-def went_by_lane(host: Host, gpid: str) -> bool:
-    """How the images of the last move of a job from there went, by its agent's log."""
+def went_by_lane(host: Host, gpid: str, what: str = "images-sent") -> bool:
+    """How the images or files of the last move of a job from there went, by its agent's log."""
     log = Path(host.root, "var/lib/ssi/agent.log").read_text(encoding="utf-8")
-    *_, last = re.finditer(rf"event=images-sent gpid={gpid} by_lane=(\w+)", log)
+    *_, last = re.finditer(rf"event={what} gpid={gpid} by_lane=(\w+)", log)
     return last[1] == "True"
 
 
@@ -141,6 +141,34 @@ def test_images_have_a_connection_of_their_own_and_do_without_where_there_is_non
     lines = ssi.ok("logs", gpid).splitlines()
     ssi.ok("kill", "-9", gpid)
     assert all(line.endswith("True") for line in lines), "its memory is as it was"
+
+
+def test_files_go_the_way_of_images_and_are_as_they_were(ssi: Ssi) -> None:
+    for node in ("n1", "n2"):
+        ssi.host(node).run("rm", "-f", "/srv/written")
+    write = "head -c 9000000 /dev/urandom >&5; sha256sum /srv/written; exec sleep 600"
+    gpid = ssi.detached("n1", "sh", "-c", f"exec 5>/srv/written; {write}")
+    eventually(lambda: "/srv/written" in ssi.ok("logs", gpid), what="it has written")
+    digest = ssi.ok("logs", gpid).split()[0]
+
+    def goes_by_lane(source: str, destination: str) -> bool:
+        assert move(ssi, gpid, destination)["carried_bytes"] == 9_000_000
+        there = ssi.host(destination).run("sha256sum", "/srv/written").stdout.decode()
+        assert there.split()[0] == digest
+        left = ssi.host(source).run("ls", "/srv/written")
+        assert left.returncode != 0, "what it writes is on one node"
+        return went_by_lane(ssi.host(source), gpid, "files-leave")
+
+    moves = []
+    with closed_ports(ssi.host("n1"), ssi.host("n2")):
+        moves.append(goes_by_lane("n1", "n2"))
+    for _pair in range(5):  # on a busy machine it may not be connected in time
+        moves += [goes_by_lane("n2", "n1"), goes_by_lane("n1", "n2")]
+        if any(moves):
+            break
+    ssi.ok("kill", "-9", gpid)
+    assert not moves[0]
+    assert any(moves[1:])
 
 
 def test_pre_copy_is_refused_by_name_where_the_kernel_does_not_track_writes(ssi: Ssi) -> None:

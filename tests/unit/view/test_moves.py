@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ssi.model.job import JobRow, JobState
 from ssi.policy.placement import Rejection, Suggestion
-from ssi.protocol.migration import MigrationChecked
+from ssi.protocol.migration import JobMigrated, MigrationChecked
 from ssi.view.listing import Way, render
-from ssi.view.moves import candidate_listing, candidates_of, checked_lines, checked_object
+from ssi.view.moves import (
+    candidate_listing,
+    candidates_of,
+    checked_lines,
+    checked_object,
+    moved_line,
+)
 
 
 def checked(node: str = "n2", *there: str) -> MigrationChecked:
@@ -43,3 +52,33 @@ def test_the_best_that_fits_is_first_and_the_impossible_last() -> None:
         "n2    0.10 no      n2: no room",
         "n1       - no      it is there already",
     ]
+
+
+@pytest.mark.parametrize(
+    ("packed_mib", "sent_mib", "told"),
+    [(0, 100, ""), (100, 40, ", compressed to 40M"), (60, 94, ", compressed to 94M"), (4, 99, "")],
+)
+def test_compression_is_told_where_it_saved_something(
+    packed_mib: int, sent_mib: int, told: str
+) -> None:
+    moved = JobMigrated(
+        row=JobRow(
+            gpid=15000001,
+            node="n2",
+            user="root",
+            argv=("xz",),
+            cwd="/",
+            state=JobState.RUNNING,
+            start_ms=1,
+        ),
+        total_ms=1500.0,
+        freeze_ms=80.0,
+        image_bytes=10 << 20,
+        carried_bytes=90 << 20,
+        files_carried=("/srv/data",),
+        sent_bytes=sent_mib << 20,
+        packed_bytes=packed_mib << 20,
+    )
+    assert moved_line("n1", "n2", moved) == (
+        f"15000001 n1 -> n2: 1500 ms in all, frozen for 80 ms, image 10M, 90M of files{told}"
+    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodeagent.mechanism import digest
 from nodeagent.mechanism.digest import sha256
-from nodeagent.migration import describe
 from nodeagent.migration.describe import describe_file, description_of
 from nodeagent.migration.plan import Item
 
@@ -28,12 +28,12 @@ def test_what_is_written_behind_the_reader_shows_as_a_change(
     assert description_of(item, {item.path: described}) is described
     assert description_of(item, {}) is None
 
-    def digest_and_overwrite(data: bytes) -> HASH:
-        digest = sha256(data)
+    def digest_and_overwrite(data: memoryview) -> HASH:
+        digested = sha256(data)
         with file.open("r+b") as table:
             table.write(b"behind")
-        return digest
+        return digested
 
-    monkeypatch.setattr(describe, "sha256", digest_and_overwrite)
+    monkeypatch.setattr(digest, "sha256", digest_and_overwrite)
     described = describe_file(item)
     assert description_of(item, {item.path: described}) is None

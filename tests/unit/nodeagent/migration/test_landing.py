@@ -1,0 +1,139 @@
+"""Files beside their paths: which of their chunks are asked for, and when all of one is there."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import grp
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nodeagent.mechanism.digest import sha256
+from nodeagent.migration.describe import CHUNK_BYTES
+from nodeagent.migration.landing import Landing, write_at
+from ssi.model.migration import FileConflict
+from ssi.protocol.migration import FileMeta
+
+CHUNKS = [bytes([number]) * CHUNK_BYTES for number in range(3)]
+
+
+def chunks_of(data: bytes) -> list[bytes]:
+    return [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+
+
+class Arriving:
+    """A file that the job has at the source, and its landing here."""
+
+    def __init__(self, directory: Path) -> None:
+        images = directory / "images"
+        images.mkdir()
+        self.path = directory / "data"
+        self.landing = Landing("n2", 7, images)
+
+    def compare(self, data: bytes, *, frozen: bool = False) -> tuple[int, ...]:
+        return self.landing.missing_chunks(self.meta(data), frozen=frozen)
+
+    def meta(self, data: bytes) -> FileMeta:
+        return FileMeta(
+            path=str(self.path),
+            kind="file",
+            mode=0o640,
+            user=getpass.getuser(),
+            group=grp.getgrgid(os.getgid()).gr_name,
+            size_bytes=len(data),
+            mtime_ns=1_000_000_000,
+            digests=tuple(sha256(chunk).digest() for chunk in chunks_of(data)),
+            writable=True,
+        )
+
+    def put(self, data: bytes, *indexes: int) -> None:
+        for index in indexes:
+            chunk = memoryview(chunks_of(data)[index])  # as a lane gives it
+            self.landing.put(str(self.path), index * CHUNK_BYTES, chunk)
+
+    def arrives(self, data: bytes) -> None:
+        """What is asked for once the job stands still makes the file whole."""
+        self.put(data, *self.compare(data, frozen=True))
+        self.landing.place([self.meta(data)])
+        assert self.path.read_bytes() == data
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Arriving:
+    return Arriving(tmp_path)
+
+
+def test_a_chunk_that_has_come_is_not_asked_for_again(file: Arriving) -> None:
+    before = b"".join(CHUNKS)
+    assert file.compare(before) == (0, 1, 2)
+    file.put(before, 0, 1, 2)
+    after = CHUNKS[0] + CHUNKS[2] + CHUNKS[2]
+    assert file.compare(after, frozen=True) == (1,)
+    file.arrives(after)
+
+
+def test_a_chunk_that_was_written_to_on_its_way_is_asked_for_again(file: Arriving) -> None:
+    before = b"".join(CHUNKS)
+    assert file.compare(before) == (0, 1, 2)
+    after = CHUNKS[0] + b"x" * CHUNK_BYTES + CHUNKS[2]
+    file.put(after, 0, 1, 2)
+    assert file.compare(after, frozen=True) == (1,)
+    file.arrives(after)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (CHUNK_BYTES + 4, CHUNK_BYTES + 9),
+        (CHUNK_BYTES + 9, CHUNK_BYTES + 4),
+        (2 * CHUNK_BYTES, 3 * CHUNK_BYTES),
+        (2 * CHUNK_BYTES, CHUNK_BYTES),
+        (2 * CHUNK_BYTES, 4, 2 * CHUNK_BYTES),
+        (CHUNK_BYTES + 9, CHUNK_BYTES, CHUNK_BYTES + 9),
+        (4, 0, 4),
+        (0, 4),
+    ],
+)
+def test_a_file_that_was_cut_or_grew_is_whole_in_the_end(
+    file: Arriving, sizes: tuple[int, ...]
+) -> None:
+    whole = b"".join(CHUNKS)
+    for size in sizes[:-1]:
+        file.put(whole[:size], *file.compare(whole[:size]))
+    file.arrives(whole[: sizes[-1]])
+
+
+def test_a_piece_that_nobody_announced_is_refused(file: Arriving) -> None:
+    with pytest.raises(FileConflict, match="not announced"):
+        file.put(CHUNKS[0], 0)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As a disk that is full there: the kernel writes what fits, and then nothing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_chunk_of_which_only_a_part_fits_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT)
+    try:
+        with files_of_at_most(4096), pytest.raises(OSError, match="too large") as refused:
+            write_at(descriptor, CHUNKS[1], 0)
+    finally:
+        os.close(descriptor)
+    assert refused.value.errno == errno.EFBIG
+    assert target.stat().st_size == 4096
