@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +73,14 @@ def name_obstacles(files: Iterable[FileMeta]) -> list[str]:
     users = {meta.user for meta in files if not meta.user.isdigit()}
     groups = {meta.group for meta in files if not meta.group.isdigit()}
     return [
-        *(f"there is no account for {user}, who owns a file" for user in _unknown_users(users)),
-        *(f"there is no group {group}, which has a file" for group in _unknown_groups(groups)),
+        *(
+            f"there is no account for {user}, who owns a file"
+            for user in _unknown(users, pwd.getpwnam)
+        ),
+        *(
+            f"there is no group {group}, which has a file"
+            for group in _unknown(groups, grp.getgrnam)
+        ),
     ]
 
 
@@ -118,11 +124,12 @@ def _port_obstacle(text: str) -> str:
     return f"nothing can listen on {kind} {address} port {port} here: {reason}" if reason else ""
 
 
-def _unknown_users(names: Iterable[str]) -> list[str]:
-    known = {account.pw_name for account in pwd.getpwall()}
-    return sorted(set(names) - known)
-
-
-def _unknown_groups(names: Iterable[str]) -> list[str]:
-    known = {group.gr_name for group in grp.getgrall()}
-    return sorted(set(names) - known)
+def _unknown(names: Iterable[str], look_up: Callable[[str], object]) -> list[str]:
+    """Names that are not known here, each looked up: directories of users do not list all."""
+    unknown = []
+    for name in sorted(set(names)):
+        try:
+            look_up(name)
+        except KeyError:
+            unknown.append(name)
+    return unknown

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
 import pwd
 from pathlib import Path
 from typing import cast
+
+import pytest
 
 from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
@@ -19,13 +22,15 @@ from ssi.protocol.migration import FileMeta, PrepareMigration
 ME = pwd.getpwuid(os.getuid())
 
 
-def meta(path: Path | str, content: bytes = b"old", *, user: str = "0") -> FileMeta:
+def meta(
+    path: Path | str, content: bytes = b"old", *, user: str = "0", group: str = "0"
+) -> FileMeta:
     return FileMeta(
         path=str(path),
         kind="file",
         mode=0o600,
         user=user,
-        group="0",
+        group=group,
         size_bytes=len(content),
         digests=(hashlib.sha256(content).digest(),),
     )
@@ -113,6 +118,16 @@ def test_an_owner_of_a_file_who_is_unknown_here_is_named() -> None:
     assert name_obstacles([meta("/x", user="0")]) == []
     told = name_obstacles([meta("/x", user="nobody-of-that-name")])
     assert told == ["there is no account for nobody-of-that-name, who owns a file"]
+
+
+def test_an_account_that_only_a_look_up_finds_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory service answers for each name, and mostly lists none (sssd.conf(5), enumerate)."""
+    monkeypatch.setattr(pwd, "getpwall", list)
+    monkeypatch.setattr(grp, "getgrall", list)
+    group = grp.getgrgid(os.getgid()).gr_name
+    assert name_obstacles([meta("/srv/log", user=ME.pw_name, group=group)]) == []
+    told = name_obstacles([meta("/srv/log", user=ME.pw_name, group="no-group-of-that-name")])
+    assert told == ["there is no group no-group-of-that-name, which has a file"]
 
 
 def test_a_file_system_without_room_is_named_once(tmp_path: Path) -> None:
