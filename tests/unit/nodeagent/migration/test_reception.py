@@ -121,7 +121,7 @@ def test_an_owner_of_a_file_who_is_unknown_here_is_named() -> None:
 
 
 def test_an_account_that_only_a_look_up_finds_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory service answers for each name, and mostly lists none (sssd.conf(5), enumerate)."""
+    """A directory service answers for a name, and mostly lists none (sssd.conf(5), enumerate)."""
     monkeypatch.setattr(pwd, "getpwall", list)
     monkeypatch.setattr(grp, "getgrall", list)
     group = grp.getgrgid(os.getgid()).gr_name
