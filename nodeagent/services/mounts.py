@@ -36,6 +36,7 @@ class MountService:
             names_s=body.cache_s,
             deadline_s=body.deadline_s,
             prefetch=body.cache_s > 0,
+            write_behind=body.cache_s > 0,
         )
         point = body.point.rstrip("/")
         return await self._ask(Control(deed="mount", node=body.node, point=point, options=options))

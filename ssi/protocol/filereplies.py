@@ -99,9 +99,10 @@ class Listing(_Reply, frozen=True, tag="listing"):
 
 
 class Count(_Reply, frozen=True, tag="count"):
-    """A number of bytes, or an offset."""
+    """A number of bytes, or an offset; ``error`` is why no more was written, 0 where not known."""
 
     value: int
+    error: int = 0
 
 
 class Text(_Reply, frozen=True, tag="text"):

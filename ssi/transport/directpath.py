@@ -40,7 +40,7 @@ class Events:
 class Direct(Protocol):
     """A direct connection."""
 
-    def send(self, head: bytes, data: bytes) -> None:
+    def send(self, head: bytes, data: bytes | memoryview) -> None:
         """Sends a message and the data behind it."""
 
     def close(self) -> None:

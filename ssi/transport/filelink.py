@@ -123,7 +123,7 @@ class FileLink:
         body: FileRequest,
         then: Then,
         *,
-        data: bytes = b"",
+        data: bytes | memoryview = b"",
         within_s: float,
         released: tuple[int, ...] = (),
     ) -> int:
@@ -301,7 +301,8 @@ class FileLink:
         if direct is not None:
             direct.send(frame, data)
         else:
-            self._send([frame, data] if data else [frame])
+            # ZeroMQ keeps what it is given, longer maybe than whoever gave it.
+            self._send([frame, bytes(data)] if len(data) else [frame])
 
     def _send(self, frames: list[bytes]) -> None:
         assert self._socket is not None

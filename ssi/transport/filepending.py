@@ -24,7 +24,7 @@ class Pending:
     """
 
     asked: Asked
-    data: bytes
+    data: bytes | memoryview
     then: Then
     due_s: float
     cost_bytes: int

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -90,6 +91,19 @@ def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
     thread.start()
     thread.join(60)
     return found[0]
+
+
+def test_write_that_is_cut_short_tells_why(served: Served) -> None:
+    opened = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+    assert isinstance(opened, filereplies.Opened)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
+    try:
+        told = served.ask(filerequests.Write(opened.handle, 2), b"abc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told == filereplies.Count(2, errno.EFBIG)
+    served.ask(filerequests.Release(opened.handle))
 
 
 def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:

@@ -19,8 +19,9 @@ def client(number):
         path = f"{own}/{draw.randrange(12)}"
         if kind <= 1:  # written anew
             data = draw.randbytes(draw.choice((0, 1, 4096, 5000, 70_000, 300_000)))
-            with open(path, "wb") as file:
-                file.write(data)
+            with open(path, "wb", buffering=0) as file:
+                for begin in range(0, len(data), 20_000):
+                    file.write(data[begin : begin + 20_000])
             files[path] = data
         elif kind == 2:  # in the middle, and behind the end
             at, data = draw.randrange(100_000), draw.randbytes(draw.randrange(1, 3000))

@@ -57,7 +57,7 @@ class Dialled:
         loop.watch(self._connection.fileno(), writable=self._connected)
         self._timer = loop.call_after(PROVEN_S, self._end)
 
-    def send(self, head: bytes, data: bytes) -> None:
+    def send(self, head: bytes, data: bytes | memoryview) -> None:
         """Sends a message and the data behind it."""
         if self._is_open:
             try:

@@ -109,6 +109,7 @@ class Notify(IntEnum):
 
 
 GETATTR_FH: Final = 1
+WRITE_CACHE: Final = 1 << 0
 WRITE_KILL_SUIDGID: Final = 1 << 2
 LK_FLOCK: Final = 1
 FSYNC_DATA_ONLY: Final = 1

@@ -164,11 +164,11 @@ def _read(payload: memoryview) -> Read:
 
 
 def _write(payload: memoryview) -> Write:
-    handle, offset, size, flags, _, _, _ = _READ.unpack_from(payload)
+    handle, offset, size, flags, _, open_flags, _ = _READ.unpack_from(payload)
     data = payload[_READ.size :]
     if len(data) < size:
         raise BadRequest(f"{len(data)} of {size} bytes to write")
-    return Write(handle, offset, flags, data[:size])
+    return Write(handle, offset, flags, data[:size], open_flags)
 
 
 def _release(payload: memoryview) -> Release:

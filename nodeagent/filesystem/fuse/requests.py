@@ -106,12 +106,13 @@ class Read(NamedTuple):
 
 
 class Write(NamedTuple):
-    """WRITE."""
+    """WRITE; ``open_flags`` are those that the open file has now."""
 
     handle: int
     offset: int
     flags: int
     data: memoryview
+    open_flags: int
 
 
 class Release(NamedTuple):

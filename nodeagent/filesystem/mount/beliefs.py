@@ -41,7 +41,7 @@ class Beliefs:
     def of(self, node: Node) -> Entry | None:
         """A file as the directory above it was read to hold it, if that still stands."""
         listed = self.listed(node.parent) if node.parent is not None else None
-        if listed is None or node.changed_at_s >= listed.at_s:
+        if listed is None or node.writes or node.changed_at_s >= listed.at_s:
             return None
         entry = listed.entries.get(node.name)
         return entry if entry is not None and self.stands(entry, listed.at_s) else None
@@ -64,7 +64,7 @@ class Beliefs:
         since, it may have been another of this file's, and its link count is not what was read.
         """
         node = self._nodes.of_key(key_of(entry))
-        if node is not None and node.changed_at_s >= read_at_s:
+        if node is not None and (node.writes or node.changed_at_s >= read_at_s):
             return False
         values = ATTRIBUTES.unpack(entry.attributes)
         several = values[ATTRIBUTE_LINKS] > 1 and not stat.S_ISDIR(values[ATTRIBUTE_MODE])

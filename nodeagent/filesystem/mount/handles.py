@@ -8,6 +8,21 @@ from nodeagent.filesystem.mount.nodes import Node
 from ssi.protocol.filereplies import Entry
 
 
+@dataclass(slots=True)
+class Failure:
+    """A write that failed after the kernel was told that it is done.
+
+    Attributes:
+        error: Its errno.
+        is_told_by_write: A later write has failed with it.
+        told: Owners of descriptors, that is processes, whose close has.
+    """
+
+    error: int
+    is_told_by_write: bool = False
+    told: set[int] = field(default_factory=set)
+
+
 @dataclass(eq=False, slots=True)
 class File:
     """An open file.
@@ -23,6 +38,9 @@ class File:
         has_flock: Whether a flock(2) lock was taken.
         error: An errno that the next close or fsync tells; 0 for none.
         is_lost: The server has forgotten the handle.
+        is_written: Something was written through it.
+        failure: What its next write, and its next fsync or close, have to tell.
+        writes_through: Each of its writes waits for its answer, as one has failed.
         ahead: All of the file, which came as it was opened; empty where it did not.
         ahead_until_s: Until then that is believed.
         ahead_of: The state of the file of which it is the content.
@@ -39,6 +57,9 @@ class File:
     has_flock: bool = False
     error: int = 0
     is_lost: bool = False
+    is_written: bool = False
+    failure: Failure | None = None
+    writes_through: bool = False
     ahead: bytes = b""
     ahead_until_s: float = 0.0
     ahead_of: object = None

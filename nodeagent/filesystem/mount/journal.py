@@ -40,7 +40,7 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True, tag="n"):
 
 
 class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """An open file."""
+    """An open file; ``failure`` is the errno of a write that was said to be done, or 0."""
 
     number: int
     handle: int
@@ -51,6 +51,7 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     unsynced: bool = False
     lock_owners: tuple[int, ...] = ()
     has_flock: bool = False
+    failure: int = 0
 
 
 class DirectoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="d"):

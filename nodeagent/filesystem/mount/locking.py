@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
@@ -54,11 +55,13 @@ def test(mount: Mount, header: Header, body: Body) -> None:
     mount.ask(header, asked, found, as_opener=file)
 
 
-def release_all(mount: Mount, header: Header, file: File, owner: int) -> None:
+def release_all(
+    mount: Mount, header: Header, file: File, owner: int, then: Callable[[], None]
+) -> None:
     """Gives back all fcntl(2) locks of a process that closes a descriptor."""
     file.lock_owners.discard(owner)
     asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
-    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header), as_opener=file)
+    mount.ask(header, asked, lambda _reply, _payload: then(), as_opener=file)
 
 
 def _file(mount: Mount, number: int) -> File:

@@ -11,6 +11,7 @@ from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount, Then
 from nodeagent.filesystem.mount.nodes import Listed, Node, Stale, key_of
+from nodeagent.filesystem.mount.ordering import in_order
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import Entry, FileReply
 
@@ -57,11 +58,25 @@ def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes
 
 
 def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
+    written = mount.behind.keys()
+
     def found(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
         mount.tell_entry(header, folder, name, reply)
 
-    mount.ask(header, filerequests.Lookup(mount.nodes.child_path(folder, name)), found)
+    def found_first(reply: FileReply, payload: memoryview) -> None:
+        assert isinstance(reply, Entry)
+        if key_of(reply) in written:
+            # It may be older than writes that the kernel believes done.
+            node = mount.nodes.of_key(key_of(reply))
+            in_order(mount, header, node, lambda: ask(found))
+        else:
+            found(reply, payload)
+
+    def ask(then: Then) -> None:
+        mount.ask(header, filerequests.Lookup(mount.nodes.child_path(folder, name)), then)
+
+    ask(found_first)
 
 
 def _after_fetch(mount: Mount, header: Header, name: bytes, error: int) -> None:

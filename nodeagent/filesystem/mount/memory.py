@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nodeagent.filesystem.mount.handles import Directory, File, Handles
+from nodeagent.filesystem.mount.handles import Directory, Failure, File, Handles
 from nodeagent.filesystem.mount.journal import (
     ClosedRecord,
     DirectoryRecord,
@@ -131,6 +131,8 @@ class Memory:
             file = File(record.number, record.handle, node, record.flags, record.user, record.group)
             file.unsynced, file.has_flock = record.unsynced, record.has_flock
             file.lock_owners.update(record.lock_owners)
+            if record.failure:
+                file.failure, file.writes_through = Failure(record.failure), True
             self.handles.files[record.number] = file
         else:
             directory = Directory(record.number, node, record.user, record.group, [], 0, 0.0)
@@ -158,6 +160,7 @@ def _file_record(file: File) -> FileRecord:
     return FileRecord(
         file.number, file.handle, file.node.number, file.flags, file.user, file.group,
         file.unsynced, tuple(file.lock_owners), file.has_flock,
+        file.failure.error if file.failure is not None else 0,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from nodeagent.filesystem.fuse import replies
 from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.decoding import BadRequest, decode
@@ -18,12 +20,15 @@ from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.identities import Identities
+from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.released import Released
+from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
+from nodeagent.filesystem.mount.writebehind import WriteBehind
 from nodeagent.mechanism.loop import Loop
-from ssi.protocol import filereplies, filerequests
+from ssi.protocol import filerequests
 from ssi.protocol.filereplies import Entry, FileReply, Welcome
 from ssi.protocol.filerequests import FileRequest
 from ssi.transport.filelink import LOST, FileLink
@@ -62,6 +67,8 @@ class Mount:
         buffer: To read into; shared by all mounts, for each request is taken whole.
         memory: What the next worker will need to know.
         accounts: Users and groups as the server calls them.
+        number: The mount's, by which writes are kept for the next worker.
+        kept: Where they are.
     """
 
     def __init__(
@@ -74,6 +81,8 @@ class Mount:
         buffer: bytearray,
         memory: Memory,
         accounts: LocalAccounts,
+        number: int,
+        kept: KeptWrites,
     ) -> None:
         self.options = options
         self.link = link
@@ -96,6 +105,7 @@ class Mount:
         self._buffer = memoryview(buffer)
         self._waiting: dict[int, _Waiting] = {}
         self.released = Released(loop, self.tell)
+        self.behind = WriteBehind(self, memory, self.beliefs, number, kept)
         loop.watch(descriptor, readable=self._read)
 
     # The kernel's side
@@ -163,6 +173,7 @@ class Mount:
         if not self.ended:
             self.ended = True
             self.released.forget()
+            self.behind.close()
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self.link.close()
@@ -176,7 +187,7 @@ class Mount:
         body: FileRequest,
         then: Then,
         *,
-        data: bytes = b"",
+        data: bytes | memoryview = b"",
         as_opener: File | None = None,
         waits: bool = False,
         failed: Callable[[int], None] | None = None,
@@ -198,7 +209,7 @@ class Mount:
             return
         if as_opener is not None and as_opener.is_lost and hasattr(body, "handle") and body.handle:
             # The number may be another file's by now.
-            self._open_again(header, as_opener, body, then, data)
+            self._ask_again(header, as_opener, body, then, data, failed)
             return
         user, group = self._asker(header, as_opener)
 
@@ -210,7 +221,7 @@ class Mount:
             if error == LOST and isinstance(body, filerequests.CopyRange):
                 self.fail(header, errno.EXDEV)
             elif error == LOST and as_opener is not None:
-                self._open_again(header, as_opener, body, then, data)
+                self._ask_again(header, as_opener, body, then, data, failed)
             elif error or reply is None:
                 (failed or (lambda number: self.fail(header, number)))(
                     errno.EIO if error == LOST else error or errno.EIO
@@ -223,6 +234,47 @@ class Mount:
             user, group, body, answered, data=data, within_s=within_s, released=released
         )
         self._waiting[header.unique] = _Waiting(number, waits, released, life)
+
+    def _ask_again(
+        self,
+        header: Header,
+        file: File,
+        body: FileRequest,
+        then: Then,
+        data: bytes | memoryview,
+        failed: Callable[[int], None] | None,
+    ) -> None:
+        """Asks once more by a handle that the server knows."""
+
+        def ask(opening: FileRequest, opened: Answered) -> None:
+            self.ask(
+                header, opening, lambda reply, _payload: opened(0, reply),
+                as_opener=file, failed=lambda error: opened(error, None),
+            )  # fmt: skip
+
+        def may_ask(error: int) -> None:
+            if error:
+                (failed or (lambda number: self.fail(header, number)))(error)
+            else:
+                again = structs.replace(body, handle=file.handle)
+                self.ask(header, again, then, data=data, as_opener=file, failed=failed)
+
+        open_again(file, self.nodes, ask, self.tell, may_ask)
+
+    def ask_as(
+        self, file: File, body: FileRequest, data: bytes | memoryview, then: Answered
+    ) -> None:
+        """Asks as whoever opened a file, whether the kernel waits or not."""
+        if self.link.is_mute:
+            then(errno.EHOSTDOWN, None)
+        else:
+            within_s = self.options.deadline_s
+            ask_as_opener(self.link, self.nodes, file, body, then, data=data, within_s=within_s)
+
+    @property
+    def may_write_behind(self) -> bool:
+        """Whether the server is there, as far as is known, and it was not asked to wait for it."""
+        return self.options.write_behind and self.link.stands and not self.link.is_mute
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
@@ -273,43 +325,6 @@ class Mount:
         for directory in self.handles.directories.values():
             directory.rest = 0
 
-    def _open_again(
-        self, header: Header, file: File, body: FileRequest, then: Then, data: bytes
-    ) -> None:
-        """Opens by its path a file whose handle was lost, and asks once more."""
-        from msgspec import structs
-
-        if file.error:
-            self.fail(header, file.error)
-            return
-        if not file.is_lost:  # somebody else has just done so
-            again = structs.replace(body, handle=file.handle)
-            self.ask(header, again, then, data=data, as_opener=file)
-            return
-        try:
-            path = self.nodes.path(file.node)
-        except OSError:
-            file.error = errno.EIO
-            self.fail(header, errno.EIO)
-            return
-        flags = file.flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC)
-
-        def opened(reply: FileReply, _payload: memoryview) -> None:
-            assert isinstance(reply, filereplies.Opened)
-            if key_of(reply.entry) != file.node.key:
-                file.error = errno.EIO
-                self.tell(filerequests.Release(reply.handle))
-                self.fail(header, errno.EIO)
-                return
-            if file.is_lost:
-                file.handle, file.is_lost = reply.handle, False
-            else:
-                self.tell(filerequests.Release(reply.handle))
-            again = structs.replace(body, handle=file.handle)
-            self.ask(header, again, then, data=data, as_opener=file)
-
-        self.ask(header, filerequests.Open(path, flags), opened, as_opener=file)
-
     # Interruption and time
 
     def _interrupt(self, unique: int) -> None:
@@ -338,6 +353,7 @@ class Mount:
 
     def take_over(self) -> None:
         """Goes on where an earlier worker stopped: what it did not answer comes again."""
+        self.behind.recover()
         self.notify(replies.resend())
 
     # What the kernel is told of files

@@ -58,6 +58,7 @@ class Node:
         fetch: While it is, what waits for that.
         fetch_missed: While it is, names that were changed meanwhile.
         given: Size and times of the content that the kernel was given to keep.
+        writes: How many of its writes are under way, whether the kernel waits for them or not.
         vouched_until_s: Until then ``told`` is what it is, as long as ``changes`` is ``vouched``.
         changed_at_s: When this machine changed it last; what was listed of it before, under
             whatever name, does not hold.
@@ -80,6 +81,7 @@ class Node:
     fetch_missed: set[bytes] | None = None
     given: object = None
     changed_at_s: float = 0.0
+    writes: int = 0
     vouched: int = -1
     vouched_until_s: float = 0.0
 

@@ -14,6 +14,7 @@ from nodeagent.filesystem.mount import locking
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Node, Stale, key_of
+from nodeagent.filesystem.mount.ordering import in_order
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
@@ -27,6 +28,11 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
     """OPEN. What was cached of the file is kept where it has not changed since."""
     assert isinstance(body, requests.Open)
     node = mount.nodes.get(header.node)
+    after = None if body.flags & os.O_TRUNC else node
+    in_order(mount, header, after, lambda: _open(mount, header, node, body))
+
+
+def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None:
     path = mount.nodes.path(node)
     changes, asked_s = node.changes, time.monotonic()
 
@@ -138,45 +144,87 @@ def read(mount: Mount, header: Header, body: Body) -> None:
 
 
 def write(mount: Mount, header: Header, body: Body) -> None:
-    """WRITE, which is answered once the server's kernel has it."""
+    """WRITE, which is answered at once, or when the server's kernel has it."""
     assert isinstance(body, requests.Write)
     file = _file(mount, body.handle)
     mount.beliefs.changed(file.node)
     if not file.unsynced:
         file.unsynced = True
         mount.memory.opened(file)
-    strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
+    if mount.behind.take(header, file, body):
+        return
+    body = body._replace(data=memoryview(bytes(body.data)))  # it may have to wait
+    in_order(mount, header, None, lambda: _write_through(mount, header, file, body))
+
+
+def _write_through(mount: Mount, header: Header, file: File, body: requests.Write) -> None:
+    """Writes, and answers once the server's kernel has it."""
+    failure = file.failure
+    is_cached = body.flags & abi.WRITE_CACHE  # and nobody would hear of it
+    if failure is not None and not failure.is_told_by_write and not is_cached:
+        failure.is_told_by_write = True
+        mount.fail(header, failure.error)
+        return
 
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Count)
         mount.beliefs.changed(file.node)
         mount.reply(header, replies.written(reply.value))
 
+    strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
     asked = filerequests.Write(file.handle, body.offset, strip)
-    mount.ask(header, asked, done, data=bytes(body.data), as_opener=file)
+    mount.ask(header, asked, done, data=body.data, as_opener=file)
 
 
 def flush(mount: Mount, header: Header, body: Body) -> None:
     """FLUSH: some descriptor was closed, and with it fcntl(2) locks of its process end."""
     assert isinstance(body, requests.Flush)
     file = _file(mount, body.handle)
+    in_order(mount, header, _written(file), lambda: _flush(mount, header, file, body.owner))
+
+
+def _written(file: File) -> Node | None:
+    """Whose writes come before an open file is closed: all, where its locks end with that."""
+    return None if file.lock_owners or file.has_flock else file.node
+
+
+def _flush(mount: Mount, header: Header, file: File, owner: int) -> None:
     error, file.error = file.error, 0
+    failure = file.failure
+    failed = 0
+    if failure is not None and owner not in failure.told:
+        failure.told.add(owner)
+        failed = failure.error
+
+    def done() -> None:
+        if failed:
+            mount.fail(header, failed)
+        else:
+            mount.reply(header)
+
     if error:
         mount.fail(header, error)
-    elif body.owner in file.lock_owners:
-        locking.release_all(mount, header, file, body.owner)
+    elif owner in file.lock_owners:
+        locking.release_all(mount, header, file, owner, done)
     else:
-        mount.reply(header)
+        done()
 
 
 def release(mount: Mount, header: Header, body: Body) -> None:
     """RELEASE: nobody holds the file open any more."""
     assert isinstance(body, requests.Release)
-    file = mount.handles.files.pop(body.handle, None)
+    file = mount.handles.files.get(body.handle)
+    if file is None:
+        mount.reply(header)
+    else:
+        in_order(mount, header, _written(file), lambda: _release(mount, header, file))
+
+
+def _release(mount: Mount, header: Header, file: File) -> None:
+    mount.handles.files.pop(file.number, None)
     mount.reply(header)
-    if file is not None:
-        mount.memory.closed(file.number)
-        mount.released.add(file)
+    mount.memory.closed(file.number)
+    mount.released.add(file)
 
 
 def sync(mount: Mount, header: Header, body: Body) -> None:
@@ -184,6 +232,9 @@ def sync(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Sync)
     file = _file(mount, body.handle)
     error, file.error = file.error, 0
+    if file.failure is not None:
+        error, file.failure = error or file.failure.error, None
+        mount.memory.opened(file)
     if error:
         mount.fail(header, error)
         return

@@ -20,6 +20,7 @@ from nodeagent.filesystem.direct.dialled import Dialler
 from nodeagent.filesystem.fuse import abi
 from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.clientuser import ClientAccounts
+from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.options import MountOptions
@@ -56,6 +57,7 @@ class Worker:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._buffer = bytearray(abi.READ_BUFFER_BYTES)
         self._mounts: dict[int, Mount] = {}
+        self._kept: KeptWrites | None = None
         orders.setblocking(False)
         self._loop.watch(orders.fileno(), readable=self._take_order)
         self._loop.on_signal(signal.SIGTERM, self._loop.stop)
@@ -105,13 +107,21 @@ class Worker:
         memory.note_session(link.session)
         options: MountOptions = order.options
         mount = Mount(
-            self._loop, descriptor, options, link, HANDLERS, self._buffer, memory, accounts
-        )
+            self._loop, descriptor, options, link, HANDLERS, self._buffer, memory, accounts,
+            order.number, self._kept_beside(Path(order.journal)),
+        )  # fmt: skip
         box.append(mount)
         self._mounts[order.number] = mount
         if order.again:
             mount.take_over()
+        else:
+            mount.behind.forget()
         _log.info("event=mount node=%s number=%d again=%s", order.node, order.number, order.again)
+
+    def _kept_beside(self, journal: Path) -> KeptWrites:
+        if self._kept is None:
+            self._kept = KeptWrites(journal.with_name("writes"))
+        return self._kept
 
     def _tick(self) -> None:
         for mount in self._mounts.values():

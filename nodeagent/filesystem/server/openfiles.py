@@ -104,19 +104,20 @@ class OpenFiles:
 
     def write(self, session: Session, body: Write, data: memoryview) -> Count:
         with session.file(body.handle).use() as descriptor:
-            written = 0
+            written = error = 0
             while written < len(data):
                 try:
                     written += os.pwrite(descriptor, data[written:], body.offset + written)
-                except OSError:
+                except OSError as exc:
                     if written:
-                        break  # the next write will tell
+                        error = exc.errno or errno.EIO
+                        break
                     raise
             if body.strip:
                 mode = os.fstat(descriptor).st_mode
                 if mode & _SPECIAL:
                     os.fchmod(descriptor, stat.S_IMODE(mode) & ~_SPECIAL)
-            return Count(written)
+            return Count(written, error)
 
     def digest(self, session: Session, body: Digest) -> Text:
         with session.file(body.handle).use() as descriptor:
