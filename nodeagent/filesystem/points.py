@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from nodeagent.filesystem.fuse import mounting
+from nodeagent.filesystem.fuse.abi import READ_AHEAD_BYTES
 from nodeagent.mechanism import libc
-
-READ_AHEAD_KIB: Final = 1024
-"""What of a file that is read in order is asked for beforehand; the kernel's own bound is 128."""
 
 _MS_BIND: Final = 0x1000
 _MS_SHARED: Final = 0x100000
@@ -28,11 +26,13 @@ class Points:
     Args:
         base: The directory, ``/ssi/n``.
         mode: Of it.
+        reads_ahead: More than the kernel does by itself, which is right for quick links.
     """
 
-    def __init__(self, base: Path, mode: int = 0o755) -> None:
+    def __init__(self, base: Path, mode: int = 0o755, *, reads_ahead: bool = True) -> None:
         self._base = base
         self._mode = mode
+        self._reads_ahead = reads_ahead
         self._is_root = os.geteuid() == 0
         self.is_prepared = False
         self.problem = "" if Path("/dev/fuse").exists() else "there is no /dev/fuse"
@@ -86,7 +86,8 @@ class Points:
         """
         if self._is_root:
             descriptor = mounting.mount_as_root(point, source)
-            mounting.read_ahead(point, READ_AHEAD_KIB)
+            if self._reads_ahead:
+                mounting.read_ahead(point, READ_AHEAD_BYTES // 1024)
             return descriptor
         return mounting.mount_as_user(point, source)
 

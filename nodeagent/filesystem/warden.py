@@ -77,7 +77,7 @@ class Warden:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._kept = self._folder / "kept"
         self._points = Points(settings.base)
-        self._client_points = Points(settings.clients, mode=0o700)
+        self._client_points = Points(settings.clients, mode=0o700, reads_ahead=False)
         self._mounts: dict[int, Standing] = {}
         self._last = 0
         self._roster: Roster | None = None

@@ -16,7 +16,6 @@ import errno
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -34,13 +33,13 @@ from ssi.protocol.filerequests import FileRequest, FindWay, Hello
 from ssi.transport.directpath import Dialler, DirectPath
 from ssi.transport.filepending import Pending, Then
 from ssi.transport.filesocket import Loop, dealer, descriptor_of
+from ssi.transport.filewindow import FileWindow
 from ssi.transport.keys import KeyPair
 from ssi.transport.link import RETRY_REFUSED_S, Endpoint
 
 LOST: Final = -1
 """As an error: the server has forgotten the handle that was named."""
 
-FIRST_WINDOW: Final = 64
 COPY_BELOW_BYTES: Final = 65536
 TICK_S: Final = 0.25
 PING_S: Final = 8.0
@@ -71,6 +70,7 @@ class FileLink:
         welcome: Called each time that a session stands.
         listens: The server connects to us, at the port of the endpoint.
         dialler: Makes direct connections; without it there are none.
+        is_paced: Less is under way where the link is slow, so that others do not wait for it.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class FileLink:
         *,
         listens: bool = False,
         dialler: Dialler | None = None,
+        is_paced: bool = False,
     ) -> None:
         self.session = session or secrets.token_bytes(16)
         self.stands = False
@@ -94,11 +95,9 @@ class FileLink:
         self._endpoint = endpoint
         self._welcome = welcome
         self._pending: dict[int, Pending] = {}
-        self._unsent: deque[Pending] = deque()
         # A later worker goes on with the session, and must not use a number again.
         self._last_id = time.time_ns()
-        self._window_requests, self._window_bytes = FIRST_WINDOW, filerequests.MAX_DATA_BYTES * 8
-        self._under_way = self._under_way_bytes = 0
+        self._window = FileWindow(is_paced=is_paced)
         self._asked_s = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
@@ -131,9 +130,9 @@ class FileLink:
         self._last_id += 1
         asked = Asked(self._last_id, self.session, user, group, body, released)
         cost_bytes = len(data) or (body.size if isinstance(body, filerequests.Read) else 0)
-        pending = Pending(asked, data, then, time.monotonic() + within_s, cost_bytes)
+        pending = Pending(asked, data, then, within_s, time.monotonic() + within_s, cost_bytes)
         self._pending[asked.id] = pending
-        self._unsent.append(pending)
+        self._window.add(pending)
         if self._socket is None:
             self._open()
         self._flush()
@@ -143,7 +142,7 @@ class FileLink:
         """Forgets a request; its answer, if one comes, is dropped."""
         pending = self._pending.pop(number, None)
         if pending is not None:
-            self._settle(pending)
+            self._window.end(pending)
         return pending
 
     def tick(self, *, holds: bool) -> None:
@@ -252,10 +251,7 @@ class FileLink:
 
     def _send_again(self) -> None:
         """All that has no answer is to be sent over the next connection, in its order."""
-        self._under_way = self._under_way_bytes = 0
-        for pending in self._pending.values():
-            pending.sent = False
-        self._unsent = deque(self._pending.values())
+        self._window.begin_again(self._pending.values())
 
     def _find_way(self, then: Then) -> None:
         self.ask("", "", FindWay(), then, within_s=PING_S)
@@ -263,9 +259,7 @@ class FileLink:
     def _lost_direct(self) -> None:
         """What was sent over the direct connection and has no answer goes over the other one."""
         again = [each for each in self._pending.values() if each.sent and each.is_direct]
-        for pending in again:
-            self._settle(pending)
-        self._unsent.extendleft(reversed(again))
+        self._window.add_again(again)
         self._flush()
 
     def _say_hello(self) -> None:
@@ -279,18 +273,7 @@ class FileLink:
     # Messages
 
     def _flush(self) -> None:
-        while self._unsent and self.stands:
-            pending = self._unsent[0]
-            if pending.asked.id not in self._pending:
-                self._unsent.popleft()
-                continue
-            full = self._under_way_bytes + pending.cost_bytes > self._window_bytes
-            if self._under_way and (self._under_way >= self._window_requests or full):
-                return
-            self._unsent.popleft()
-            pending.sent = True
-            self._under_way += 1
-            self._under_way_bytes += pending.cost_bytes
+        while self.stands and (pending := self._window.next()) is not None:
             self._transmit(pending)
 
     def _transmit(self, pending: Pending) -> None:
@@ -346,8 +329,10 @@ class FileLink:
                 self._send_again()
                 self._say_hello()
             return
-        pending = self.give_up(answered.id)
+        pending = self._pending.get(answered.id)
         if pending is not None:
+            self._window.answered(pending)
+            self.give_up(answered.id)
             pending.then(answered.error, answered.body, data)
         elif isinstance(answered.body, Opened | Listing) and answered.body.handle:
             # Nobody waited any more for what was opened.
@@ -363,7 +348,7 @@ class FileLink:
                 pending.then(errno.EACCES, None, memoryview(b""))
             return
         self.stands = True
-        self._window_requests, self._window_bytes = body.window_requests, body.window_bytes
+        self._window.grant(body.window_requests, body.window_bytes)
         self._welcome(body)
         if not body.kept:
             self._lose_handles()
@@ -376,12 +361,6 @@ class FileLink:
             if getattr(pending.asked.body, "handle", 0):
                 self.give_up(pending.asked.id)
                 pending.then(LOST, None, memoryview(b""))
-
-    def _settle(self, pending: Pending) -> None:
-        if pending.sent:
-            pending.sent = False
-            self._under_way -= 1
-            self._under_way_bytes -= pending.cost_bytes
 
 
 def _nothing(_error: int, _body: FileReply | None, _data: memoryview) -> None:

@@ -17,16 +17,22 @@ class Pending:
     """One request.
 
     Attributes:
-        due_s: When it is given up; infinite for one that may wait.
+        within_s: For how long it is waited for, from when it is sent, or could be.
+        due_s: When it is given up.
         cost_bytes: What it takes of the window.
         sent: Over the connection that stands.
+        sent_s: When.
         is_direct: Over the direct one.
+        is_over: Nobody waits for it any more.
     """
 
     asked: Asked
     data: bytes | memoryview
     then: Then
+    within_s: float
     due_s: float
     cost_bytes: int
     sent: bool = False
+    sent_s: float = 0.0
     is_direct: bool = False
+    is_over: bool = False

@@ -24,10 +24,10 @@ class Pace:
         self._most_bytes = most_bytes
         self._quickest_s = math.inf
 
-    def answered(self, took_s: float) -> None:
+    def answered(self, size_bytes: int, took_s: float) -> None:
         """A large request was answered so long after it was sent."""
         self._quickest_s = min(self._quickest_s, took_s)
         if took_s - self._quickest_s > SLOW_S:
             self.allowed_bytes = max(self.allowed_bytes // 2, MAX_DATA_BYTES)
         else:
-            self.allowed_bytes = min(self.allowed_bytes + MAX_DATA_BYTES, self._most_bytes)
+            self.allowed_bytes = min(self.allowed_bytes + size_bytes, self._most_bytes)

@@ -318,6 +318,18 @@ def test_mounts_are_made_listed_and_taken_away(ssi: Ssi, place: str) -> None:
     assert ssi("mount", "n2", "--on", "n1").status == 31
 
 
+def test_file_that_is_read_in_order_is_asked_for_in_large_pieces(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n1", "mkdir -p /mnt/ahead && mount -o remount,rw /sys")  # as on a real machine
+    try:
+        ssi.ok("mount", "n2", "/mnt/ahead", "--on", "n1")
+        sh(ssi, "n1", "ls /mnt/ahead/srv/t")  # by now kernel and worker have agreed
+        line = "cat /sys/class/bdi/0:$(stat -c %d /mnt/ahead)/read_ahead_kb"
+        assert sh(ssi, "n1", line) == "1024\n"
+    finally:
+        ssi("umount", "/mnt/ahead", "--on", "n1")
+        sh(ssi, "n1", "mount -o remount,ro /sys; rmdir /mnt/ahead")
+
+
 def test_exports_are_heeded(ssi: Ssi, place: str) -> None:
     sh(ssi, "n2", "mkdir -p /etc/ssi && printf '/srv\\n/srv/t ro\\n' > /etc/ssi/exports")
     sh(ssi, "n2", "echo there > /srv/t/f")

@@ -10,6 +10,9 @@ MINOR: Final = 40
 ROOT_ID: Final = 1
 MAX_PAGES: Final = 256
 MAX_WRITE_BYTES: Final = 1024 * 1024
+READ_AHEAD_BYTES: Final = 1024 * 1024
+"""Of a file that is read in order: as many as one request may be for."""
+
 READ_BUFFER_BYTES: Final = MAX_WRITE_BYTES + 64 * 1024
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nodeagent.filesystem.fuse import replies, requests
-from nodeagent.filesystem.fuse.abi import Init, Opcode
+from nodeagent.filesystem.fuse.abi import READ_AHEAD_BYTES, Init, Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount import (
     changes,
@@ -40,7 +40,10 @@ def initialise(mount: Mount, header: Header, body: Body) -> None:
     """INIT."""
     assert isinstance(body, requests.Initialise)
     agreed = body.flags & WANTED
-    mount.reply(header, replies.initialised(body.minor, body.readahead_bytes, agreed))
+    # More than the kernel offers, as it takes the least of this and of what the mount's device has,
+    # which the warden sets before the kernel hears of this.
+    ahead_bytes = max(body.readahead_bytes, READ_AHEAD_BYTES)
+    mount.reply(header, replies.initialised(body.minor, ahead_bytes, agreed))
 
 
 def destroy(mount: Mount, header: Header, _body: Body) -> None:

@@ -102,7 +102,7 @@ class Worker:
         accounts = LocalAccounts() if order.client is None else ClientAccounts(order.client)
         link = FileLink(
             self._context, self._loop, self._key, _endpoint(order), memory.session, welcome,
-            listens=order.client is not None, dialler=self._dialler,
+            listens=order.client is not None, dialler=self._dialler, is_paced=True,
         )  # fmt: skip
         memory.note_session(link.session)
         options: MountOptions = order.options

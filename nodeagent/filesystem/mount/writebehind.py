@@ -248,7 +248,7 @@ class WriteBehind:
         self._port.ask_as(write.file, asked, write.slot.data, answered)
 
     def _answered(self, write: _Write, error: int, reply: FileReply | None) -> None:
-        self._pace.answered(time.monotonic() - write.sent_s)
+        self._pace.answered(write.size, time.monotonic() - write.sent_s)
         count = reply.value if isinstance(reply, filereplies.Count) else 0
         if not error and count < write.size:
             error = (isinstance(reply, filereplies.Count) and reply.error) or errno.EIO

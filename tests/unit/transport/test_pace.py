@@ -6,11 +6,11 @@ from ssi.protocol.filerequests import MAX_DATA_BYTES
 from ssi.transport.pace import SLOW_S, Pace
 
 
-def after(pace: Pace, *took_s: float) -> list[int]:
+def after(pace: Pace, *took_s: float, size_bytes: int = MAX_DATA_BYTES) -> list[int]:
     """How many large requests may be under way after each answer."""
     allowed = []
     for each in took_s:
-        pace.answered(each)
+        pace.answered(size_bytes, each)
         allowed.append(pace.allowed_bytes // MAX_DATA_BYTES)
     return allowed
 
@@ -19,6 +19,11 @@ def test_pace_grows_while_answers_are_quick_and_is_bounded() -> None:
     pace = Pace(4 * MAX_DATA_BYTES)
     assert pace.allowed_bytes == MAX_DATA_BYTES
     assert after(pace, *[0.001] * 5) == [2, 3, 4, 4, 4]
+
+
+def test_quick_answer_to_a_smaller_request_tells_less() -> None:
+    pace = Pace(4 * MAX_DATA_BYTES)
+    assert after(pace, *[0.001] * 5, size_bytes=MAX_DATA_BYTES // 4) == [1, 1, 1, 2, 2]
 
 
 def test_slow_link_has_one_request_under_way() -> None:
