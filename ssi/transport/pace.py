@@ -10,6 +10,9 @@ from ssi.protocol.filerequests import MAX_DATA_BYTES
 SLOW_S: Final = 0.25
 """An answer that took so much longer than the quickest has waited for others on the link."""
 
+FORGETS: Final = 1.02
+"""The quickest is forgotten a little with each answer: the way to a server may become longer."""
+
 
 class Pace:
     """See the module: one request on a slow link, more and more on others.
@@ -26,7 +29,7 @@ class Pace:
 
     def answered(self, size_bytes: int, took_s: float) -> None:
         """A large request was answered so long after it was sent."""
-        self._quickest_s = min(self._quickest_s, took_s)
+        self._quickest_s = min(self._quickest_s * FORGETS, took_s)
         if took_s - self._quickest_s > SLOW_S:
             self.allowed_bytes = max(self.allowed_bytes // 2, MAX_DATA_BYTES)
         else:

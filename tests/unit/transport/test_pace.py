@@ -36,3 +36,9 @@ def test_distant_server_is_not_taken_for_a_slow_link() -> None:
     pace = Pace(4 * MAX_DATA_BYTES)
     assert after(pace, 0.6, 0.6, 0.65, 0.6) == [2, 3, 4, 4]
     assert after(pace, 0.6 + 2 * SLOW_S) == [2]
+
+
+def test_server_that_has_become_distant_is_not_taken_for_a_slow_link_for_ever() -> None:
+    pace = Pace(4 * MAX_DATA_BYTES)
+    assert after(pace, 0.001, *[0.6] * 20)[-1] == 1
+    assert after(pace, *[0.6] * 400)[-1] == 4
