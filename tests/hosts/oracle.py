@@ -8,6 +8,7 @@ clocks of a job do not serve: CRIU carries them on as though no time had passed.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -54,14 +55,18 @@ class Oracle:
         return ["python3", "-c", PROGRAM, self.name, str(self.memory_mib)]
 
     def traces(self) -> list[Trace]:
-        """All of them, in the order of their times."""
+        """Those from before now, in the order of their times.
+
+        A directory that is read while names come to it may show one and not another before it.
+        """
+        began_ns = time.time_ns()
         found = []
         for host in self.ssi.lab.hosts:
             if host.alive:
                 for name in _names(Path(host.root, DIRECTORY, self.name)):
                     step, at_ns = name.split("-")
                     found.append(Trace(int(step), int(at_ns), host.name))
-        return sorted(found, key=lambda trace: trace.at_ns)
+        return sorted((each for each in found if each.at_ns < began_ns), key=_time_of)
 
     def steps_on(self, node: str) -> int:
         """How many it did there."""
@@ -75,6 +80,10 @@ class Oracle:
             for number, trace in enumerate(traces)
             if trace.step != number
         ][:3]
+
+
+def _time_of(trace: Trace) -> int:
+    return trace.at_ns
 
 
 def _names(directory: Path) -> list[str]:
