@@ -15,9 +15,12 @@ from typing import Any
 from ssi.lab import Host, Lab
 from tests.hosts.forked import may_be_forked, run_forked
 
-COMMAND_TIMEOUT_S = 120.0
+SLOWER = float(os.environ.get("SSI_TESTS_SLOWER", "1"))
+"""By how much this machine is slower than any that people use: an emulated one."""
 
-PATIENCE_S = 60.0
+COMMAND_TIMEOUT_S = 120.0 * SLOWER
+
+PATIENCE_S = 60.0 * SLOWER
 """How long is waited for what must come. It is no claim about speed: what is quick on an idle
 machine takes many times as long on a busy one. Speed is claimed in ``bench/``."""
 
