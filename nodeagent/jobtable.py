@@ -286,6 +286,16 @@ def remove_cgroup(job: Job) -> bool:
     return job.left_cgroup
 
 
+def make_directory(directory: Path) -> None:
+    """Makes one for root alone, in the place of any that is there.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    remove_tree(directory)
+    directory.mkdir(mode=0o700)
+
+
 def remove_tree(directory: Path) -> None:
     """Removes a directory with all in it; what resists is told of in the log."""
     with suppress(OSError):  # nearly every one holds files and nothing else

@@ -25,6 +25,7 @@ _BYTES: Final = 2
 _DUMP: Final = 1
 _RESTORE: Final = 2
 _NOTIFY: Final = 6
+_PRE_DUMP: Final = 13  # one, and then CRIU ends
 _NO_DESCRIPTOR: Final = (1 << 64) - 1  # -1, as protobuf has it
 
 _REQUEST_TYPE: Final = 1
@@ -35,13 +36,18 @@ _OPTION_IMAGES_DESCRIPTOR: Final = 1
 _OPTION_PID: Final = 2
 _OPTION_LEAVE_RUNNING: Final = 3
 _OPTION_NOTIFIES: Final = 12
+_OPTION_PARENT: Final = 14
+_OPTION_TRACK: Final = 15
 _OPTION_AUTO_DEDUP: Final = 16
 _OPTION_RESTORE_SIBLING: Final = 26
 _OPTION_INHERIT: Final = 27
 _OPTION_FREEZER: Final = 44
 _OPTION_LAZY: Final = 48
+_OPTION_PRE_DUMP_MODE: Final = 61
 _OPTION_IMAGES: Final = 68
 _OPTION_LEAVE_STOPPED: Final = 69
+
+_READ_WHILE_IT_RUNS: Final = 2  # criu_pre_dump_mode VM_READ
 
 _INHERIT_KEY: Final = 1
 _INHERIT_DESCRIPTOR: Final = 2
@@ -64,13 +70,37 @@ class Told(NamedTuple):
     is_well: bool
 
 
-def dump_request(root: int, images: str, *, freezer: str = "") -> bytes:
+def pre_dump_request(root: int, images: str, parent: str) -> bytes:
+    """Asks for the memory of the tree of ``root``, which runs on: what was written to since.
+
+    It stands still only while CRIU notes which pages those are; they are read while it runs, by
+    process_vm_readv(2). What is written to meanwhile, the next such request or dump takes again.
+
+    Args:
+        root: First process, as CRIU sees it.
+        images: An existing directory.
+        parent: That of the request before, as a path from ``images``; empty: all of the memory.
+
+    Raises:
+        UnicodeEncodeError: A path is no text.
+    """
+    options = (
+        Field(_OPTION_PID, _VARINT, root),
+        Field(_OPTION_PRE_DUMP_MODE, _VARINT, _READ_WHILE_IT_RUNS),
+        *_since(parent),
+    )
+    return _request(_PRE_DUMP, images, options)
+
+
+def dump_request(root: int, images: str, *, freezer: str = "", parent: str = "") -> bytes:
     """Asks for a dump of the tree of ``root``, which is left stopped, or frozen as it was.
 
     Args:
         root: First process, as CRIU sees it.
         images: An existing directory.
         freezer: Directory of the cgroup that holds the tree frozen, and goes on to; empty: none.
+        parent: Images of the last :func:`pre_dump_request`, as a path from ``images``: memory that
+            was not written to since is left to them; empty: all of it.
 
     Raises:
         UnicodeEncodeError: A path is no text.
@@ -83,7 +113,8 @@ def dump_request(root: int, images: str, *, freezer: str = "") -> bytes:
         if freezer
         else (Field(_OPTION_LEAVE_STOPPED, _VARINT, 1),)
     )
-    return _request(_DUMP, images, (Field(_OPTION_PID, _VARINT, root), *left))
+    since = _since(parent) if parent else ()
+    return _request(_DUMP, images, (Field(_OPTION_PID, _VARINT, root), *left, *since))
 
 
 def restore_request(
@@ -143,6 +174,12 @@ def read_told(told: bytes) -> Told:
             if field.number == _NOTICE_STAGE and isinstance(field.value, bytes):
                 return Told(field.value.decode(errors="replace"), is_well=True)
     raise BadImage("CRIU tells of a stage without a name")
+
+
+def _since(parent: str) -> tuple[Field, ...]:
+    """Notes what is written to from now on, and leaves out what was not since ``parent``."""
+    track = Field(_OPTION_TRACK, _VARINT, 1)
+    return (track, Field(_OPTION_PARENT, _BYTES, parent.encode())) if parent else (track,)
 
 
 def _request(kind: int, images: str, options: Iterable[Field]) -> bytes:

@@ -23,6 +23,8 @@ class Capability:
         self.path = ""
         self.version = ""
         self.cpu = b""
+        self.tracks_writes = False
+        """The kernel tells which pages were written to, as memory that goes ahead needs."""
         self._known: dict[bytes, str] = {}
         """Why a processor's jobs cannot run here, by its image: processors do not change."""
 
@@ -32,6 +34,7 @@ class Capability:
             return
         self.path = find_criu()
         self.version = CriuProbe().version()
+        self.tracks_writes = livememory.tracks_writes()
         try:
             self.cpu = dump_cpu(self.path) if self.path else b""
         except (OSError, subprocess.TimeoutExpired) as exc:
@@ -47,16 +50,12 @@ class Capability:
 
     def live_blockers(self, live: Live) -> list[str]:
         """Why memory cannot travel that way from here."""
-        if live is Live.PRE:
-            reason = "this version does not offer it yet"
-            if not livememory.tracks_writes():
-                kernel = os.uname().release
-                reason += (
-                    f", and kernel {kernel} does not tell which pages are written to "
-                    "(CONFIG_MEM_SOFT_DIRTY)"
-                )
-            return [f"--live pre cannot be: {reason}; use --live stop, or post and its risk"]
-        return []
+        if live is not Live.PRE or self.tracks_writes:
+            return []
+        return [
+            f"--live pre cannot be: kernel {os.uname().release} does not tell which pages are "
+            "written to (CONFIG_MEM_SOFT_DIRTY); use --live stop, or post and its risk"
+        ]
 
     def socket_blockers(self) -> list[str]:
         """Why a job with internet sockets cannot move from or to here."""

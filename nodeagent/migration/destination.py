@@ -29,7 +29,8 @@ from nodeagent.migration.landing import Landing, undo_landing
 from nodeagent.migration.opening import Opening
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.pagerelay import borrow
-from nodeagent.migration.reception import look
+from nodeagent.migration.reception import look, room_for_images
+from nodeagent.migration.roundimages import link_dump
 from nodeagent.migration.transfer import QUIET_S
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
@@ -170,7 +171,11 @@ class Destination:
             present = [path for path in present if os.path.lexists(path)]
             await reach(Point.DESTINATION_PREPARE, gpid)
         return MigrationPrepared(
-            blockers=tuple(blockers), unpacks=True, lane=lane, standing=tuple(present)
+            blockers=tuple(blockers),
+            unpacks=True,
+            lane=lane,
+            standing=tuple(present),
+            room_bytes=room_for_images(self.images),
         )
 
     async def _compare(self, caller: Caller, body: CompareFiles) -> FilesCompared:
@@ -207,6 +212,7 @@ class Destination:
             self._check_current(arrival)
             try:
                 arrival.landing.make_directories(body.directories)
+                link_dump(arrival.images, (name for name, _size, _checksum in body.images))
                 job = await self._opening.job_of(arrival, body.job)
                 job.carried = arrival.landing.place(body.files)
                 await reach(Point.DESTINATION_RESTORE, body.job.gpid)

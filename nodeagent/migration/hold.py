@@ -26,6 +26,7 @@ class Point(StrEnum):
 
     SOURCE_PREFLIGHT = "source-preflight"
     SOURCE_CARRY = "source-carry"
+    SOURCE_AHEAD = "source-ahead"
     SOURCE_DUMP = "source-dump"
     SOURCE_TRANSFER = "source-transfer"
     SOURCE_RESTORE = "source-restore"

@@ -49,7 +49,8 @@ def checksum_of(name: str, data: bytes | memoryview, before: int) -> int:
     code would refuse. To count all was a tenth of the work of a move (measured), while the job is
     frozen.
     """
-    return zlib.crc32(data[:HEAD_BYTES] if fnmatch.fnmatch(name, PAGES) else data, before)
+    _part, _slash, last = name.rpartition("/")
+    return zlib.crc32(data[:HEAD_BYTES] if fnmatch.fnmatch(last, PAGES) else data, before)
 
 
 @dataclass(slots=True)
@@ -57,13 +58,16 @@ class ImageReader:
     """Reads the images of one dump.
 
     Attributes:
-        directory: Where CRIU writes them.
+        top: The images of the move.
+        part: Directory within, where CRIU writes these, and with which their names begin; empty:
+            ``top`` itself.
         manifest: Of those that have been read to their end.
         written: Set once CRIU has written all and every image is as it will stay.
         given_up: Set when there was no dump after all.
     """
 
-    directory: Path
+    top: Path
+    part: str = ""
     manifest: ImageManifest = field(default_factory=ImageManifest)
     written: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
@@ -77,17 +81,20 @@ class ImageReader:
     def pieces(self) -> Iterator[Piece]:
         """Every byte of every image, those of each file in order; blocks while CRIU writes."""
         while not self.written.wait(LOOK_S):
-            for name in fnmatch.filter(_files_in(self.directory), PAGES):
-                yield from self._pieces_of(name, partly=True)
+            for name in fnmatch.filter(_files_in(self.top / self.part), PAGES):
+                yield from self._pieces_of(self._full(name), partly=True)
         if self.given_up.is_set():
             return
-        for name in _files_in(self.directory):
-            yield from self._pieces_of(name, partly=False)
+        for name in _files_in(self.top / self.part):
+            yield from self._pieces_of(self._full(name), partly=False)
+
+    def _full(self, name: str) -> str:
+        return f"{self.part}/{name}" if self.part else name
 
     def _pieces_of(self, name: str, *, partly: bool) -> Iterator[Piece]:
         """What has not been read of an image; ``partly``: in whole chunks, for it still grows."""
         offset, checksum = self._read.get(name, (0, 0))
-        descriptor = os.open(f"{self.directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"{self.top}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
             if partly:

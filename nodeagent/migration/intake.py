@@ -14,6 +14,7 @@ from nodeagent.migration.imagelaneend import LaneEnd, offer_lane
 from nodeagent.migration.images import checksum_of
 from nodeagent.migration.landing import write_at
 from nodeagent.migration.packing import Packer
+from nodeagent.migration.roundimages import is_image_name, make_round_of
 from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import Piece
 
@@ -49,9 +50,11 @@ def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview
         RestoreFailed: It cannot be written, or is not the next one of its image.
     """
     checksum, size = arrival.checksums.get(name, (0, 0))
-    if "/" in name or name.startswith(".") or offset != size:
+    if not is_image_name(name) or offset != size:
         raise RestoreFailed(reason=f"image {name!r} arrived out of order")
     try:
+        if size == 0:
+            make_round_of(arrival.images, name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(f"{arrival.images}/{name}", flags, 0o600)
         try:

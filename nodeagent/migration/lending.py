@@ -14,7 +14,7 @@ from typing import Final
 
 from nodeagent.job import Job
 from nodeagent.migration.loan import Lender, Loan, inner_pids
-from nodeagent.migration.preflight import Move
+from nodeagent.migration.move import Move
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import DropLent, Lend, Ok
 from nodeagent.shimlink import ShimGone, ShimSilent

@@ -6,8 +6,8 @@ A dry run is this and nothing more; a move begins with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,21 +17,20 @@ from nodeagent.job import Job
 from nodeagent.mechanism.aesgcm import is_supported
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import describe_file, description_of, settle_files
-from nodeagent.migration.imagelane import Lane
-from nodeagent.migration.plan import Item, Plan
+from nodeagent.migration.describe import describe_file, settle_files
+from nodeagent.migration.move import Move
+from nodeagent.migration.reception import room_for_images
+from nodeagent.migration.rounds import best_live, may_begin
 from nodeagent.migration.standby import stand_by
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
-from nodeagent.migration.transfer import Sent
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import StandByToDump
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobState
 from ssi.model.migration import Live
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import (
     FileMeta,
-    ImageLane,
     MigrationChecked,
     MigrationPrepared,
     PrepareMigration,
@@ -39,66 +38,6 @@ from ssi.protocol.migration import (
 
 LOOK_TIMEOUT_S: Final = 120.0
 """The destination compares the contents of files."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Move:
-    """One move as it goes on.
-
-    Attributes:
-        job: What moves.
-        destination: Where to.
-        row: The job as it will be there.
-        images: Directory of its images, in memory.
-        files: Data files as they were last described, by path.
-        steady: Those whose size and time told of every change since; the others are read again
-            once the job stands still.
-        live: How much of its memory travels while it runs.
-        standing: Those of them that the destination has, the same.
-        unpacks: The destination takes packed pieces.
-        offer: Where the destination takes images that do not go over CURVE.
-        lane: To there; None: there is none.
-        carried: Of open files.
-        sent: Of images.
-        dump_ms: How long CRIU wrote images.
-        send_ms: For how long sending went on after that.
-        restore_ms: How long the destination took to restore them.
-    """
-
-    job: Job
-    destination: str
-    row: JobRow
-    images: Path
-    plan: Plan = field(default_factory=Plan)
-    files: dict[str, FileMeta] = field(default_factory=dict)
-    steady: Mapping[str, FileMeta] = field(default_factory=dict)
-    live: Live = Live.STOP
-    standing: frozenset[str] = frozenset()
-    unpacks: bool = False
-    offer: ImageLane | None = None
-    lane: Lane | None = None
-    carried: Sent = field(default_factory=Sent)
-    sent: Sent = field(default_factory=Sent)
-    dump_ms: float = 0.0
-    send_ms: float = 0.0
-    restore_ms: float = 0.0
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """What names the move on both sides: first gpid and the epoch that it leads to."""
-        return (self.row.gpid, self.row.epoch)
-
-    def absent(self) -> list[FileMeta]:
-        """Data files that the destination did not have."""
-        return [meta for path, meta in self.files.items() if path not in self.standing]
-
-    def changed(self) -> list[Item]:
-        """Files whose description may be out of date: written ones, and ones opened since.
-
-        Raises:
-            OSError: One cannot be looked at.
-        """
-        return [item for item in self.plan.files if description_of(item, self.steady) is None]
 
 
 def look_again(move: Move, pids: Sequence[int]) -> tuple[FileMeta, ...]:
@@ -152,8 +91,14 @@ class Preflight:
         self._images = images
         self._begin = begin
 
-    def begin(self, job: Job, destination: str, live: Live = Live.STOP) -> Move:
-        """A move of which nothing has been done."""
+    def begin(self, job: Job, destination: str, live: Live | None = None) -> Move:
+        """A move of which nothing has been done.
+
+        Args:
+            job: What moves.
+            destination: Where to.
+            live: When its memory travels; None: as suits it best, which :meth:`look` finds out.
+        """
         row = job.row
         there = msgspec.structs.replace(
             row,
@@ -163,7 +108,14 @@ class Preflight:
             state=JobState.MIGRATING,
         )
         images = self._images / f"{row.gpid}-{there.epoch}"
-        return Move(job=job, destination=destination, row=there, images=images, live=live)
+        return Move(
+            job=job,
+            destination=destination,
+            row=there,
+            images=images,
+            live=live or Live.STOP,
+            is_free=live is None,
+        )
 
     def _obstacles(self, move: Move, *, dry_run: bool) -> tuple[str, ...]:
         """What makes it idle to look further."""
@@ -200,8 +152,11 @@ class Preflight:
             sockets = tuple(self._capability.socket_blockers())
             survey = replace(survey, blockers=(*survey.blockers, *sockets))
         move.plan = survey.plan
-        if not dry_run and not survey.blockers:  # the destination has rarely anything against it
-            lazy = move.live is Live.POST
+        if move.is_free:
+            tracks, frozen = self._capability.tracks_writes, move.row.frozen
+            move.live = best_live(survey.memory_bytes, tracks_writes=tracks, is_frozen=frozen)
+        if not dry_run and not survey.blockers and move.live is not Live.PRE:
+            lazy = move.live is Live.POST  # the destination has rarely anything against it
             self._begin(stand_by(move.job, StandByToDump(criu=self._capability.path, lazy=lazy)))
         request = self._request(move, survey, dry_run=dry_run or bool(survey.blockers))
         try:
@@ -210,10 +165,13 @@ class Preflight:
             there = reply.blockers
             move.unpacks, move.offer = reply.unpacks, reply.lane
             move.standing = frozenset(reply.standing)
+            move.room_bytes = min(reply.room_bytes, room_for_images(self._images))
         except SsiError as exc:
             if not dry_run:
                 raise
             there = (exc.what(),)
+        if move.live is Live.PRE and not may_begin(survey.memory_bytes, move.room_bytes):
+            move.live = Live.STOP
         move.files = {meta.path: meta for meta in survey.files}
         move.steady = survey.steady
         checked = self._checked(move, survey.blockers, there)

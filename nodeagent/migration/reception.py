@@ -102,6 +102,11 @@ def room_obstacles(body: PrepareMigration, images: Path) -> list[str]:
     return found
 
 
+def room_for_images(images: Path) -> int:
+    """What fits there beside the reserve; at least 0."""
+    return max(shutil.disk_usage(images).free - MEMORY_RESERVE_BYTES, 0)
+
+
 def _absent(files: Iterable[FileMeta]) -> Iterable[tuple[Path, int]]:
     """Files that would be copied; those of the same content that are here take no room."""
     return [

@@ -9,7 +9,7 @@ from typing import Final
 
 from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.images import ImageReader
-from nodeagent.migration.preflight import Move
+from nodeagent.migration.move import Move
 from nodeagent.migration.transfer import Courier, Sent, file_pieces
 from ssi.model.errors import SsiError
 from ssi.protocol.migration import FileMeta
@@ -59,18 +59,22 @@ async def _open_lane(move: Move) -> Lane | None:
 
 
 class Sending:
-    """Sends the images of one move.
+    """Sends images of one move, of its dump or of a round that goes ahead.
 
     What goes wrong is kept for :meth:`check`: a dump under way must not be given up, because the
     job would be left stopped by it later, when nobody looks any more.
+
+    Args:
+        part: Directory of the round within the images; empty: those of the dump, the last ones.
 
     Attributes:
         reader: To be told when all is written, or that nothing will be.
         by_lane: They do not go over CURVE.
     """
 
-    def __init__(self, courier: Courier, move: Move) -> None:
-        self.reader = ImageReader(move.images)
+    def __init__(self, courier: Courier, move: Move, part: str = "") -> None:
+        self.reader = ImageReader(move.images, part)
+        self._is_last = not part
         self.by_lane = False
         self._courier = courier
         self._move = move
@@ -82,12 +86,13 @@ class Sending:
         lane = await _open_lane(move)
         self.by_lane = lane is not None
         try:
-            move.sent = await self._courier.send(
+            move.sent += await self._courier.send(
                 move.destination,
                 move.key,
                 self.reader.pieces(),
                 packs=move.unpacks,
                 lane=lane,
+                is_last=self._is_last,
             )
         except* (SsiError, OSError) as group:
             self._failure = group

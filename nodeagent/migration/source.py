@@ -16,14 +16,16 @@ from typing import Final
 
 from nodeagent.freezing import make_answer, refreeze
 from nodeagent.job import Job
-from nodeagent.jobtable import JobTable, remove_tree, stage_of
+from nodeagent.jobtable import JobTable, make_directory, remove_tree, stage_of
+from nodeagent.migration.ahead import send_ahead
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_parents
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
-from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Move, Preflight, look_again
+from nodeagent.migration.move import Move
+from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Preflight, look_again
 from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.sending import Sending, send_files
 from nodeagent.migration.survey import described
@@ -63,6 +65,7 @@ _log = logging.getLogger(__name__)
 ASK_TIMEOUT_S: Final = 20.0
 DUMP_TIMEOUT_S: Final = 600.0
 RESTORE_TIMEOUT_S: Final = 600.0
+_DUMP: Final = "dump"
 
 
 class Source:
@@ -101,12 +104,12 @@ class Source:
         self.lending = Lending(node, peers)
         self._preflight = Preflight(node, peers, capability, rows, images, table.begin)
 
-    async def check(self, job: Job, destination: str, live: Live = Live.STOP) -> MigrationChecked:
+    async def check(self, job: Job, destination: str, live: Live | None = None) -> MigrationChecked:
         """What stands in the way of a move, on both ends; nothing is touched."""
         move = self._preflight.begin(job, destination, live)
         return await self._preflight.look(move, dry_run=True)
 
-    async def move(self, job: Job, destination: str, live: Live = Live.STOP) -> JobMigrated:
+    async def move(self, job: Job, destination: str, live: Live | None = None) -> JobMigrated:
         """Moves a job; returns once it runs at the destination, with all of its memory.
 
         Raises:
@@ -116,37 +119,32 @@ class Source:
             MigrationLost: Not all of its memory came; it was killed.
         """
         async with job.moving:
-            began_s = time.monotonic()
             move = self._preflight.begin(job, destination, live)
             if not job.is_unsettled:  # else that is whom doubt has to ask
                 job.destination = destination
             await reach(Point.SOURCE_PREFLIGHT, job.row.gpid)
             try:
-                await self._prepare(move)
-                frozen_s, manifest = await self._hand_over(move)
-            finally:
-                if move.lane is not None:
-                    move.lane.close()
-            late_bytes = 0
-            if live is Live.POST:
-                resumed_s, late_bytes = await self._lend(move)
-                ended_s = time.monotonic()
-            else:
-                ended_s = resumed_s = await self._commit(move)
-        return JobMigrated(
-            row=move.row,
-            total_ms=(ended_s - began_s) * 1000,
-            freeze_ms=(resumed_s - frozen_s) * 1000,
-            image_bytes=manifest.size_bytes,
-            carried_bytes=move.carried.size_bytes,
-            files_carried=tuple(sorted(move.files)),
-            sent_bytes=move.carried.link_bytes + move.sent.link_bytes,
-            packed_bytes=move.carried.packed_bytes + move.sent.packed_bytes,
-            dump_ms=move.dump_ms,
-            send_ms=move.send_ms,
-            restore_ms=move.restore_ms,
-            late_bytes=late_bytes,
-        )
+                return await self._make(move)
+            except MigrationFailed as exc:
+                if not move.rounds or exc.step != _DUMP:
+                    raise
+                _log.warning("event=again-at-once gpid=%d reason=%s", job.row.gpid, exc.reason)
+            again = self._preflight.begin(job, destination, Live.STOP)
+            again.began_s = move.began_s
+            return await self._make(again)
+
+    async def _make(self, move: Move) -> JobMigrated:
+        try:
+            await self._prepare(move)
+            await self._hand_over(move)
+        finally:
+            if move.lane is not None:
+                move.lane.close()
+        if move.live is Live.POST:
+            resumed_s, late_bytes = await self._lend(move)
+            return move.told(resumed_s, time.monotonic(), late_bytes)
+        resumed_s = await self._commit(move)
+        return move.told(resumed_s, resumed_s)
 
     async def _prepare(self, move: Move) -> None:
         """All that can be done while the job still runs."""
@@ -159,16 +157,19 @@ class Source:
         await reach(Point.SOURCE_CARRY, move.row.gpid)
         try:
             await self._carry(move, move.absent(), frozen=False)
+            if move.live is Live.PRE:
+                await send_ahead(move, self._courier, self._capability.path)
         except* (SsiError, OSError) as group:
+            remove_tree(move.images)
             await self._abandon(move)
             raise CannotMigrate(
                 gpid=move.row.gpid, destination=move.destination, blockers=[text_of(leaf_of(group))]
             ) from group
 
-    async def _hand_over(self, move: Move) -> tuple[float, ImageManifest]:
+    async def _hand_over(self, move: Move) -> None:
         """Freezes the job, sends what is left and has it restored up to the barrier."""
-        job, step = move.job, "dump"
-        frozen_s = time.monotonic()
+        job, step = move.job, _DUMP
+        move.frozen_s = time.monotonic()
         try:
             if job.is_over:
                 self._refuse(move, ["it has ended"])
@@ -176,8 +177,8 @@ class Source:
             await job.note()
             make_answer(job)
             await reach(Point.SOURCE_DUMP, move.row.gpid)
-            remove_tree(move.images)
-            move.images.mkdir(mode=0o700)
+            if not move.rounds:
+                make_directory(move.images)
             sending = Sending(self._courier, move)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(sending.run())
@@ -196,6 +197,7 @@ class Source:
             _log.info("event=images-sent gpid=%d by_lane=%s", job.row.gpid, sending.by_lane)
             move.send_ms = (time.monotonic() - written_s) * 1000
             manifest = sending.reader.manifest
+            move.image_bytes = manifest.size_bytes
             if move.live is Live.POST:
                 self.lending.offer(move, self._pids(job))
             step = "restore"
@@ -210,7 +212,6 @@ class Source:
             if isinstance(error, CannotMigrate):
                 raise error from None
             raise self._failed(move, step, error) from error
-        return frozen_s, manifest
 
     async def _carry_rest(self, move: Move) -> None:
         """Sends what changed of the files since they were sent.
@@ -222,8 +223,8 @@ class Source:
         await self._carry(move, metas, frozen=True)
 
     async def _dump(self, move: Move) -> Dumped:
-        lazy = move.live is Live.POST
-        request = Dump(criu=self._capability.path, images=str(move.images), lazy=lazy)
+        criu, lazy = self._capability.path, move.live is Live.POST
+        request = Dump(criu=criu, images=str(move.images), lazy=lazy, parent=move.parent)
         dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
         move.job.stage = "stopped"
         move.dump_ms = dumped.dump_ms
@@ -241,7 +242,7 @@ class Source:
             job=move.row,
             source=self._node,
             shim_state=dumped.state,
-            images=tuple(manifest.entries),
+            images=(*move.ahead.entries, *manifest.entries),
             members=move.job.membership.export(),
             files=tuple(move.files.values()),
             directories=tuple(directories),

@@ -93,7 +93,11 @@ class MigrationService:
         self._table.at_barrier.clear()
         open_moves = {
             *(f"{arrival.row.gpid}-{arrival.row.epoch}" for arrival in self._arrivals()),
-            *(f"{job.row.gpid}-{job.row.epoch + 1}" for job in self._table.living()),
+            *(
+                f"{job.row.gpid}-{job.row.epoch + 1}"
+                for job in self._table.living()
+                if job.stage != "running"  # else nobody looks for what went ahead
+            ),
         }
         for images in self._images.iterdir():
             if images.name not in open_moves:
@@ -130,6 +134,6 @@ class MigrationService:
         return job
 
 
-def live_of(word: str) -> Live:
-    """How a move is to be made; what this version does not know, or nothing, is a plain one."""
-    return Live(word) if word in set(Live) else Live.STOP
+def live_of(word: str) -> Live | None:
+    """How a move is to be made; what this version does not know, or nothing, is as suits best."""
+    return Live(word) if word in set(Live) else None

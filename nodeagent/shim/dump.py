@@ -15,7 +15,7 @@ from nodeagent.mechanism.crimage import BadImage
 from nodeagent.mechanism.criurpc import Told
 from nodeagent.shim import tree
 from nodeagent.shim.job import Job
-from nodeagent.shim.messages import Dump, Dumped, Ok, StandByToDump
+from nodeagent.shim.messages import CopyAhead, Dump, Dumped, Ok, StandByToDump
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
@@ -43,6 +43,7 @@ class Dumping:
         self._job = job
         self._work = work
         self._worker: Worker | None = None
+        self._ahead: Worker | None = None
         self._stopped_before: frozenset[int] = frozenset()
         self._terminal: SavedTerminal | None = None
         self._freezer = ""
@@ -66,6 +67,34 @@ class Dumping:
             self._worker.dismiss()
             self._worker = None
 
+    def copy_ahead(self, request: CopyAhead, answer: Answer) -> None:
+        """Answers with :class:`Ok` once memory of the job is written, which runs on.
+
+        Raises:
+            WrongStage: There is no running job, or the same is under way.
+            NotMovable: As for the dump; or the job is frozen, and could not be asked for memory.
+            OSError: CRIU cannot be started.
+        """
+        job = self._job
+        self._check(Step.DUMP)
+        check_movable(job)
+        if job.cgroup and cgroup.is_frozen(job.cgroup):
+            raise NotMovable(reason="it is frozen, and its memory stays as it is")
+        worker = self._ahead = Worker(
+            job.loop, self._work, self._setting(request.criu, "ahead.log")
+        )
+
+        def ended(failure: str | None) -> None:
+            self._ahead = None
+            if failure is None:
+                answer.give(Ok())
+            else:
+                answer.fail(DumpFailed(reason=failure))
+
+        # The end of its process is waited for: a dump would take that for a stray one of the job.
+        ask = criurpc.pre_dump_request(job.root, request.images, request.parent)
+        worker.ask(ask, lambda _told: None, ended)
+
     def dump(self, request: Dump, answer: Answer) -> None:
         """Answers with :class:`Dumped`, the job stopped; after a failure it runs on.
 
@@ -75,7 +104,7 @@ class Dumping:
             DumpFailed: A process of the job is out of reach.
         """
         job = self._job
-        job.check(Step.DUMP)
+        self._check(Step.DUMP)
         check_movable(job)
         members = tree.read_members()
         check_complete(members, job.root, self._worker)
@@ -107,8 +136,10 @@ class Dumping:
             elapsed_ms = (time.time() - started_s) * 1000
             answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
 
-        images = criurpc.dump_request(job.root, request.images, freezer=self._freezer)
-        worker.ask(images, heard, ended)
+        ask = criurpc.dump_request(
+            job.root, request.images, freezer=self._freezer, parent=request.parent
+        )
+        worker.ask(ask, heard, ended)
         job.stdio.pause()
         job.doing = "a dump"
 
@@ -193,21 +224,29 @@ class Dumping:
 
         job.bury(buried)
 
+    def _check(self, step: Step) -> None:
+        self._job.check(step)
+        if self._ahead is not None:
+            raise WrongStage(request=step, stage="running, with its memory being copied")
+
     def _hire(self, program: str, *, lazy: bool) -> Worker:
-        """A CRIU that waits."""
-        account = self._job.account
-        assert account is not None
-        setting = Setting(
-            criu=program,
-            log="dump.log",
-            real=real_ids_of(account),
-            terminal=self._job.terminal is not None,
-            lazy=lazy,
-        )
+        """A CRIU that waits for a dump."""
+        setting = self._setting(program, "dump.log", lazy=lazy)
         if self._worker is None or not self._worker.fits(setting):
             self.stand_down()
             self._worker = Worker(self._job.loop, self._work, setting)
         return self._worker
+
+    def _setting(self, program: str, log: str, *, lazy: bool = False) -> Setting:
+        account = self._job.account
+        assert account is not None
+        return Setting(
+            criu=program,
+            log=log,
+            real=real_ids_of(account),
+            terminal=self._job.terminal is not None,
+            lazy=lazy,
+        )
 
     def _save(self) -> bytes:
         """The state of the stopped job, with all that its pipes hold."""

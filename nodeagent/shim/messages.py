@@ -116,6 +116,7 @@ class Status(Message, frozen=True, tag="status"):
         consumed: How much of its stdin, a pipe, it had read when it ended; None: unknown.
         has_channels: It knows :class:`~nodeagent.shim.lanemessages.OpenChannel`.
         stands_by: It knows :class:`StandByToDump`.
+        copies_ahead: It knows :class:`CopyAhead`.
     """
 
     stage: str
@@ -134,6 +135,7 @@ class Status(Message, frozen=True, tag="status"):
     has_channels: bool = False
     consumed: int | None = None
     stands_by: bool = False
+    copies_ahead: bool = False
 
 
 class SetNote(Message, frozen=True, tag="set-note"):
@@ -209,16 +211,37 @@ class StandByToRestore(Message, frozen=True, tag="stand-by-to-restore"):
     terminal: bool
 
 
+class CopyAhead(Message, frozen=True, tag="copy-ahead"):
+    """Writes memory of the job, which runs on: :class:`Ok`.
+
+    Only to a shim that :attr:`Status.copies_ahead`. After a failure no such images may be the
+    parent of others: it is not known what they lack.
+
+    Attributes:
+        criu: As in :class:`Dump`.
+        images: An existing directory.
+        parent: Images of the request before, as a path from ``images``: only what was written to
+            since is in these; empty: all of it.
+    """
+
+    criu: str
+    images: str
+    parent: str = ""
+
+
 class Dump(Message, frozen=True, tag="dump"):
     """Writes images of the job and leaves it stopped: :class:`Dumped`. On failure it runs on.
 
     Attributes:
         lazy: Most of its memory stays with the stopped processes and is not in the images.
+        parent: Images of the last :class:`CopyAhead`, as a path from ``images``, which have the
+            memory that was not written to since; empty: all of it is in these.
     """
 
     criu: str
     images: str
     lazy: bool = False
+    parent: str = ""
 
 
 class Dumped(Message, frozen=True, tag="dumped"):
@@ -308,7 +331,10 @@ _OfLife: TypeAlias = ForkShim | Start | GetStatus | SetNote | Renew | Release
 _OfStreams: TypeAlias = Read | Write | CloseOutput | BreakInput | Resize
 _OfLanes: TypeAlias = OpenLane | OpenChannel | JoinLane | AwaitLane
 _OfStandBy: TypeAlias = StandByToDump | StandByToRestore
-_OfMoves: TypeAlias = Dump | Thaw | Commit | Lend | DropLent | Lose | RestoreHere | Restore | Resume
+_OfDumps: TypeAlias = CopyAhead | Dump
+_OfMoves: TypeAlias = (
+    _OfDumps | Thaw | Commit | Lend | DropLent | Lose | RestoreHere | Restore | Resume
+)
 RequestMessage: TypeAlias = _OfLife | _OfStreams | _OfLanes | _OfStandBy | _OfMoves
 
 ReplyMessage: TypeAlias = (

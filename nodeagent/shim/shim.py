@@ -116,11 +116,10 @@ class Shim:
                 answer.give(m.Ok())
             case m.Release():
                 self._release(request, answer)
-            case m.StandByToDump() | m.StandByToRestore():
-                self._stand_by(request)
-                answer.give(m.Ok())
-            case m.Dump() | m.Thaw() | m.Commit() | m.RestoreHere() | m.Restore() | m.Resume():
-                self._move(request, answer)
+            case m.StandByToDump() | m.CopyAhead() | m.Dump() | m.Thaw() | m.Commit():
+                self._leave(request, answer)
+            case m.StandByToRestore() | m.Restore() | m.Resume() | m.RestoreHere():
+                self._arrive(request, answer)
             case m.Lend() | m.DropLent() | m.Lose():
                 self._move_lazily(request, answer)
             case ForkShim():
@@ -171,19 +170,17 @@ class Shim:
             case BreakInput():
                 self._job.break_input(request.reason)
 
-    def _stand_by(self, request: m.StandByToDump | m.StandByToRestore) -> None:
-        match request:
-            case m.StandByToDump():
-                self._dumping.stand_by(request)
-            case m.StandByToRestore():
-                self._restoring.stand_by(request)
-
-    def _move(
+    def _leave(
         self,
-        request: m.Dump | m.Thaw | m.Commit | m.RestoreHere | m.Restore | m.Resume,
+        request: m.StandByToDump | m.CopyAhead | m.Dump | m.Thaw | m.Commit,
         answer: Answer,
     ) -> None:
         match request:
+            case m.StandByToDump():
+                self._dumping.stand_by(request)
+                answer.give(m.Ok())
+            case m.CopyAhead():
+                self._dumping.copy_ahead(request, answer)
             case m.Dump():
                 self._dumping.dump(request, answer)
             case m.Thaw():
@@ -191,6 +188,16 @@ class Shim:
                 answer.give(m.Ok())
             case m.Commit():
                 self._dumping.commit(answer)
+
+    def _arrive(
+        self,
+        request: m.StandByToRestore | m.Restore | m.Resume | m.RestoreHere,
+        answer: Answer,
+    ) -> None:
+        match request:
+            case m.StandByToRestore():
+                self._restoring.stand_by(request)
+                answer.give(m.Ok())
             case m.Restore():
                 self._restoring.restore(request, answer)
             case m.Resume():
@@ -228,6 +235,7 @@ class Shim:
             unread=job.unread,
             has_channels=True,
             stands_by=True,
+            copies_ahead=True,
             consumed=job.consumed,
         )
 

@@ -68,7 +68,8 @@ def migrate(
         typer.Option(
             "--live",
             help="When memory travels. stop: while the job is stopped. pre: most of it before, "
-            "where the kernel can tell what is written to. post: after it, in the background; "
+            "where the kernel can tell what is written to; the default there for 256 MiB and "
+            "more. post: after it, in the background; "
             "THE JOB IS LOST if its old node or the link dies meanwhile.",
         ),
     ] = None,

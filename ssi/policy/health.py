@@ -160,10 +160,10 @@ def _live(facts: NodeFacts) -> _Outcome:
     """Never more than a note: a plain move needs neither."""
     ways = ["stop"]
     lacking = []
-    pre = "pre: this version does not offer it yet"
-    if not facts.tracks_writes:
-        pre += ", and its kernel does not tell what is written to (CONFIG_MEM_SOFT_DIRTY)"
-    lacking.append(pre)
+    if facts.tracks_writes:
+        ways.append("pre")
+    else:
+        lacking.append("pre: its kernel does not tell what is written to (CONFIG_MEM_SOFT_DIRTY)")
     if facts.has_userfaultfd:
         ways.append(_post(facts.limits.pipe_bytes))
     else:

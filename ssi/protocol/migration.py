@@ -69,6 +69,8 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
         send_ms: For how long sending went on after that.
         restore_ms: How long the destination took to restore it.
         late_bytes: Of memory that came after it had been resumed.
+        early_bytes: Of images that were sent while it still ran, beside ``image_bytes``.
+        rounds: In how many rounds those went.
     """
 
     row: JobRow
@@ -83,6 +85,8 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
     send_ms: float = 0.0
     restore_ms: float = 0.0
     late_bytes: int = 0
+    early_bytes: int = 0
+    rounds: int = 0
 
 
 class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -165,12 +169,15 @@ class MigrationPrepared(ReplyMessage, frozen=True, tag="migration-prepared"):
         unpacks: It takes packed pieces.
         lane: Where it takes images that do not go over CURVE; None where it does not.
         standing: Those of the files that are there already, the same.
+        room_bytes: For images, of which some may come ahead of the others, in directories of their
+            own; 0: none may.
     """
 
     blockers: tuple[str, ...]
     unpacks: bool = False
     lane: ImageLane | None = None
     standing: tuple[str, ...] = ()
+    room_bytes: int = 0
 
 
 class CompareFiles(RequestMessage, frozen=True, tag="compare-files"):

@@ -216,6 +216,8 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("send_ms", "float", "after the dump", always=False),
             Name("restore_ms", "float", "", always=False),
             Name("late_bytes", "int", "memory that came after it ran", always=False),
+            Name("early_bytes", "int", "images of memory that went while it ran", always=False),
+            Name("rounds", "int", "in how many rounds those went", always=False),
         ),
     ),
     "migrate --dry-run": Kind(

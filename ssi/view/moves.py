@@ -42,7 +42,7 @@ def moved_line(source: str, destination: str, moved: JobMigrated) -> str:
     return (
         f"{moved.row.gpid} {source} -> {destination}: {moved.total_ms:.0f} ms in all, "
         f"frozen for {moved.freeze_ms:.0f} ms, image {size(moved.image_bytes)}{carried}"
-        f"{_packed(moved)}{_late(moved)}"
+        f"{_early(moved)}{_packed(moved)}{_late(moved)}"
     )
 
 
@@ -64,6 +64,8 @@ def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObjec
         "send_ms": moved.send_ms,
         "restore_ms": moved.restore_ms,
         "late_bytes": moved.late_bytes,
+        "early_bytes": moved.early_bytes,
+        "rounds": moved.rounds,
         "error": None,
     }
 
@@ -201,6 +203,14 @@ def _packed(moved: JobMigrated) -> str:
     if moved.packed_bytes == 0 or moved.sent_bytes > whole_bytes * WORTH_TELLING:
         return ""
     return f", compressed to {size(moved.sent_bytes)}"
+
+
+def _early(moved: JobMigrated) -> str:
+    """What went while it still ran."""
+    if not moved.rounds:
+        return ""
+    rounds = "1 round" if moved.rounds == 1 else f"{moved.rounds} rounds"
+    return f", {size(moved.early_bytes)} of memory before it in {rounds}"
 
 
 def _late(moved: JobMigrated) -> str:

@@ -23,9 +23,9 @@ from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.imagelaneend import LaneEnd
 from nodeagent.migration.intake import lane_for, take_in
 from nodeagent.migration.landing import Landing
+from nodeagent.migration.move import Move
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.plan import Item, Plan
-from nodeagent.migration.preflight import Move
 from nodeagent.migration.sending import send_files
 from nodeagent.migration.transfer import Courier, Sent
 from nodeagent.peers import Peers

@@ -29,6 +29,7 @@ from nodeagent.shimlink import ShimGone, ShimLink
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
+from ssi.model.migration import Live
 from ssi.model.shim import ShimFailed
 from ssi.protocol.refusals import LinkDown
 from tests.simulation.copies import Ledger, SimShim
@@ -165,7 +166,7 @@ class Cluster:
         if here:
             self.random.choice(here).die(killed=True)
 
-    async def migrate(self, destination_name: str) -> str:
+    async def migrate(self, destination_name: str, live: Live | None = None) -> str:
         """As a user: asks the node that has the job; the word of the outcome."""
         for node in self.nodes.values():
             life = node.serving
@@ -174,7 +175,7 @@ class Cluster:
                 job = life.table.jobs[GPID]
                 assert service is not None
                 try:
-                    await self._in(life, service._source.move(job, destination_name))
+                    await self._in(life, service._source.move(job, destination_name, live))
                 except SsiError as exc:
                     self.ledger.tell(f"migrate to {destination_name}: {exc}")
                     return exc.word

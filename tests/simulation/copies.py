@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from nodeagent.shim import messages as m
 from nodeagent.shim.stage import MAY_END, Stage, Step, next_stage
@@ -74,7 +75,22 @@ class Ledger:
         return [shim for shim in self.shims if shim.stage in kept]
 
 
+_PAGES: Final = "pages-1.img"
+_ALL: Final = "all"
+
 _numbers = itertools.count(1)
+
+
+def _is_whole(images: Path) -> bool:
+    """Whether all memory is there: in the images, and in those that they leave some to."""
+    try:
+        while (since := (images / _PAGES).read_text()) != _ALL:
+            images = (images / "parent").resolve()
+            if images.name != since:
+                return False
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +108,9 @@ class SimShim:
     progress_s: float = 0.0
     since_s: float | None = None
     images: Path = Path()
+    copied: Path | None = None
+    """Where memory went ahead of it last; None: it is not known what was written to since."""
+    copying: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     pid: int = field(default_factory=lambda: next(_numbers))
 
@@ -134,14 +153,10 @@ class SimShim:
                 if self.stage not in MAY_END or self.doing:
                     raise WrongStage(request="release", stage=self.doing or self.stage)
                 self.die(killed=False)
-            case m.Dump():
-                return await self._dump(body)
-            case m.Thaw():
-                self._check(Step.THAW)
-                if self.stage is not Stage.RUNNING:
-                    self._take(Step.THAW)
-            case m.Commit():
-                await self._commit()
+            case m.StandByToDump():
+                pass
+            case m.CopyAhead() | m.Dump() | m.Thaw() | m.Commit():
+                return await self._leave(body)
             case m.Restore():
                 return await self._restore(body)
             case m.Resume():
@@ -154,10 +169,29 @@ class SimShim:
                 raise AssertionError(body)
         return m.Ok()
 
+    async def _leave(self, body: m.CopyAhead | m.Dump | m.Thaw | m.Commit) -> m.ReplyMessage:
+        match body:
+            case m.CopyAhead():
+                await self._copy(body)
+            case m.Dump():
+                return await self._dump(body)
+            case m.Thaw():
+                self._check(Step.THAW)
+                if self.stage is not Stage.RUNNING:
+                    self._take(Step.THAW)
+            case m.Commit():
+                await self._commit()
+        return m.Ok()
+
     def _status(self) -> m.Status:
         root = self.pid + 1 if self.stage is Stage.RUNNING else 0
         return m.Status(
-            stage=self.stage, shim_pid=self.pid, root_pid=root, note=self.note, epoch=self.epoch
+            stage=self.stage,
+            shim_pid=self.pid,
+            root_pid=root,
+            note=self.note,
+            epoch=self.epoch,
+            copies_ahead=True,
         )
 
     def _check(self, step: Step) -> None:
@@ -179,12 +213,41 @@ class SimShim:
         self.doing = ""
         return random.random() >= self.ledger.clumsy
 
-    async def _dump(self, body: m.Dump) -> m.Dumped:
+    async def _copy(self, body: m.CopyAhead) -> None:
+        self._check_dump()
+        self._write_since(Path(body.images), body.parent)
+        self.copying, self.copied = True, None
+        well = await self._work("a copy", 2.0)
+        self.copying, self.doing = False, ""
+        if not well or not Path(body.images).is_dir():
+            raise DumpFailed(reason="made up")
+        self.copied = Path(body.images)
+
+    def _check_dump(self) -> None:
         self._check(Step.DUMP)
+        if self.copying:
+            raise WrongStage(request="dump", stage="running, with its memory being copied")
+
+    def _write_since(self, images: Path, parent: str) -> None:
+        """What was written to since ``parent``, as CRIU would: it knows of the last such alone."""
+        since = (images / parent).resolve() if parent else None
+        if since is not None and since != self.copied:
+            raise Broken(
+                f"{self} is asked for what was written to since {since}, not {self.copied}"
+            )
+        if not images.is_dir():
+            raise DumpFailed(reason="made up")
+        (images / _PAGES).write_text(since.name if since else _ALL)
+        if parent:
+            (images / "parent").symlink_to(parent)
+
+    async def _dump(self, body: m.Dump) -> m.Dumped:
+        self._check_dump()
         self.images = Path(body.images)
         if not await self._work("a dump", 2.0) or not self.images.is_dir():
             raise DumpFailed(reason="made up")
-        (self.images / "pages-1.img").write_bytes(b"pages")
+        self._write_since(self.images, body.parent)
+        self.copied = None
         self._take(Step.DUMP)
         self.ledger.stop(self)
         return m.Dumped(
@@ -199,7 +262,7 @@ class SimShim:
 
     async def _restore(self, body: m.Restore) -> m.Ready:
         self._check(Step.RESTORE)
-        whole = (Path(body.images) / "pages-1.img").exists()
+        whole = _is_whole(Path(body.images))
         if not await self._work("a restore", 2.0) or not whole:
             raise RestoreFailed(reason="made up")
         self._take(Step.RESTORE)
@@ -220,7 +283,7 @@ class SimShim:
 
     async def _restore_here(self) -> None:
         self._check(Step.RESTORE_HERE)
-        if not (self.images / "pages-1.img").exists():
+        if not _is_whole(self.images):
             raise Broken(f"{self} has no images any more")
         if not await self._work("a restore", 2.0):
             raise RestoreFailed(reason="made up")

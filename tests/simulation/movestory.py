@@ -13,6 +13,7 @@ from random import Random
 from typing import Final
 
 from nodeagent.migration.hold import Point
+from ssi.model.migration import Live
 from tests.simulation.cluster import Cluster
 from tests.simulation.standins import in_place_of_the_world
 from tests.simulation.virtualtime import VirtualLoop
@@ -23,7 +24,7 @@ MEMORY: Final = Path("/dev/shm")
 QUIET_S: Final = 60.0
 """After the last fault was mended, by when one copy runs and nothing is left over."""
 
-_DEEDS: Final = ("a dump", "a commit", "a restore", "a resume")
+_DEEDS: Final = ("a copy", "a dump", "a commit", "a restore", "a resume")
 _FAULTS: Final = ("agent", "agent", "node", "cut", "cut", "partition", "shim", "keeper")
 
 
@@ -80,7 +81,8 @@ class MoveStory:
         for _ in range(plot.randint(2, 5)):
             at_s = plot.choice([0.5, 2.0, plot.uniform(0.0, 25.0)])
             self.told.append(f"{at_s:.1f} s: somebody asks for a move")
-            clients.append(cluster.spawn(self._ask(cluster, at_s, plot.choice(names))))
+            live = plot.choice([None, Live.PRE])
+            clients.append(cluster.spawn(self._ask(cluster, at_s, plot.choice(names), live)))
         await asyncio.sleep(30.0)
         cluster.points.clear()
         cluster.network.heal()
@@ -102,9 +104,11 @@ class MoveStory:
                 return
         raise Broken(f"{QUIET_S:.0f} s after all was mended: {'; '.join(cluster.leftovers())}")
 
-    async def _ask(self, cluster: Cluster, at_s: float, destination: str) -> None:
+    async def _ask(
+        self, cluster: Cluster, at_s: float, destination: str, live: Live | None
+    ) -> None:
         await asyncio.sleep(at_s)
-        await cluster.migrate(destination)
+        await cluster.migrate(destination, live)
 
     def _plan_faults(self, plot: Random, cluster: Cluster, names: list[str]) -> None:
         for _ in range(plot.randint(1, 3)):

@@ -16,7 +16,7 @@ from nodeagent.dispatch import Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, signals
-from nodeagent.migration import arrival, destination, doubt, preflight, source
+from nodeagent.migration import ahead, arrival, destination, doubt, move, preflight, source
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point
 from nodeagent.migration.plan import Plan
@@ -173,15 +173,16 @@ def in_place_of_the_world(world: World) -> Iterator[None]:
     """The product reads our clock, connects to our shims and finds nothing on the machine."""
     clock = VirtualTime(world.loop)
     with _patching() as patch:
-        for module in (source, destination, arrival, doubt, job_module):
+        for module in (ahead, arrival, destination, doubt, job_module, move, source):
             patch(module, "time", clock)
-        for module in (source, destination):
+        for module in (ahead, destination, source):
             patch(module, "reach", world.reach)
         patch(destination, "look", lambda *_: ([], []))
         patch(source, "look_again", lambda *_: ())
         patch(preflight.Preflight, "_survey", _survey)
         patch(Capability, "refresh", lambda _: None)
         patch(Capability, "blockers", lambda _: [])
+        patch(Capability, "live_blockers", lambda *_: [])
         patch(Sending, "run", _send_when_written)
         patch(cgroup, "_roots", list)
         patch(ShimLink, "connect", world.connect)

@@ -8,11 +8,17 @@ import msgspec
 import pytest
 
 from nodeagent.job import Job
+from nodeagent.migration import ahead
 from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.destination import Destination
 from nodeagent.migration.doubt import Doubt
-from nodeagent.migration.preflight import Move, Preflight
+from nodeagent.migration.move import Move
+from nodeagent.migration.preflight import Preflight
+from nodeagent.migration.rounds import Round
 from nodeagent.migration.source import Source
+from nodeagent.migration.transfer import Courier
+from ssi.model.migration import Live
+from ssi.model.shim import DumpFailed
 from ssi.protocol.migration import JobMigrated, Ownership, ResumeJob
 from tests.simulation.movestory import MoveStory
 from tests.simulation.world import Broken
@@ -46,8 +52,8 @@ def source_runs_it_again_without_an_answer(patch: Patch) -> None:
 def epoch_is_not_increased(patch: Patch) -> None:
     begin = Preflight.begin
 
-    def same_epoch(self: Preflight, job: Job, destination: str) -> Move:
-        move = begin(self, job, destination)
+    def same_epoch(self: Preflight, job: Job, destination: str, live: Live | None) -> Move:
+        move = begin(self, job, destination, live)
         move.row = msgspec.structs.replace(move.row, epoch=job.row.epoch)
         return move
 
@@ -64,9 +70,9 @@ def abandon_is_ignored(patch: Patch) -> None:
 def move_in_doubt_may_be_redirected(patch: Patch) -> None:
     move = Source.move
 
-    async def redirect(self: Source, job: Job, destination: str) -> JobMigrated:
+    async def redirect(self: Source, job: Job, destination: str, live: Live | None) -> JobMigrated:
         job.destination = destination
-        return await move(self, job, destination)
+        return await move(self, job, destination, live)
 
     patch.setattr(Source, "move", redirect)
 
@@ -86,6 +92,19 @@ def arrival_is_owned_before_it_runs(patch: Patch) -> None:
     patch.setattr(Destination, "_restore_shim", owned)
 
 
+def failed_round_counts(patch: Patch) -> None:
+    send = ahead._send_round
+
+    async def swallow(move: Move, courier: Courier, criu: str) -> Round:
+        try:
+            return await send(move, courier, criu)
+        except* DumpFailed:
+            pass
+        return Round(0, 0.0)
+
+    patch.setattr(ahead, "_send_round", swallow)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -96,6 +115,7 @@ def arrival_is_owned_before_it_runs(patch: Patch) -> None:
         move_in_doubt_may_be_redirected,
         pledge_is_forgotten,
         arrival_is_owned_before_it_runs,
+        failed_round_counts,
     ],
 )
 def test_planted_bug_in_moves_is_caught(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:

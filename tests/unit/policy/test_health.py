@@ -147,3 +147,17 @@ def test_pipes_that_are_too_small_for_a_short_post_copy_are_told_with_the_cure()
     assert "pipe" not in live(UNKNOWN)
     assert "pipe" not in live(4 << 20)
     assert "1048576 bytes at the most; sysctl -w fs.pipe-max-size=4194304" in live(1 << 20)
+
+
+def test_memory_can_go_ahead_where_the_kernel_tells_what_is_written_to() -> None:
+    def live(*, tracks_writes: bool) -> str:
+        facts = msgspec.structs.replace(WELL, tracks_writes=tracks_writes)
+        (found,) = [
+            each for each in judge_node("n1", facts, ours="0.1.0") if each.check == "live moves"
+        ]
+        return found.text
+
+    assert live(tracks_writes=True).startswith("--live stop, pre")
+    can, _, cannot = live(tracks_writes=False).partition("; not ")
+    assert "pre" not in can
+    assert cannot.startswith("pre: its kernel does not tell what is written to")

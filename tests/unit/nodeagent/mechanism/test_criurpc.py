@@ -48,6 +48,28 @@ def test_a_frozen_tree_is_dumped_in_its_freezer_and_gets_no_signal() -> None:
     assert found == {1: 2**64 - 1, 2: 1000, 3: 1, 44: b"/sys/ssi/job-1", 68: b"/i"}
 
 
+def test_memory_is_read_while_the_tree_runs_and_only_what_was_written_to_since() -> None:
+    first = options_of(criurpc.pre_dump_request(1000, "/i/ahead-0", ""), 13)
+    second = options_of(criurpc.pre_dump_request(1000, "/i/ahead-1", "../ahead-0"), 13)
+    found = {field.number: field.value for field in first}
+    assert found == {1: 2**64 - 1, 2: 1000, 15: 1, 61: 2, 68: b"/i/ahead-0"}
+    found = {field.number: field.value for field in second}
+    assert found == {
+        1: 2**64 - 1,
+        2: 1000,
+        14: b"../ahead-0",
+        15: 1,
+        61: 2,
+        68: b"/i/ahead-1",
+    }
+
+
+def test_a_dump_leaves_to_its_parent_what_was_not_written_to() -> None:
+    options = options_of(criurpc.dump_request(1000, "/i", parent="ahead-1"), 1)
+    found = {field.number: field.value for field in options}
+    assert found == {1: 2**64 - 1, 2: 1000, 14: b"ahead-1", 15: 1, 68: b"/i", 69: 1}
+
+
 def test_answer_is_that_of_a_notification() -> None:
     assert criurpc.answer(go_on=True) == b"\x08\x06\x18\x01"
     assert criurpc.answer(go_on=False) == b"\x08\x06\x18\x00"

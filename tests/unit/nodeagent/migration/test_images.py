@@ -60,6 +60,11 @@ def test_pieces_of_memory_that_changed_places_are_found() -> None:
     assert checksum_of(name, one, checksum_of(name, one, 0)) != right
 
 
+def test_memory_that_went_ahead_is_checked_like_the_rest() -> None:
+    memory = bytes(2 * HEAD_BYTES)
+    assert checksum_of("ahead-0/pages-1.img", memory, 0) == checksum_of("pages-1.img", memory, 0)
+
+
 def test_every_byte_of_any_other_image_counts() -> None:
     image = bytes(2 * HEAD_BYTES)
     assert checksum_of("mm-1.img", image[:-1] + b"x", 0) != checksum_of("mm-1.img", image, 0)

@@ -14,7 +14,7 @@ import pytest
 from nodeagent.job import Job
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import conflict_of
-from nodeagent.migration.preflight import Move
+from nodeagent.migration.move import Move
 from nodeagent.migration.reception import account_obstacles, look, name_obstacles, room_obstacles
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.migration import FileMeta, PrepareMigration
