@@ -196,8 +196,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "migrate": Kind(
         title="ssi migrate",
-        about="An object for each job, in the order in which they were named. One that failed has "
-        "`gpid`, `moved`, `error` and `reason` only.",
+        about="One for each job as named; of one that failed `gpid`, `moved`, `error`, `reason`.",
         names=(
             Name("gpid", "int"),
             Name("moved", "bool"),

@@ -6,10 +6,6 @@ import getpass
 import grp
 import itertools
 import os
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -37,6 +33,7 @@ from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.messages import ReplyBody
 from ssi.protocol.migration import FileMeta, PutPieces
 from tests.unit.nodeagent.asking import run
+from tests.unit.nodeagent.fulldisk import files_of_at_most
 
 PATIENCE_S = 30.0
 HERE = "127.0.0.1"
@@ -132,19 +129,6 @@ class Moving:
 @pytest.fixture
 def moving(tmp_path: Path) -> Moving:
     return Moving(tmp_path)
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As a disk that is full there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_file_goes_by_the_lane_and_is_there_once_it_was_sent(moving: Moving) -> None:

@@ -6,11 +6,9 @@ tests/hosts/test_pre_copy.py` runs these on one that does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +17,7 @@ from nodeagent.migration.rounds import MOST
 from tests.hosts.striking import answers, criu_at, kill_criu, pids_of
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 from tests.hosts.test_faults import kill_by_pid
-from tests.hosts.test_live_migration import slow_link
+from tests.hosts.test_live_migration import move, slow_link
 
 pytestmark = pytest.mark.skipif(
     not tracks_writes(),
@@ -72,12 +70,6 @@ def writer(ssi: Ssi, size_mib: int, hot_mib: int) -> str:
     gpid = ssi.detached("n1", "python3", "-c", WRITER, str(size_mib), str(hot_mib))
     eventually(lambda: "\n" in ssi.ok("logs", gpid), what="it holds its memory")
     return gpid
-
-
-def move(ssi: Ssi, gpid: str, *words: str) -> dict[str, Any]:
-    (told,) = json.loads(ssi.ok("migrate", "--json", gpid, *words))
-    assert isinstance(told, dict)
-    return told
 
 
 def goes_on(ssi: Ssi, gpid: str, node: str) -> None:

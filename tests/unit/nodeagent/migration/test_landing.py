@@ -6,10 +6,6 @@ import errno
 import getpass
 import grp
 import os
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +15,7 @@ from nodeagent.migration.describe import CHUNK_BYTES
 from nodeagent.migration.landing import Landing, write_at
 from ssi.model.migration import FileConflict
 from ssi.protocol.migration import FileMeta
+from tests.unit.nodeagent.fulldisk import files_of_at_most
 
 CHUNKS = [bytes([number]) * CHUNK_BYTES for number in range(3)]
 
@@ -112,19 +109,6 @@ def test_a_file_that_was_cut_or_grew_is_whole_in_the_end(
 def test_a_piece_that_nobody_announced_is_refused(file: Arriving) -> None:
     with pytest.raises(FileConflict, match="not announced"):
         file.put(CHUNKS[0], 0)
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As a disk that is full there: the kernel writes what fits, and then nothing."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_chunk_of_which_only_a_part_fits_is_refused(tmp_path: Path) -> None:
