@@ -28,7 +28,7 @@ MIB = 1 << 20
 
 WRITER = """
 import hashlib, mmap, os, sys, threading, time
-size, hot = int(sys.argv[1]), int(sys.argv[2])
+size, hot, forks = (int(word) for word in sys.argv[1:])
 MIB = 1 << 20
 blocks = [bytearray(os.urandom(4096) * 256) for _ in range(size)]
 shared = mmap.mmap(-1, MIB)
@@ -58,16 +58,22 @@ while True:
         for offset in range(0, MIB, 4096):  # maps nothing: what is next to that would count, too
             block[offset] = number % 256
         digests[index] = hashlib.md5(block).digest()
-    child = os.fork()  # one that is born and ends meanwhile, and has memory of its own
-    if not child:
+    well = is_right(number)
+    if forks:  # children are born and end meanwhile
+        child = os.fork()
+        if not child:
+            time.sleep(0.3)
+            os._exit(0 if is_right(number + 1) else 1)
+        well = well and os.waitpid(child, 0)[1] == 0
+    else:
         time.sleep(0.3)
-        os._exit(0 if is_right(number + 1) else 1)
-    print(number, is_right(number) and os.waitpid(child, 0)[1] == 0, flush=True)
+    print(number, well, flush=True)
 """
 
 
-def writer(ssi: Ssi, size_mib: int, hot_mib: int) -> str:
-    gpid = ssi.detached("n1", "python3", "-c", WRITER, str(size_mib), str(hot_mib))
+def writer(ssi: Ssi, size_mib: int, hot_mib: int, *, forks: bool = True) -> str:
+    words = [str(size_mib), str(hot_mib), str(int(forks))]
+    gpid = ssi.detached("n1", "python3", "-c", WRITER, *words)
     eventually(lambda: "\n" in ssi.ok("logs", gpid), what="it holds its memory")
     return gpid
 
@@ -96,7 +102,9 @@ def images_on(ssi: Ssi, node: str) -> list[str]:
 
 
 def test_memory_goes_ahead_and_only_what_was_written_to_goes_again(ssi: Ssi) -> None:
-    gpid = writer(ssi, 48, 1)
+    gpid = writer(
+        ssi, 48, 1, forks=False
+    )  # a child that is born after the last round is in the dump
     for destination in ("n2", "n1"):
         told = move(ssi, gpid, destination, "--live", "pre")
         assert 1 <= told["rounds"] <= MOST
