@@ -10,6 +10,7 @@ from typing import Final
 from nodeagent.jobtable import make_directory, remove_tree
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.move import Move
+from nodeagent.migration.reason import leaf_of, text_of
 from nodeagent.migration.roundimages import round_name
 from nodeagent.migration.rounds import Round, goes_on
 from nodeagent.migration.sending import Sending
@@ -42,7 +43,7 @@ async def send_ahead(move: Move, courier: Courier, criu: str) -> None:
     gpid, shim = move.row.gpid, move.job.shim()
     status = await shim.ask(GetStatus(), Status, ASK_TIMEOUT_S)
     if not status.copies_ahead:
-        _log.info("event=no-copy-ahead gpid=%d reason=%s", gpid, "its shim is an older one")
+        move.not_ahead = "it was started by an earlier version"
         return
     make_directory(move.images)
     rounds: list[Round] = []
@@ -51,7 +52,8 @@ async def send_ahead(move: Move, courier: Courier, criu: str) -> None:
             await reach(Point.SOURCE_AHEAD, gpid)
             rounds.append(await _send_round(move, courier, criu))
     except* (DumpFailed, NotMovable, WrongStage) as group:
-        _log.warning("event=no-copy-ahead gpid=%d reason=%s", gpid, group.exceptions)
+        move.not_ahead = text_of(leaf_of(group))
+        _log.warning("event=no-copy-ahead gpid=%d reason=%s", gpid, move.not_ahead)
         for name in move.rounds:
             remove_tree(move.images / name)
         move.rounds.clear()

@@ -41,6 +41,7 @@ class Move:
         rounds: Names of the images of memory that went ahead, in their order, each in a directory
             of its own within the images.
         ahead: What those hold.
+        not_ahead: Why nothing went ahead where it should have; empty: it did, or should not.
         offer: Where the destination takes images that do not go over CURVE.
         lane: To there; None: there is none.
         image_bytes: Of its dump.
@@ -67,6 +68,7 @@ class Move:
     room_bytes: int = 0
     rounds: list[str] = field(default_factory=list)
     ahead: ImageManifest = field(default_factory=ImageManifest)
+    not_ahead: str = ""
     offer: ImageLane | None = None
     lane: Lane | None = None
     image_bytes: int = 0
@@ -109,6 +111,7 @@ class Move:
             late_bytes=late_bytes,
             early_bytes=self.ahead.size_bytes,
             rounds=len(self.rounds),
+            not_ahead=self.not_ahead,
         )
 
     def absent(self) -> list[FileMeta]:

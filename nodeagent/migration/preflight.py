@@ -171,7 +171,7 @@ class Preflight:
                 raise
             there = (exc.what(),)
         if move.live is Live.PRE and not may_begin(survey.memory_bytes, move.room_bytes):
-            move.live = Live.STOP
+            move.live, move.not_ahead = Live.STOP, "there is no room for its memory twice"
         move.files = {meta.path: meta for meta in survey.files}
         move.steady = survey.steady
         checked = self._checked(move, survey.blockers, there)

@@ -128,9 +128,10 @@ class Source:
             except MigrationFailed as exc:
                 if not move.rounds or exc.step != _DUMP:
                     raise
-                _log.warning("event=again-at-once gpid=%d reason=%s", job.row.gpid, exc.reason)
+                reason = exc.reason
+                _log.warning("event=again-at-once gpid=%d reason=%s", job.row.gpid, reason)
             again = self._preflight.begin(job, destination, Live.STOP)
-            again.began_s = move.began_s
+            again.began_s, again.not_ahead = move.began_s, reason
             return await self._make(again)
 
     async def _make(self, move: Move) -> JobMigrated:

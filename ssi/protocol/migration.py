@@ -71,6 +71,7 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
         late_bytes: Of memory that came after it had been resumed.
         early_bytes: Of images that were sent while it still ran, beside ``image_bytes``.
         rounds: In how many rounds those went.
+        not_ahead: Why none were, where they should have been; empty: they were, or should not.
     """
 
     row: JobRow
@@ -87,6 +88,7 @@ class JobMigrated(ReplyMessage, frozen=True, tag="job-migrated"):
     late_bytes: int = 0
     early_bytes: int = 0
     rounds: int = 0
+    not_ahead: str = ""
 
 
 class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -204,8 +204,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("reason", "str", "of that error", always=False),
             Name("source", "str", "", always=False),
             Name("destination", "str", "", always=False),
-            Name("total_ms", "float", "", always=False),
-            Name("freeze_ms", "float", "", always=False),
+            *(Name(name, "float", "", always=False) for name in ("total_ms", "freeze_ms")),
             Name("image_bytes", "int", "", always=False),
             Name("carried_bytes", "int", "of files", always=False),
             Name("files", "[str]", "paths", always=False),
@@ -217,6 +216,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("late_bytes", "int", "memory that came after it ran", always=False),
             Name("early_bytes", "int", "images of memory that went while it ran", always=False),
             Name("rounds", "int", "in how many rounds those went", always=False),
+            Name("not_ahead", "str", "why none did that should have", always=False),
         ),
     ),
     "migrate --dry-run": Kind(

@@ -66,6 +66,7 @@ def moved_object(source: str, destination: str, moved: JobMigrated) -> JsonObjec
         "late_bytes": moved.late_bytes,
         "early_bytes": moved.early_bytes,
         "rounds": moved.rounds,
+        "not_ahead": moved.not_ahead,
         "error": None,
     }
 
@@ -208,7 +209,7 @@ def _packed(moved: JobMigrated) -> str:
 def _early(moved: JobMigrated) -> str:
     """What went while it still ran."""
     if not moved.rounds:
-        return ""
+        return f", none of it before ({plain(moved.not_ahead)})" if moved.not_ahead else ""
     rounds = "1 round" if moved.rounds == 1 else f"{moved.rounds} rounds"
     return f", {size(moved.early_bytes)} of memory before it in {rounds}"
 

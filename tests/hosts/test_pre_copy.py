@@ -147,6 +147,7 @@ def test_a_frozen_job_has_nothing_that_could_go_ahead(ssi: Ssi) -> None:
     ssi.ok("freeze", gpid)
     told = move(ssi, gpid, "n2", "--live", "pre")
     assert told["rounds"] == 0
+    assert "it is frozen" in told["not_ahead"]
     ssi.ok("thaw", gpid)
     goes_on(ssi, gpid, "n2")
     ended_well(ssi, gpid)
@@ -176,6 +177,7 @@ def test_where_criu_fails_at_it_the_job_is_moved_whole(ssi: Ssi) -> None:
     with criu_that_cannot_copy_ahead(ssi, "n1"):
         told = move(ssi, gpid, "n2", "--live", "pre")
     assert told["rounds"] == 0
+    assert "criu" in told["not_ahead"]
     assert told["image_bytes"] > 16 * MIB
     goes_on(ssi, gpid, "n2")
     ended_well(ssi, gpid)

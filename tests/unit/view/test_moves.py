@@ -82,3 +82,26 @@ def test_compression_is_told_where_it_saved_something(
     assert moved_line("n1", "n2", moved) == (
         f"15000001 n1 -> n2: 1500 ms in all, frozen for 80 ms, image 10M, 90M of files{told}"
     )
+
+
+def test_memory_that_should_have_gone_ahead_and_did_not_is_told_with_the_reason() -> None:
+    row = JobRow(
+        gpid=7, node="n2", user="root", argv=("x",), cwd="/", state=JobState.RUNNING, start_ms=1
+    )
+
+    def told(rounds: int, not_ahead: str) -> str:
+        moved = JobMigrated(
+            row=row,
+            total_ms=1.0,
+            freeze_ms=1.0,
+            image_bytes=1 << 20,
+            carried_bytes=0,
+            early_bytes=rounds << 20,
+            rounds=rounds,
+            not_ahead=not_ahead,
+        )
+        return moved_line("n1", "n2", moved).partition("image 1.0M")[2]
+
+    assert told(0, "") == ""
+    assert told(0, "there is no room") == ", none of it before (there is no room)"
+    assert told(2, "") == ", 2.0M of memory before it in 2 rounds"
