@@ -323,7 +323,7 @@ def test_file_that_is_read_in_order_is_asked_for_in_large_pieces(ssi: Ssi, place
     try:
         ssi.ok("mount", "n2", "/mnt/ahead", "--on", "n1")
         sh(ssi, "n1", "ls /mnt/ahead/srv/t")  # by now kernel and worker have agreed
-        line = "cat /sys/class/bdi/0:$(stat -c %d /mnt/ahead)/read_ahead_kb"
+        line = "cat /sys/class/bdi/$(mountpoint -d /mnt/ahead)/read_ahead_kb"
         assert sh(ssi, "n1", line) == "1024\n"
     finally:
         ssi("umount", "/mnt/ahead", "--on", "n1")
