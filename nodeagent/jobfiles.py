@@ -91,30 +91,35 @@ async def await_mounts(node: str, files: JobFiles | None) -> None:
         await asyncio.sleep(_TRY_S)
 
 
-def try_sources(files: Files) -> None:
-    """Each of these files can be had now; blocks, for 5 s where one does not answer.
-
-    The space is asked for, as the server answers that each time: attributes may be of a second ago,
-    and those of a root are told also while its node is away.
+async def try_sources(files: Files) -> None:
+    """Each of these files can be had now; takes 5 s where some do not answer.
 
     Raises:
         FilesUnavailable: One cannot.
     """
     whole = [FileMount(root=files.root, path="/", target="/", label=f"the root {files.root}")]
-    for mount in (*(whole if files.root else ()), *files.mounts):
+    mounts = (*(whole if files.root else ()), *files.mounts)
+    await asyncio.gather(*(asyncio.to_thread(_try_source, files.node, each) for each in mounts))
+
+
+def _try_source(node: str, mount: FileMount) -> None:
+    """Blocks until the space is known, as the server answers that each time it is asked.
+
+    Attributes may be of a second ago, and those of a root are told also while its node is away.
+    """
+    try:
+        root = os.open(mount.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            root = os.open(mount.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                source = open_in_root(root, mount.path)
-            finally:
-                os.close(root)
-            try:
-                os.fstatvfs(source)
-            finally:
-                os.close(source)
-        except OSError as exc:
-            reason = exc.strerror or str(exc)
-            raise FilesUnavailable(node=files.node, files=mount.label, reason=reason) from exc
+            source = open_in_root(root, mount.path)
+        finally:
+            os.close(root)
+        try:
+            os.fstatvfs(source)
+        finally:
+            os.close(source)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise FilesUnavailable(node=node, files=mount.label, reason=reason) from exc
 
 
 async def file_obstacles(node: str, row: JobRow, clients: ClientFiles) -> list[str]:
@@ -125,7 +130,7 @@ async def file_obstacles(node: str, row: JobRow, clients: ClientFiles) -> list[s
     try:
         await clients.bring(row.files, row.user)
         await await_mounts(node, row.files)
-        await asyncio.to_thread(try_sources, files_on(node, row.files))
+        await try_sources(files_on(node, row.files))
     except FilesUnavailable as exc:
         return [exc.what()]
     return []

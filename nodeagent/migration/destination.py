@@ -140,8 +140,11 @@ class Destination:
     async def _prepare(self, caller: Caller, body: PrepareMigration) -> MigrationPrepared:
         await asyncio.to_thread(self._capability.refresh)
         gpid = body.job.gpid
-        blockers, present = await asyncio.to_thread(look, body, self._capability, self.images)
-        blockers += await file_obstacles(self._node, body.job, self._clients)
+        (blockers, present), unseen = await asyncio.gather(
+            asyncio.to_thread(look, body, self._capability, self.images),
+            file_obstacles(self._node, body.job, self._clients),
+        )
+        blockers += unseen
         standing = self._table.jobs.get(gpid)
         if standing is not None and not standing.is_over:
             blockers.append("it has a job of that gpid already")

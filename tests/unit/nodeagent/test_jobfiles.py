@@ -1,5 +1,6 @@
 """What a node mounts for a job, by where the job is from."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,10 @@ def test_sources_are_tried_within_their_roots(tmp_path: Path) -> None:
         return Files(mounts=(made,), node="n3")
 
     for path in ("/", "/data", "/link"):
-        try_sources(mount(path))
-    try_sources(Files(root=str(tmp_path)))
+        asyncio.run(try_sources(mount(path)))
+    asyncio.run(try_sources(Files(root=str(tmp_path))))
     for files in (mount("/astray"), mount("/data/x"), mount("/", tmp_path / "no")):
         with pytest.raises(FilesUnavailable, match="cannot be had on n3: No such file"):
-            try_sources(files)
+            asyncio.run(try_sources(files))
     with pytest.raises(FilesUnavailable):
-        try_sources(Files(root=str(tmp_path / "no"), node="n3"))
+        asyncio.run(try_sources(Files(root=str(tmp_path / "no"), node="n3")))
