@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
+from ssi.lab import Lab
 from tests.hosts.laptop import Laptop
+from tests.hosts.nat import Router
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
 from tests.hosts.test_job_files import WORK
 
@@ -227,3 +229,71 @@ def test_files_follow_a_job_whose_start_nobody_remembers(
         assert ssi.job(gpid)["state"] == "running"
     finally:
         ssi("kill", gpid)
+
+
+@pytest.fixture(scope="module")
+def router(ssi: Ssi, laptop: Laptop) -> Iterator[Router]:
+    """From now on the laptop has no other way to the nodes."""
+    host = Lab.up(name=ssi.lab.name, size=5).host("n5")
+    router = Router(host, laptop.host, [ssi.host(name) for name in ("n1", "n2", "n3")])
+    router.connect()  # which ends the connections that it had
+    eventually(lambda: laptop.on("ssi ps").status == 0, what="the laptop to reach the nodes again")
+    yield router
+    host.kill()
+
+
+def callers(ssi: Ssi, node: str) -> set[str]:
+    """Who has a connection to a node's agent or to its files."""
+    lines = ssi.host(node).run("ss", "-tnH", "state", "established").stdout.decode().splitlines()
+    peers = {line.split()[3].rpartition(":")[0] for line in lines}
+    return {peer.strip("[]").removeprefix("::ffff:") for peer in peers}
+
+
+def test_files_behind_a_router_are_served_and_follow_a_job(
+    ssi: Ssi, laptop: Laptop, router: Router, project: str
+) -> None:
+    blocked = ssi.host("n3").run("ping", "-c1", "-W1", "192.168.77.2")
+    assert blocked.returncode != 0, "the router passes nothing on that was not asked for"
+    enter = f"cd {project} && "
+    assert laptop.said(enter + "ssi run -n n3 ./a.out in.txt > out.txt; cat out.txt") == "mine\n"
+    laptop.host.run("tee", f"{project}/watch.py", input=WATCH.encode())
+    gpid = laptop.said(f"{enter}ssi run -n n3 -d -- python3 watch.py").strip()
+    try:
+        eventually(lambda: ssi("logs", gpid).out.startswith("well"), what="the job to begin")
+        assert router.host.address in callers(ssi, "n3")
+        eventually(
+            lambda: laptop.host.address not in callers(ssi, "n3"),
+            what="the connections of before to be given up",
+            within_s=60,
+        )
+        for node in ("n1", "n2", "n3"):
+            assert f"-> {node}: " in laptop.said(f"ssi migrate {gpid} {node}")
+        written = int(laptop.said(f"{enter}stat -c %s tick"))
+        eventually(
+            lambda: int(laptop.said(f"{enter}stat -c %s tick")) > written,
+            what="the job to write on to the laptop",
+        )
+    finally:
+        ssi("kill", gpid)
+
+
+def test_router_that_is_restarted_costs_a_pause_and_nothing_else(
+    ssi: Ssi, laptop: Laptop, router: Router, project: str
+) -> None:
+    laptop.host.run("tee", f"{project}/watch.py", input=WATCH.encode())
+    gpid = laptop.said(f"cd {project} && ssi run -n n3 -d -- python3 watch.py").strip()
+
+    def tells(count: int) -> bool:
+        return len(ssi("logs", gpid).out.splitlines()) >= count
+
+    try:
+        eventually(partial(tells, 1), what="the job to begin")
+        router.restart()
+        eventually(partial(tells, 3), what="the job to have its files again")
+        told = [line.split()[0] for line in ssi.ok("logs", gpid).splitlines()]
+        assert told == ["well", "away", "well"]
+        assert gpid in laptop.said("ssi jobs"), "and commands reach the nodes"
+    finally:
+        ssi.host("n3").run("touch", "/tmp/enough")
+    assert ssi("wait", gpid).status == 0
+    ssi.host("n3").run("rm", "/tmp/enough")
