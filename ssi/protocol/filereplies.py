@@ -76,12 +76,14 @@ class Entry(_Reply, frozen=True, tag="entry"):
         plain: It has no extended attributes.
         above: Attributes of the directory in which a name was made or removed, as they are since;
             empty with all other requests, and where they are not known.
+        target: What a symbolic link holds; empty of all else, and where it is not known.
     """
 
     attributes: bytes
     device: int
     plain: bool = False
     above: bytes = b""
+    target: bytes = b""
 
 
 class Opened(_Reply, frozen=True, tag="opened"):
@@ -92,10 +94,22 @@ class Opened(_Reply, frozen=True, tag="opened"):
 
 
 class Listing(_Reply, frozen=True, tag="listing"):
-    """Names with what they lead to; ``handle`` is 0 where that was all."""
+    """Names with what they lead to.
+
+    Attributes:
+        handle: 0 where that was all.
+        entries: In the order of the directory.
+        folder: Attributes of the directory itself, as they are since it was read; empty in the
+            parts after the first, and where they are not known.
+        steady: Whether no name in it can change without a change of ``folder``.
+        same: Whether its names are those that the asker knows; ``entries`` is empty then.
+    """
 
     handle: int
     entries: list[tuple[bytes, Entry]]
+    folder: bytes = b""
+    steady: bool = False
+    same: bool = False
 
 
 class Count(_Reply, frozen=True, tag="count"):

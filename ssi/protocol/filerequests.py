@@ -186,9 +186,16 @@ class Release(_Request, frozen=True, tag="release"):
 
 
 class OpenDirectory(_Request, frozen=True, tag="opendir"):
-    """Lists a directory: :class:`Listing`, which holds its beginning."""
+    """Lists a directory: :class:`Listing`, which holds its beginning.
+
+    Attributes:
+        path: Where it is.
+        known: ``folder`` of an earlier listing of it that was whole and ``steady``. Where its
+            names are as they were then, they are not told again.
+    """
 
     path: bytes
+    known: bytes = b""
 
 
 class ListMore(_Request, frozen=True, tag="list"):

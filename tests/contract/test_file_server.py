@@ -19,7 +19,7 @@ from typing import TypeVar
 import pytest
 from msgspec import structs
 
-from nodeagent.filesystem.server import credentials
+from nodeagent.filesystem.server import credentials, names
 from nodeagent.filesystem.server.credentials import Identity
 from nodeagent.filesystem.server.exports import Export, Exports
 from nodeagent.filesystem.server.operations import Operations
@@ -72,7 +72,8 @@ def served(tmp_path: Path) -> Served:
     (root / "secret/key").write_text("secret")
     (root / "ro/file").write_text("fixed")
     (tmp_path / "outside").write_text("outside")
-    exports = Exports((Export(b""), Export(b"ro", writable=False)), [b"secret"])
+    noting = {root.stat().st_dev}
+    exports = Exports((Export(b""), Export(b"ro", writable=False)), [b"secret"], noting)
     return Served(root, exports)
 
 
@@ -206,6 +207,48 @@ def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:
     assert len(found) == 2500
     assert set(found) == names
     assert not served.session.rests
+
+
+def listing_of(served: Served, known: bytes = b"") -> filereplies.Listing:
+    reply = served.ask(filerequests.OpenDirectory(b"rw", known))
+    assert isinstance(reply, filereplies.Listing)
+    return reply
+
+
+def test_names_that_are_known_are_not_told_again_until_one_changes(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (served.root / "rw/f").touch()
+    first = listing_of(served)
+    assert not first.steady, "it changed a moment ago, and may once more within the same tick"
+    assert not first.same
+    assert served.ask(filerequests.Lookup(b"rw")) == filereplies.Entry(
+        first.folder, served.root.stat().st_dev, plain=True
+    )
+    monkeypatch.setattr(names, "RESTED_NS", -1)
+    known = listing_of(served)
+    assert known.steady
+    assert [name for name, _entry in known.entries] == [b"f"]
+    os.utime(served.root / "rw/f")  # no name of it
+    os.listdir(served.root / "rw")  # nor is when it was read
+    again = listing_of(served, known.folder)
+    assert (again.same, again.steady, again.entries) == (True, True, [])
+    for known_to_none in (b"", b"short", bytes(len(known.folder))):
+        assert len(listing_of(served, known_to_none).entries) == 1
+    (served.root / "rw/f").rename(served.root / "rw/g")
+    changed = listing_of(served, known.folder)
+    assert not changed.same
+    assert [name for name, _entry in changed.entries] == [b"g"]
+
+
+def test_what_a_link_holds_comes_with_its_name(served: Served) -> None:
+    (served.root / "rw/link").symlink_to("../secret/key")
+    (served.root / "rw/f").touch()
+    entries = dict(listing_of(served).entries)
+    assert (entries[b"link"].target, entries[b"f"].target) == (b"../secret/key", b"")
+    found = served.ask(filerequests.Lookup(b"rw/link"))
+    assert isinstance(found, filereplies.Entry)
+    assert found.target == b"../secret/key"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -328,6 +329,23 @@ def test_file_that_is_read_in_order_is_asked_for_in_large_pieces(ssi: Ssi, place
     finally:
         ssi("umount", "/mnt/ahead", "--on", "n1")
         sh(ssi, "n1", "mount -o remount,ro /sys; rmdir /mnt/ahead")
+
+
+def test_directory_at_rest_is_listed_as_it_is(ssi: Ssi, place: str) -> None:
+    sh(ssi, "n2", "mkdir -p /srv/t/d/sub && cd /srv/t/d && echo one > a && ln -s a link")
+    time.sleep(2.5)  # from now on its times tell whether its names have changed
+    shown = f"cd {place}/d && ls -F && cat a && readlink link && stat -c %s a && test ! -e new"
+    for _ in range(3):
+        assert sh(ssi, "n1", shown) == "a\nlink@\nsub/\none\na\n4\n"
+    sh(ssi, "n2", "echo more >> /srv/t/d/a")  # no name of it
+    time.sleep(1.1)
+    assert sh(ssi, "n1", shown) == "a\nlink@\nsub/\none\nmore\na\n9\n"
+    sh(ssi, "n2", "cd /srv/t/d && touch new && rmdir sub && ln -sfn new link")
+    assert sh(ssi, "n1", f"ls -F {place}/d") == "a\nlink@\nnew\n", "at once, as before"
+    time.sleep(1.1)
+    assert (
+        sh(ssi, "n1", f"cd {place}/d && readlink link && test -e new && test ! -e sub") == "new\n"
+    )
 
 
 def test_exports_are_heeded(ssi: Ssi, place: str) -> None:

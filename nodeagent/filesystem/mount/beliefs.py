@@ -38,6 +38,10 @@ class Beliefs:
             return None
         return listed
 
+    def left_s(self, listed: Listed) -> float:
+        """For how long a listing will be believed yet; at least 0."""
+        return max(listed.at_s + self._believed_s - time.monotonic(), 0.0)
+
     def of(self, node: Node) -> Entry | None:
         """A file as the directory above it was read to hold it, if that still stands."""
         listed = self.listed(node.parent) if node.parent is not None else None

@@ -61,7 +61,7 @@ def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRe
             mount.beliefs.links_changed()
         mount.beliefs.name_changed(folder, name, reply)
         if is_only and reply.above:
-            mount.told_above(folder, reply.above)
+            mount.told_of_folder(folder, reply.above)
         node = mount.tell_entry(header, folder, name, reply)
         if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
@@ -95,7 +95,7 @@ def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: File
         mount.beliefs.name_removed(folder, name)
         mount.nodes.removed(folder, name)
         if is_only and reply.above:
-            mount.told_above(folder, reply.above)
+            mount.told_of_folder(folder, reply.above)
         mount.reply(header)
 
     mount.ask(header, asked, removed)

@@ -8,12 +8,14 @@ import stat
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from nodeagent.filesystem.fuse import replies, requests
 from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.handles import Directory
 from nodeagent.filesystem.mount.mount import Mount
-from nodeagent.filesystem.mount.nodes import Listed, Node
+from nodeagent.filesystem.mount.nodes import UNKNOWN, Listed, Node
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import ATTRIBUTES, Entry, FileReply
 
@@ -27,7 +29,10 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
     def opened(listing: filereplies.Listing, asked_s: float) -> None:
         user, group = mount.asker(header)
         number = mount.handles.next()
-        directory = Directory(number, node, user, group, listing.entries, listing.handle, asked_s)
+        directory = Directory(
+            number, node, user, group, listing.entries, listing.handle, asked_s,
+            names_only=listing.same,
+        )  # fmt: skip
         mount.handles.directories[number] = directory
         mount.memory.opened_directory(directory)
         mount.reply(header, replies.opened(number, 0))
@@ -39,15 +44,38 @@ def _list(
     mount: Mount, header: Header, node: Node, then: Callable[[filereplies.Listing, float], None]
 ) -> None:
     changes, asked_s = node.changes, time.monotonic()
+    kept = mount.listings.of(node)
 
     def listed(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Listing)
-        node.vouched = -1  # it was read, which is one of its times
+        if kept is not None and reply.same:
+            reply = msgspec.structs.replace(reply, entries=kept.entries)
+        else:
+            mount.listings.take(node, reply)
+        if node.changes == changes and _is_of(node, reply.folder):
+            mount.told_of_folder(node, reply.folder)
+        else:
+            node.vouched = -1  # it was read, which is one of its times
         if not reply.handle and node.changes == changes and mount.options.attributes_s > 0:
-            node.listed = Listed(asked_s, dict(reply.entries))
+            _believe(mount, node, reply, asked_s)
         then(reply, asked_s)
 
-    mount.ask(header, filerequests.OpenDirectory(mount.nodes.path(node)), listed)
+    known = kept.folder if kept is not None else b""
+    mount.ask(header, filerequests.OpenDirectory(mount.nodes.path(node), known), listed)
+
+
+def _believe(mount: Mount, node: Node, listing: filereplies.Listing, asked_s: float) -> None:
+    """Lookups are answered from a listing for a while."""
+    if not listing.same:
+        node.listed = Listed(asked_s, dict(listing.entries))
+    elif mount.beliefs.listed(node) is None:  # else attributes of a moment ago are there
+        node.listed = Listed(asked_s, dict.fromkeys(name for name, _entry in listing.entries))
+
+
+def _is_of(node: Node, attributes: bytes) -> bool:
+    """Whether these are known, and of this directory: another may have its name by now."""
+    ino = int.from_bytes(attributes[:8], "little")
+    return bool(attributes) and (node.key == UNKNOWN or ino == node.key[1])
 
 
 def read_directory(mount: Mount, header: Header, body: Body) -> None:
@@ -61,7 +89,7 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
         def anew(listing: filereplies.Listing, asked_s: float) -> None:
             directory.entries, directory.rest = listing.entries, listing.handle
             directory.read_at_s = asked_s
-            directory.begun = False
+            directory.begun, directory.names_only = False, listing.same
             read_directory(mount, header, body)
 
         if directory.rest:
@@ -106,7 +134,7 @@ def _rendered(
         values = ATTRIBUTES.unpack(entry.attributes)
         if plus:
             # One that has changed since the listing was read: the kernel asks for it by itself.
-            stands = mount.beliefs.stands(entry, directory.read_at_s)
+            stands = not directory.names_only and mount.beliefs.stands(entry, directory.read_at_s)
             parts.append(mount.entry(directory.node, name, entry)[1] if stands else b"\0" * before)
         parts.append(replies.name(values[0], index + 1, name, values[9]))
     return parts

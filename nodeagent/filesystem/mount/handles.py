@@ -74,6 +74,7 @@ class Directory:
         rest: The server's handle of what is left; 0 where that was all.
         read_at_s: When the reading began, by :func:`time.monotonic`.
         begun: Whether the kernel has asked for its beginning.
+        names_only: Of its entries, attributes are of an earlier time.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Directory:
     rest: int
     read_at_s: float
     begun: bool = False
+    names_only: bool = False
 
 
 @dataclass(eq=False, slots=True)

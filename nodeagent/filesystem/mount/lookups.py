@@ -49,7 +49,7 @@ def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes
         return False
     entry = listed.entries.get(name, _ABSENT)
     if entry is _ABSENT:
-        mount.fail(header, errno.ENOENT)
+        mount.reply(header, replies.absent(mount.beliefs.left_s(listed)))
         return True
     if entry is None or not mount.beliefs.stands(entry, listed.at_s):
         return False
@@ -284,8 +284,12 @@ def _time(valid: int, given: int, now: int, value_ns: int) -> int | None:
 
 
 def read_link(mount: Mount, header: Header, _body: Body) -> None:
-    """READLINK."""
-    path = mount.nodes.path(mount.nodes.get(header.node))
+    """READLINK, to which the answer came with the name and holds as long as that is believed."""
+    node = mount.nodes.get(header.node)
+    if node.target:
+        mount.reply(header, node.target)
+        return
+    path = mount.nodes.path(node)
 
     def found(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Text)

@@ -20,6 +20,7 @@ from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.identities import Identities
+from nodeagent.filesystem.mount.keptlistings import KeptListings
 from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
@@ -88,6 +89,7 @@ class Mount:
         self.link = link
         self.nodes = memory.nodes
         self.beliefs = Beliefs(memory.nodes, options)
+        self.listings = KeptListings()
         self.handles = memory.handles
         self.memory = memory
         self.accounts = accounts
@@ -361,18 +363,18 @@ class Mount:
     def told(self, node: Node, entry: Entry) -> bytes:
         """The attributes of an inode as they are here, which are noted as told."""
         attributes = self.identities.translate(entry.attributes)
-        node.told = attributes
+        node.told, node.target = attributes, entry.target
         if entry.plain:
             node.plain_until_s = time.monotonic() + self.options.attributes_s
         else:
             node.plain_until_s = 0.0
         return attributes
 
-    def told_above(self, folder: Node, attributes: bytes) -> None:
-        """What a directory has become by the only change that was made in it meanwhile.
+    def told_of_folder(self, folder: Node, attributes: bytes) -> None:
+        """What a directory has become by the only change made in it meanwhile, or by being read.
 
         The kernel forgets what it knew of a directory with each name that is made or removed in
-        it, and asks for it before it makes the next.
+        it, and of when it was read with each listing, and asks for it before it goes on.
         """
         folder.told = self.identities.translate(attributes)
         self.beliefs.vouch(folder)

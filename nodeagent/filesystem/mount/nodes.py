@@ -48,6 +48,7 @@ class Node:
         lookups: How often the kernel was told of it and has not forgotten.
         children: Nodes whose parent it is.
         told: Its attributes as the kernel was told last; empty before.
+        target: What it holds, where it is a symbolic link; empty where that is not known.
         plain_until_s: Until then it is believed to have no extended attribute.
         listed: Its content, where it is a directory that was read just now.
         changes: Counts changes of its content, so that a listing, or the bytes of a file, that
@@ -71,6 +72,7 @@ class Node:
     lookups: int = 0
     children: int = 0
     told: bytes = b""
+    target: bytes = b""
     plain_until_s: float = 0.0
     listed: Listed | None = None
     changes: int = 0

@@ -97,7 +97,7 @@ def create(mount: Mount, header: Header, body: Body) -> None:
         is_only = folder.changes == changes
         mount.beliefs.name_changed(folder, body.name, reply.entry)
         if is_only and reply.entry.above:
-            mount.told_above(folder, reply.entry.above)
+            mount.told_of_folder(folder, reply.entry.above)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))

@@ -27,7 +27,14 @@ class Entries:
     def __init__(self, root_device: int) -> None:
         self._root_device = root_device
 
-    def of(self, found: os.stat_result, *, plain: bool = False, empty: bool = False) -> Entry:
+    def of(
+        self,
+        found: os.stat_result,
+        *,
+        plain: bool = False,
+        empty: bool = False,
+        target: bytes = b"",
+    ) -> Entry:
         """The entry of a file; with ``empty``, of a directory that shows nothing."""
         ino = found.st_ino
         if found.st_dev != self._root_device:
@@ -53,7 +60,7 @@ class Entries:
             _BLOCK_BYTES,
             0,
         )
-        return Entry(attributes, found.st_dev, plain)
+        return Entry(attributes, found.st_dev, plain, target=target)
 
     def of_open(self, descriptor: int) -> Entry:
         """The entry of a file that is open, and not with ``O_PATH``."""
@@ -62,9 +69,10 @@ class Entries:
     def at(self, descriptor: int) -> Entry:
         """The entry of what a descriptor, maybe of ``O_PATH``, stands for."""
         found = os.fstat(descriptor)
-        # A symbolic link has none that a user could see, and cannot be asked by descriptor.
-        plain = stat.S_ISLNK(found.st_mode) or is_plain(reopened(descriptor))
-        return self.of(found, plain=plain)
+        if stat.S_ISLNK(found.st_mode):
+            # It has no attributes that a user could see, and cannot be asked by descriptor.
+            return self.of(found, plain=True, target=os.readlink(b"", dir_fd=descriptor))
+        return self.of(found, plain=is_plain(reopened(descriptor)))
 
 
 def is_plain(path: str | bytes | int) -> bool:

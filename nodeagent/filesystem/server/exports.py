@@ -7,8 +7,9 @@ place for a mount of somebody's own, and nothing in it.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -26,6 +27,13 @@ UNSERVED_KINDS: Final = frozenset(
 
 _UNSOUND: Final = frozenset({b"", b".", b".."})
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
+
+
+_NOTING_KINDS: Final = frozenset(
+    {"bcachefs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
+)
+"""Their directories have another time of change after each change of their names. So have those of
+btrfs, whose devices have other numbers in the table of mounts than in stat(2)."""
 
 
 class Rule(Enum):
@@ -62,15 +70,27 @@ def parse_exports(text: str) -> tuple[Export, ...]:
 
 
 def unserved_mounts(mountinfo: bytes) -> tuple[bytes, ...]:
-    """Mount points of kinds that are not served, relative. Source: proc_pid_mountinfo(5)."""
-    points = []
+    """Mount points of kinds that are not served, relative."""
+    return tuple(
+        _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 255]), point).strip(b"/")
+        for point, kind, _device in _mounts(mountinfo)
+        if kind in UNSERVED_KINDS
+    )
+
+
+def noting_devices(mountinfo: bytes) -> frozenset[int]:
+    """Numbers of the devices whose directories note each change of their names."""
+    return frozenset(device for _point, kind, device in _mounts(mountinfo) if kind in _NOTING_KINDS)
+
+
+def _mounts(mountinfo: bytes) -> Iterator[tuple[bytes, str, int]]:
+    """Point, kind and device of each mount. Source: proc_pid_mountinfo(5)."""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(b" - ")
         fields, kind = left.split(), right.split()[:1]
-        if len(fields) >= 5 and kind and kind[0].decode("utf-8", "replace") in UNSERVED_KINDS:
-            point = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 255]), fields[4])
-            points.append(point.strip(b"/"))
-    return tuple(points)
+        if len(fields) >= 5 and kind:
+            major, _, minor = fields[2].partition(b":")
+            yield fields[4], kind[0].decode("utf-8", "replace"), os.makedev(int(major), int(minor))
 
 
 class Exports:
@@ -79,9 +99,16 @@ class Exports:
     Args:
         exports: What is served.
         hidden: What of it is not, relative paths.
+        noting: Devices whose directories have another time of change after each change in them.
     """
 
-    def __init__(self, exports: Iterable[Export], hidden: Iterable[bytes]) -> None:
+    def __init__(
+        self,
+        exports: Iterable[Export],
+        hidden: Iterable[bytes],
+        noting: Set[int] = frozenset(),
+    ) -> None:
+        self.noting = noting
         self._exports = sorted(exports, key=lambda each: len(each.path), reverse=True)
         self._hidden = frozenset(hidden) - {b""}
         self._below_hidden = tuple(each + b"/" for each in self._hidden)

@@ -8,6 +8,8 @@ import os
 import stat
 from typing import Final
 
+import msgspec
+
 from nodeagent.filesystem.server.credentials import Identity
 from nodeagent.filesystem.server.exports import Rule
 from nodeagent.filesystem.server.paths import Paths, change, refusal
@@ -186,8 +188,11 @@ class OpenFiles:
     # Listings
 
     def open_directory(self, session: Session, body: OpenDirectory, identity: Identity) -> Listing:
-        names = self._paths.names(body.path)
-        return self._listed(session, Rest(body.path, names, identity), 0)
+        found = self._paths.names(body.path, body.known)
+        told = self._listed(session, Rest(body.path, list(found.names), identity), 0)
+        return msgspec.structs.replace(
+            told, folder=found.folder, steady=found.steady, same=found.same
+        )
 
     def list_more(self, session: Session, body: ListMore) -> Listing:
         rest = session.rests.get(body.handle)

@@ -14,6 +14,7 @@ from typing import Final
 
 from nodeagent.filesystem.server.entries import Entries, is_plain
 from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, join
+from nodeagent.filesystem.server.names import Names, has_rested, is_unchanged
 from nodeagent.filesystem.server.tree import Tree, reopened
 from ssi.protocol.filereplies import Entry, Nothing, Space, Text
 from ssi.protocol.filerequests import (
@@ -107,17 +108,21 @@ class Paths:
     def _attributes(self, folder: int) -> bytes:
         return self.entries.of(os.fstat(folder)).attributes
 
-    def names(self, path: bytes) -> list[bytes]:
+    def names(self, path: bytes, known: bytes = b"") -> Names:
         """All names in a directory, without ``.`` and ``..``."""
         rule = self.seen(path)
         if rule is Rule.EMPTY:
-            return []
+            return Names()
+        rules, began_ns = self._rules(), time.time_ns()
         with self.tree.listing(path) as folder:
+            if known and rule is not Rule.ABOVE and is_unchanged(known, self._attributes(folder)):
+                return Names((), known, steady=True, same=True)
             names = [os.fsencode(name) for name in os.listdir(folder)]  # noqa: PTH208 - by descriptor
+            found = os.fstat(folder)
+        attributes = self.entries.of(found).attributes
         if rule is Rule.ABOVE:
-            rules = self._rules()
-            names = [name for name in names if rules.shows(path, name)]
-        return names
+            return Names([name for name in names if rules.shows(path, name)], attributes)
+        return Names(names, attributes, steady=has_rested(found, began_ns, rules.noting))
 
     def entries_in(self, path: bytes, names: list[bytes]) -> list[tuple[bytes, Entry]]:
         """Those of the names that are still there, with what they are."""
@@ -130,8 +135,10 @@ class Paths:
                 except OSError:
                     continue
                 empty = rules.rule(join(path, name)) is Rule.EMPTY
+                target = b"" if empty else link_at(folder, name, found)
                 plain = empty or stat.S_ISLNK(found.st_mode) or is_plain(join(above, name))
-                told.append((name, self.entries.of(found, plain=plain, empty=empty)))
+                entry = self.entries.of(found, plain=plain, empty=empty, target=target)
+                told.append((name, entry))
         return told
 
     def read_link(self, body: ReadLink) -> Text:
@@ -268,6 +275,16 @@ class Paths:
         if stat.S_ISLNK(os.fstat(place).st_mode):
             raise refusal(otherwise)
         return reopened(place)
+
+
+def link_at(folder: int, name: bytes, found: os.stat_result) -> bytes:
+    """What a name in a directory holds that was a symbolic link just now; empty of all else."""
+    if not stat.S_ISLNK(found.st_mode):
+        return b""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError:
+        return b""  # it is something else by now
 
 
 def change(target: int | str, found: os.stat_result, body: SetAttributes) -> None:

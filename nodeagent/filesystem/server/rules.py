@@ -8,7 +8,13 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from nodeagent.filesystem.server.exports import Export, Exports, parse_exports, unserved_mounts
+from nodeagent.filesystem.server.exports import (
+    Export,
+    Exports,
+    noting_devices,
+    parse_exports,
+    unserved_mounts,
+)
 
 
 class CurrentRules:
@@ -30,6 +36,7 @@ class CurrentRules:
         self._poller = select.poll()
         self._poller.register(self._mounts, select.POLLPRI | select.POLLERR)
         self._hidden: tuple[bytes, ...] = ()
+        self._noting: frozenset[int] = frozenset()
         self.now = Exports((), self._own)
         """The rules; replaced whole when something changes, so any thread may read them."""
         self._read_mounts()
@@ -53,7 +60,7 @@ class CurrentRules:
         stamp = _stamp(self._exports)
         if changed or stamp != self._stamp:
             self._stamp = stamp
-            self.now = Exports(self._served(stamp), (*self._own, *self._hidden))
+            self.now = Exports(self._served(stamp), (*self._own, *self._hidden), self._noting)
 
     def _served(self, stamp: int | None) -> tuple[Export, ...]:
         if self._exports is None:
@@ -67,7 +74,8 @@ class CurrentRules:
         parts = []
         while part := os.read(self._mounts, 65536):
             parts.append(part)
-        self._hidden = unserved_mounts(b"".join(parts))
+        mountinfo = b"".join(parts)
+        self._hidden, self._noting = unserved_mounts(mountinfo), noting_devices(mountinfo)
 
 
 def _stamp(path: Path | None) -> int | None:

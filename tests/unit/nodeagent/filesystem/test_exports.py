@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from nodeagent.filesystem.server.exports import (
@@ -9,6 +11,7 @@ from nodeagent.filesystem.server.exports import (
     Exports,
     Rule,
     is_sound,
+    noting_devices,
     parse_exports,
     unserved_mounts,
 )
@@ -20,6 +23,11 @@ MOUNTINFO = b"""\
 24 21 0:23 / /ssi/n/n2 rw - fuse.ssi ssi:n2 rw
 25 21 0:24 / /home rw - ext4 /dev/sda rw
 """
+
+
+def test_devices_that_note_each_change_of_names_are_known_by_their_kind() -> None:
+    assert noting_devices(MOUNTINFO) == {os.makedev(0, 20), os.makedev(0, 24)}
+    assert not noting_devices(b"no table of mounts\n")
 
 
 def test_without_a_file_all_but_our_own_is_served() -> None:
