@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeagent.filesystem.fuse.abi import ROOT_ID
 from nodeagent.filesystem.mount.journal import NodeRecord, read_journal
 from tests.hosts.crowd import PROGRAM as CROWD
 from tests.hosts.randomfiles import PROGRAM, Actor, Draw
@@ -35,12 +36,15 @@ def descriptors(ssi: Ssi) -> dict[str, int]:
 
 
 def inodes(ssi: Ssi) -> int:
-    """How many inodes the worker of n1 knows of all its mounts."""
+    """How many inodes the worker of n1 knows of all its mounts, beside their roots.
+
+    A root is noted only once a journal has been written anew.
+    """
     known = 0
     for path in sh(ssi, "n1", "ls /run/ssi/files/*.journal").split():
         lookups: dict[int, int] = {}
         for record in read_journal(base64.b64decode(sh(ssi, "n1", f"base64 {path}"))):
-            if isinstance(record, NodeRecord):
+            if isinstance(record, NodeRecord) and record.number != ROOT_ID:
                 lookups[record.number] = record.lookups
         known += sum(1 for count in lookups.values() if count)
     return known
@@ -129,8 +133,14 @@ def held(ssi: Ssi) -> tuple[int, ...]:
 
 def await_given_back(ssi: Ssi, before: tuple[int, ...]) -> None:
     """Nothing is held any more that was not before."""
-    eventually(
-        lambda: all(now <= earlier for now, earlier in zip(held(ssi), before, strict=True)),
-        within_s=60,
-        what=f"all to be given back that is more than {before}",
-    )
+    seen: list[tuple[int, ...]] = []
+
+    def is_given_back() -> bool:
+        seen.append(held(ssi))
+        return all(now <= earlier for now, earlier in zip(seen[-1], before, strict=True))
+
+    try:
+        eventually(is_given_back, within_s=60, what=f"all to be given back beyond {before}")
+    except AssertionError as exc:
+        exc.add_note(f"held of late: {seen[-1]}")
+        raise
