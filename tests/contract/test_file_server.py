@@ -1,4 +1,4 @@
-"""The file server's deeds on a real directory, without FUSE and without sockets."""
+"""What a file server does, and refuses to do, for whom."""
 
 from __future__ import annotations
 
@@ -19,62 +19,15 @@ from typing import TypeVar
 import pytest
 from msgspec import structs
 
-from nodeagent.filesystem.server import credentials, names
+from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.credentials import Identity
-from nodeagent.filesystem.server.exports import Export, Exports
-from nodeagent.filesystem.server.operations import Operations
-from nodeagent.filesystem.server.paths import Paths
-from nodeagent.filesystem.server.session import Session
-from nodeagent.filesystem.server.tree import Tree
 from ssi.protocol import filereplies, filerequests
-from ssi.protocol.fileframes import Asked
-from ssi.protocol.filereplies import ATTRIBUTES, FileReply
-from ssi.protocol.filerequests import DIGEST_CHUNK_BYTES, FileRequest
+from ssi.protocol.filereplies import ATTRIBUTES
+from ssi.protocol.filerequests import DIGEST_CHUNK_BYTES
+from tests.contract.deeds import Deeds
 
 T = TypeVar("T")
-ME = Identity(user="me", uid=os.geteuid(), gid=os.getegid(), groups=())
 NOBODY = Identity(user="nobody", uid=65534, gid=65534, groups=(65534,))
-
-
-class Served:
-    """A directory that is served."""
-
-    def __init__(self, root: Path, exports: Exports) -> None:
-        self.root = root
-        self.operations = Operations(Paths(Tree(str(root)), lambda: exports))
-        self.session = Session("n1")
-
-    def ask(self, body: FileRequest, data: bytes = b"") -> FileReply:
-        asked = Asked(1, b"", "me", "", body)
-        return self.operations.perform(self.session, asked, memoryview(data), ME)[0]
-
-    def read(self, body: filerequests.Read) -> bytes:
-        asked = Asked(1, b"", "me", "", body)
-        return self.operations.perform(self.session, asked, memoryview(b""), ME)[1]
-
-    def open(self, path: bytes, flags: int) -> int:
-        reply = self.ask(filerequests.Open(path, flags))
-        assert isinstance(reply, filereplies.Opened)
-        return reply.handle
-
-    def refused(self, body: FileRequest) -> int:
-        with pytest.raises(OSError, match=r"\[Errno \d+\]") as caught:
-            self.ask(body)
-        assert caught.value.errno is not None
-        return caught.value.errno
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Served:
-    root = tmp_path / "root"
-    for folder in ("secret", "ro", "rw"):
-        (root / folder).mkdir(parents=True)
-    (root / "secret/key").write_text("secret")
-    (root / "ro/file").write_text("fixed")
-    (tmp_path / "outside").write_text("outside")
-    noting = {root.stat().st_dev}
-    exports = Exports((Export(b""), Export(b"ro", writable=False)), [b"secret"], noting)
-    return Served(root, exports)
 
 
 def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
@@ -94,35 +47,35 @@ def as_identity(identity: Identity, deed: Callable[[], T]) -> T | OSError:
     return found[0]
 
 
-def test_write_that_is_cut_short_tells_why(served: Served) -> None:
-    opened = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+def test_write_that_is_cut_short_tells_why(deeds: Deeds) -> None:
+    opened = deeds.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
     assert isinstance(opened, filereplies.Opened)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
     try:
-        told = served.ask(filerequests.Write(opened.handle, 2), b"abc")
+        told = deeds.ask(filerequests.Write(opened.handle, 2), b"abc")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert told == filereplies.Count(2, errno.EFBIG)
-    served.ask(filerequests.Release(opened.handle))
+    deeds.ask(filerequests.Release(opened.handle))
 
 
-def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
-    opened = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+def test_file_is_made_written_read_renamed_and_removed(deeds: Deeds) -> None:
+    opened = deeds.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
     assert isinstance(opened, filereplies.Opened)
     values = ATTRIBUTES.unpack(opened.entry.attributes)
     assert stat.S_ISREG(values[9])
-    assert served.ask(filerequests.Write(opened.handle, 3), b"abc") == filereplies.Count(3)
-    assert served.read(filerequests.Read(opened.handle, 0, 100)) == b"\0\0\0abc"
-    served.ask(filerequests.Rename(b"rw/f", b"rw/g"))
-    served.ask(filerequests.SetAttributes(b"rw/g", mode=0o600, size=4, mtime_ns=5))
-    served.ask(filerequests.Unlink(b"rw/g"))
-    entry = served.ask(filerequests.GetAttributes(opened.handle))
+    assert deeds.ask(filerequests.Write(opened.handle, 3), b"abc") == filereplies.Count(3)
+    assert deeds.read(filerequests.Read(opened.handle, 0, 100)) == b"\0\0\0abc"
+    deeds.ask(filerequests.Rename(b"rw/f", b"rw/g"))
+    deeds.ask(filerequests.SetAttributes(b"rw/g", mode=0o600, size=4, mtime_ns=5))
+    deeds.ask(filerequests.Unlink(b"rw/g"))
+    entry = deeds.ask(filerequests.GetAttributes(opened.handle))
     assert isinstance(entry, filereplies.Entry)
     values = ATTRIBUTES.unpack(entry.attributes)
     assert (values[1], values[7], values[10]) == (4, 5, 0), "size, mtime and nlink, without a name"
-    served.ask(filerequests.Release(opened.handle))
-    assert served.refused(filerequests.GetAttributes(opened.handle)) == errno.EBADF
+    deeds.ask(filerequests.Release(opened.handle))
+    assert deeds.refused(filerequests.GetAttributes(opened.handle)) == errno.EBADF
 
 
 @pytest.mark.parametrize(
@@ -134,39 +87,39 @@ def test_file_is_made_written_read_renamed_and_removed(served: Served) -> None:
     ],
 )
 def test_answer_to_a_change_of_names_has_what_the_directory_has_become(
-    served: Served, made: filerequests.FileRequest, removed: filerequests.FileRequest
+    deeds: Deeds, made: filerequests.FileRequest, removed: filerequests.FileRequest
 ) -> None:
     for change in (made, removed):
-        reply = served.ask(change)
+        reply = deeds.ask(change)
         assert isinstance(reply, filereplies.Entry | filereplies.Nothing)
-        folder = served.ask(filerequests.Lookup(b"rw"))
+        folder = deeds.ask(filerequests.Lookup(b"rw"))
         assert isinstance(folder, filereplies.Entry)
         assert reply.above == folder.attributes
 
 
-def test_file_is_plain_until_it_has_an_extended_attribute(served: Served) -> None:
+def test_file_is_plain_until_it_has_an_extended_attribute(deeds: Deeds) -> None:
     def entries() -> list[filereplies.Entry]:
-        opened = served.ask(filerequests.Open(b"rw/f", os.O_WRONLY))
+        opened = deeds.ask(filerequests.Open(b"rw/f", os.O_WRONLY))
         assert isinstance(opened, filereplies.Opened)
-        listing = served.ask(filerequests.OpenDirectory(b"rw"))
+        listing = deeds.ask(filerequests.OpenDirectory(b"rw"))
         assert isinstance(listing, filereplies.Listing)
-        asked = served.ask(filerequests.GetAttributes(opened.handle))
-        looked_up = served.ask(filerequests.Lookup(b"rw/f"))
+        asked = deeds.ask(filerequests.GetAttributes(opened.handle))
+        looked_up = deeds.ask(filerequests.Lookup(b"rw/f"))
         assert isinstance(asked, filereplies.Entry)
         assert isinstance(looked_up, filereplies.Entry)
         return [opened.entry, asked, looked_up, dict(listing.entries)[b"f"]]
 
-    created = served.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
+    created = deeds.ask(filerequests.Create(b"rw/f", os.O_RDWR, 0o640))
     assert isinstance(created, filereplies.Opened)
     assert all(entry.plain for entry in [created.entry, *entries()])
-    served.ask(filerequests.SetExtended(b"rw/f", b"user.colour", b"red"))
+    deeds.ask(filerequests.SetExtended(b"rw/f", b"user.colour", b"red"))
     assert not any(entry.plain for entry in entries())
 
 
-def test_small_file_is_put_in_one_step_or_not_at_all(served: Served) -> None:
-    target = served.root / "rw/f"
+def test_small_file_is_put_in_one_step_or_not_at_all(deeds: Deeds) -> None:
+    target = deeds.root / "rw/f"
     body = filerequests.Put(b"rw/f", b"rw/.f", 0o640, atime_ns=1, mtime_ns=5)
-    entry = served.ask(body, b"abc")
+    entry = deeds.ask(body, b"abc")
     assert isinstance(entry, filereplies.Entry)
     assert target.read_bytes() == b"abc"
     assert (stat.S_IMODE(target.stat().st_mode), target.stat().st_mtime_ns) == (0o640, 5)
@@ -177,103 +130,45 @@ def test_small_file_is_put_in_one_step_or_not_at_all(served: Served) -> None:
         (structs.replace(body, path=b"ro/f", temporary=b"ro/.f"), errno.EROFS),
         (structs.replace(body, path=b"rw/../f", temporary=b"rw/../.f"), errno.EINVAL),
     ):
-        assert served.refused(refused) == error
+        assert deeds.refused(refused) == error
     assert target.read_bytes() == b"abc"
-    assert os.listdir(served.root / "rw") == ["f"]
+    assert os.listdir(deeds.root / "rw") == ["f"]
 
 
-def test_digests_are_those_of_each_chunk(served: Served) -> None:
+def test_digests_are_those_of_each_chunk(deeds: Deeds) -> None:
     content = os.urandom(2 * DIGEST_CHUNK_BYTES + 10)
-    (served.root / "rw/f").write_bytes(content)
-    handle = served.open(b"rw/f", os.O_RDONLY)
-    reply = served.ask(filerequests.Digest(handle, DIGEST_CHUNK_BYTES, 1 << 60))
+    (deeds.root / "rw/f").write_bytes(content)
+    handle = deeds.open(b"rw/f", os.O_RDONLY)
+    reply = deeds.ask(filerequests.Digest(handle, DIGEST_CHUNK_BYTES, 1 << 60))
     chunks = content[DIGEST_CHUNK_BYTES:-10], content[-10:]
     told = b"".join(hashlib.sha256(chunk).digest() for chunk in chunks)
     assert reply == filereplies.Text(told)
-    assert served.ask(filerequests.Digest(handle, 1 << 40, 10)) == filereplies.Text(b"")
-
-
-def test_listing_of_many_names_comes_in_parts_and_whole(served: Served) -> None:
-    names = {f"{number:05}".encode() for number in range(2500)}
-    for name in names:
-        (served.root / "rw" / name.decode()).touch()
-    listing = served.ask(filerequests.OpenDirectory(b"rw"))
-    found: list[bytes] = []
-    while isinstance(listing, filereplies.Listing):
-        found += [name for name, _ in listing.entries]
-        if not listing.handle:
-            break
-        listing = served.ask(filerequests.ListMore(listing.handle))
-    assert len(found) == 2500
-    assert set(found) == names
-    assert not served.session.rests
-
-
-def listing_of(served: Served, known: bytes = b"") -> filereplies.Listing:
-    reply = served.ask(filerequests.OpenDirectory(b"rw", known))
-    assert isinstance(reply, filereplies.Listing)
-    return reply
-
-
-def test_names_that_are_known_are_not_told_again_until_one_changes(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (served.root / "rw/f").touch()
-    first = listing_of(served)
-    assert not first.steady, "it changed a moment ago, and may once more within the same tick"
-    assert not first.same
-    assert served.ask(filerequests.Lookup(b"rw")) == filereplies.Entry(
-        first.folder, served.root.stat().st_dev, plain=True
-    )
-    monkeypatch.setattr(names, "RESTED_NS", -1)
-    known = listing_of(served)
-    assert known.steady
-    assert [name for name, _entry in known.entries] == [b"f"]
-    os.utime(served.root / "rw/f")  # no name of it
-    os.listdir(served.root / "rw")  # nor is when it was read
-    again = listing_of(served, known.folder)
-    assert (again.same, again.steady, again.entries) == (True, True, [])
-    for known_to_none in (b"", b"short", bytes(len(known.folder))):
-        assert len(listing_of(served, known_to_none).entries) == 1
-    (served.root / "rw/f").rename(served.root / "rw/g")
-    changed = listing_of(served, known.folder)
-    assert not changed.same
-    assert [name for name, _entry in changed.entries] == [b"g"]
-
-
-def test_what_a_link_holds_comes_with_its_name(served: Served) -> None:
-    (served.root / "rw/link").symlink_to("../secret/key")
-    (served.root / "rw/f").touch()
-    entries = dict(listing_of(served).entries)
-    assert (entries[b"link"].target, entries[b"f"].target) == (b"../secret/key", b"")
-    found = served.ask(filerequests.Lookup(b"rw/link"))
-    assert isinstance(found, filereplies.Entry)
-    assert found.target == b"../secret/key"
+    assert deeds.ask(filerequests.Digest(handle, 1 << 40, 10)) == filereplies.Text(b"")
 
 
 @pytest.mark.parametrize(
     "path", [b"../outside", b"rw/../../outside", b"/etc/passwd", b"rw/", b"", b"rw//x"]
 )
-def test_unsound_path_is_opened_nowhere(served: Served, path: bytes) -> None:
-    assert served.refused(filerequests.Open(path, os.O_RDONLY)) in {errno.EINVAL, errno.EISDIR}
+def test_unsound_path_is_opened_nowhere(deeds: Deeds, path: bytes) -> None:
+    assert deeds.refused(filerequests.Open(path, os.O_RDONLY)) in {errno.EINVAL, errno.EISDIR}
 
 
-def test_no_link_leads_anywhere_at_the_server(served: Served) -> None:
-    (served.root / "rw/up").symlink_to("../..")
-    (served.root / "rw/abs").symlink_to("/etc")
-    (served.root / "rw/last").symlink_to("../../outside")
-    assert served.refused(filerequests.Open(b"rw/up/outside", os.O_RDONLY)) == errno.ELOOP
-    assert served.refused(filerequests.Lookup(b"rw/abs/passwd")) == errno.ELOOP
-    assert served.refused(filerequests.Open(b"rw/last", os.O_RDONLY)) == errno.ENXIO
-    assert served.refused(filerequests.Create(b"rw/last", os.O_WRONLY, 0o600)) == errno.ELOOP
-    assert served.ask(filerequests.ReadLink(b"rw/last")) == filereplies.Text(b"../../outside")
+def test_no_link_leads_anywhere_at_the_server(deeds: Deeds) -> None:
+    (deeds.root / "rw/up").symlink_to("../..")
+    (deeds.root / "rw/abs").symlink_to("/etc")
+    (deeds.root / "rw/last").symlink_to("../../outside")
+    assert deeds.refused(filerequests.Open(b"rw/up/outside", os.O_RDONLY)) == errno.ELOOP
+    assert deeds.refused(filerequests.Lookup(b"rw/abs/passwd")) == errno.ELOOP
+    assert deeds.refused(filerequests.Open(b"rw/last", os.O_RDONLY)) == errno.ENXIO
+    assert deeds.refused(filerequests.Create(b"rw/last", os.O_WRONLY, 0o600)) == errno.ELOOP
+    assert deeds.ask(filerequests.ReadLink(b"rw/last")) == filereplies.Text(b"../../outside")
 
 
-def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_path: Path) -> None:
+def test_folder_that_is_swapped_for_a_link_never_leads_out(deeds: Deeds, tmp_path: Path) -> None:
     """History: 1 the path is checked; 2 the folder becomes a link; 3 the path is opened."""
     (tmp_path / "trap").mkdir()
     (tmp_path / "trap/file").write_text("outside")
-    folder, aside, link = (served.root / "rw" / name for name in ("d", "aside", "link"))
+    folder, aside, link = (deeds.root / "rw" / name for name in ("d", "aside", "link"))
     folder.mkdir()
     (folder / "file").write_text("inside")
     link.symlink_to(tmp_path / "trap")
@@ -291,28 +186,28 @@ def test_folder_that_is_swapped_for_a_link_never_leads_out(served: Served, tmp_p
     try:
         for _ in range(3000):
             try:
-                handle = served.open(b"rw/d/file", os.O_RDONLY)
+                handle = deeds.open(b"rw/d/file", os.O_RDONLY)
             except OSError as exc:
                 assert exc.errno in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EAGAIN}
                 continue
-            assert served.read(filerequests.Read(handle, 0, 100)) == b"inside"
-            served.ask(filerequests.Release(handle))
+            assert deeds.read(filerequests.Read(handle, 0, 100)) == b"inside"
+            deeds.ask(filerequests.Release(handle))
     finally:
         over.set()
         thread.join(60)
 
 
-def test_secrets_are_an_empty_directory(served: Served) -> None:
-    assert served.refused(filerequests.Lookup(b"secret/key")) == errno.ENOENT
-    assert served.refused(filerequests.Open(b"secret/key", os.O_RDONLY)) == errno.ENOENT
-    assert served.refused(filerequests.Create(b"secret/new", os.O_WRONLY, 0o600)) == errno.ENOENT
-    assert served.refused(filerequests.Rename(b"secret", b"rw/s")) == errno.EROFS
-    assert served.ask(filerequests.OpenDirectory(b"secret")) == filereplies.Listing(0, [])
+def test_secrets_are_an_empty_directory(deeds: Deeds) -> None:
+    assert deeds.refused(filerequests.Lookup(b"secret/key")) == errno.ENOENT
+    assert deeds.refused(filerequests.Open(b"secret/key", os.O_RDONLY)) == errno.ENOENT
+    assert deeds.refused(filerequests.Create(b"secret/new", os.O_WRONLY, 0o600)) == errno.ENOENT
+    assert deeds.refused(filerequests.Rename(b"secret", b"rw/s")) == errno.EROFS
+    assert deeds.ask(filerequests.OpenDirectory(b"secret")) == filereplies.Listing(0, [])
 
 
-def test_read_only_export_is_read_and_not_changed(served: Served) -> None:
-    handle = served.open(b"ro/file", os.O_RDONLY)
-    assert served.read(filerequests.Read(handle, 0, 9)) == b"fixed"
+def test_read_only_export_is_read_and_not_changed(deeds: Deeds) -> None:
+    handle = deeds.open(b"ro/file", os.O_RDONLY)
+    assert deeds.read(filerequests.Read(handle, 0, 9)) == b"fixed"
     for body in (
         filerequests.Open(b"ro/file", os.O_WRONLY),
         filerequests.Open(b"ro/file", os.O_RDONLY | os.O_TRUNC),
@@ -323,12 +218,12 @@ def test_read_only_export_is_read_and_not_changed(served: Served) -> None:
         filerequests.SetAttributes(b"ro/file", mode=0o777),
         filerequests.SetExtended(b"ro/file", b"user.x", b"1"),
     ):
-        assert served.refused(body) == errno.EROFS, body
+        assert deeds.refused(body) == errno.EROFS, body
 
 
-def test_devices_and_fifos_are_never_opened_at_the_server(served: Served) -> None:
-    os.mkfifo(served.root / "rw/fifo")
-    assert served.refused(filerequests.Open(b"rw/fifo", os.O_RDONLY)) == errno.ENXIO
+def test_devices_and_fifos_are_never_opened_at_the_server(deeds: Deeds) -> None:
+    os.mkfifo(deeds.root / "rw/fifo")
+    assert deeds.refused(filerequests.Open(b"rw/fifo", os.O_RDONLY)) == errno.ENXIO
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
@@ -376,34 +271,34 @@ LOCKED = "import fcntl,sys; f=open(sys.argv[1],'r+'); fcntl.{}(f, fcntl.LOCK_EX|
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_lock_is_met_by_programs_of_the_server_until_its_session_ends(
-    served: Served, whole: bool
+    deeds: Deeds, whole: bool
 ) -> None:
-    (served.root / "rw/l").touch()
+    (deeds.root / "rw/l").touch()
 
     def is_free() -> bool:
         code = LOCKED.format("flock" if whole else "lockf")
-        command = [sys.executable, "-c", code, str(served.root / "rw/l")]
+        command = [sys.executable, "-c", code, str(deeds.root / "rw/l")]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-    handle = served.open(b"rw/l", os.O_RDWR)
-    served.ask(filerequests.Lock(handle, 5, fcntl.F_WRLCK, 0, 9, whole=whole))
+    handle = deeds.open(b"rw/l", os.O_RDWR)
+    deeds.ask(filerequests.Lock(handle, 5, fcntl.F_WRLCK, 0, 9, whole=whole))
     assert not is_free()
-    served.session.close()
+    deeds.session.close()
     assert is_free()
 
 
-def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(served: Served) -> None:
-    (served.root / "rw/l").touch()
-    one, two = (served.open(b"rw/l", os.O_RDWR) for _ in range(2))
-    served.ask(filerequests.Lock(one, 5, fcntl.F_WRLCK, 0, 9))
-    served.ask(filerequests.Lock(two, 5, fcntl.F_WRLCK, 0, 9))
+def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(deeds: Deeds) -> None:
+    (deeds.root / "rw/l").touch()
+    one, two = (deeds.open(b"rw/l", os.O_RDWR) for _ in range(2))
+    deeds.ask(filerequests.Lock(one, 5, fcntl.F_WRLCK, 0, 9))
+    deeds.ask(filerequests.Lock(two, 5, fcntl.F_WRLCK, 0, 9))
     with pytest.raises(BlockingIOError):
-        served.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
-    held = served.ask(filerequests.TestLock(one, 6, fcntl.F_RDLCK, 0, 99))
+        deeds.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    held = deeds.ask(filerequests.TestLock(one, 6, fcntl.F_RDLCK, 0, 99))
     assert isinstance(held, filereplies.Held)
     assert (held.kind, held.start, held.end) == (fcntl.F_WRLCK, 0, 9)
-    served.ask(filerequests.Lock(two, 5, fcntl.F_UNLCK, 0, (1 << 63) - 1))
-    served.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
-    served.ask(filerequests.Lock(one, 0, fcntl.F_WRLCK, whole=True))
+    deeds.ask(filerequests.Lock(two, 5, fcntl.F_UNLCK, 0, (1 << 63) - 1))
+    deeds.ask(filerequests.Lock(one, 6, fcntl.F_RDLCK, 5, 5))
+    deeds.ask(filerequests.Lock(one, 0, fcntl.F_WRLCK, whole=True))
     with pytest.raises(BlockingIOError):
-        served.ask(filerequests.Lock(two, 0, fcntl.F_WRLCK, whole=True))
+        deeds.ask(filerequests.Lock(two, 0, fcntl.F_WRLCK, whole=True))
