@@ -44,7 +44,9 @@ def _list(
     mount: Mount, header: Header, node: Node, then: Callable[[filereplies.Listing, float], None]
 ) -> None:
     changes, asked_s = node.changes, time.monotonic()
-    kept = mount.listings.of(node)
+    believed = mount.beliefs.listed(node)
+    has_attributes = believed is not None and not believed.names_only
+    kept = mount.listings.known(node, has_attributes=has_attributes)
 
     def listed(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Listing)
@@ -69,7 +71,8 @@ def _believe(mount: Mount, node: Node, listing: filereplies.Listing, asked_s: fl
     if not listing.same:
         node.listed = Listed(asked_s, dict(listing.entries))
     elif mount.beliefs.listed(node) is None:  # else attributes of a moment ago are there
-        node.listed = Listed(asked_s, dict.fromkeys(name for name, _entry in listing.entries))
+        names = dict.fromkeys(name for name, _entry in listing.entries)
+        node.listed = Listed(asked_s, names, names_only=True)
 
 
 def _is_of(node: Node, attributes: bytes) -> bool:

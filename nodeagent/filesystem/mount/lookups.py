@@ -105,6 +105,9 @@ def _note_burst(mount: Mount, header: Header, folder: Node) -> None:
     folder.burst_at_s = now_s
     if folder.burst >= BURST and now_s >= folder.fetch_after_s and mount.options.prefetch:
         folder.fetch_after_s = now_s + FETCH_AGAIN_S
+        listed = mount.beliefs.listed(folder)
+        if listed is not None and listed.names_only:
+            mount.listings.names_were_not_enough(folder)
         Fetch(mount, folder, *mount.asker(header)).begin()
 
 

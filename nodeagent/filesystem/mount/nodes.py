@@ -31,10 +31,17 @@ class Stale(OSError):
 
 @dataclass(slots=True)
 class Listed:
-    """What a directory holds, as it was read at one time; None for a name that changed since."""
+    """What a directory holds, as it was read at one time.
+
+    Attributes:
+        at_s: When that began, by :func:`time.monotonic`.
+        entries: None for a name that changed since, and for all where only names are known.
+        names_only: Whether that is so.
+    """
 
     at_s: float
     entries: dict[bytes, Entry | None]
+    names_only: bool = False
 
 
 @dataclass(eq=False, slots=True)
