@@ -18,7 +18,7 @@ from tests.hosts.system import Ssi, eventually, pid_of
 WAYS = [("n1", "n2"), ("n2", "n1")]
 """The blow strikes n1: the source of the first, the destination of the second."""
 
-STEPS = [point for point in Point if point is not Point.SOURCE_AHEAD]
+STEPS: list[Point] = [point for point in Point if point is not Point.SOURCE_AHEAD]
 """Those of every move; one of which memory goes ahead is struck in ``test_pre_copy``."""
 
 DENSE = [
