@@ -377,27 +377,3 @@ FileRequest: TypeAlias = (
     | Digest
     | Put
 )
-
-REPEATABLE: Final = frozenset(
-    {
-        Hello,
-        Bye,
-        Ping,
-        FindWay,
-        Lookup,
-        GetAttributes,
-        ReadLink,
-        Read,
-        Sync,
-        Release,
-        SyncDirectory,
-        GetSpace,
-        GetExtended,
-        ListExtended,
-        Seek,
-        TestLock,
-        Cancel,
-        Digest,
-    }
-)
-"""Requests that may be carried out twice. Of all others the server remembers the answer."""

@@ -12,7 +12,6 @@ from ssi.protocol.filereplies import Entry, Listing
 KEPT_NAMES: Final = 20_000
 """Of all directories of a mount together; a name takes about 300 bytes."""
 
-
 WHOLE_TIMES: Final = 8
 """So often a directory is listed with attributes, once they were asked for after a listing without:
 whoever goes through it as ``ls -l`` does, is likely to do so again."""
@@ -74,8 +73,8 @@ class KeptListings:
             self._names -= _size(before)
         if listing.handle or not listing.steady:
             return
-        kept = KeptListing(listing.folder, listing.entries)
-        kept.whole_times = before.whole_times if before is not None else 0
+        whole_times = before.whole_times if before is not None else 0
+        kept = KeptListing(listing.folder, listing.entries, whole_times)
         self._kept[node.number] = kept
         self._names += _size(kept)
         while self._names > self._at_most:

@@ -10,8 +10,8 @@ from typing import Final
 from ssi.protocol.filereplies import ATTRIBUTES
 
 RESTED_NS: Final = 2_000_000_000
-"""Times of change are as coarse as two seconds where a file system has old inodes; two changes
-within one step of the clock leave the same."""
+"""Two changes within one step of the clock leave the same times. A step is a tick of the kernel's,
+or a second where inodes have no room for more: those of ext4 with 128 bytes (its documentation)."""
 
 _INO, _SIZE, _MTIME, _CTIME, _MTIME_NS, _CTIME_NS = 0, 1, 4, 5, 7, 8
 

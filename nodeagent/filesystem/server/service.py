@@ -36,6 +36,7 @@ from nodeagent.filesystem.server.accounts import Accounts, names_of
 from nodeagent.filesystem.server.credentials import Identity
 from nodeagent.filesystem.server.delay import Delay
 from nodeagent.filesystem.server.operations import NOBODYS, Operations
+from nodeagent.filesystem.server.repetition import REPEATABLE
 from nodeagent.filesystem.server.router import CurveRoute, Route, Router
 from nodeagent.filesystem.server.session import Frames, Session
 from nodeagent.filesystem.server.waiting import Waiting
@@ -44,7 +45,6 @@ from ssi.model.errors import SsiError
 from ssi.protocol import filerequests
 from ssi.protocol.fileframes import Answered, Asked, decode_asked, encode
 from ssi.protocol.filereplies import Nothing, Way, Welcome
-from ssi.protocol.filerequests import REPEATABLE
 
 THREADS: Final = 6
 MAX_STUCK: Final = 6

@@ -1,0 +1,50 @@
+"""Which requests may be carried out twice, where a connection broke before the answer came."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ssi.protocol.filerequests import (
+    Bye,
+    Cancel,
+    Digest,
+    FindWay,
+    GetAttributes,
+    GetExtended,
+    GetSpace,
+    Hello,
+    ListExtended,
+    Lookup,
+    Ping,
+    Read,
+    ReadLink,
+    Release,
+    Seek,
+    Sync,
+    SyncDirectory,
+    TestLock,
+)
+
+REPEATABLE: Final = frozenset(
+    {
+        Hello,
+        Bye,
+        Ping,
+        FindWay,
+        Lookup,
+        GetAttributes,
+        ReadLink,
+        Read,
+        Sync,
+        Release,
+        SyncDirectory,
+        GetSpace,
+        GetExtended,
+        ListExtended,
+        Seek,
+        TestLock,
+        Cancel,
+        Digest,
+    }
+)
+"""Requests that may be carried out twice. Of all others the server remembers the answer."""
