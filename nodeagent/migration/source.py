@@ -66,6 +66,8 @@ ASK_TIMEOUT_S: Final = 20.0
 DUMP_TIMEOUT_S: Final = 600.0
 RESTORE_TIMEOUT_S: Final = 600.0
 _DUMP: Final = "dump"
+_LAST_WORDS_S: Final = 0.2
+"""What ended a dump may have ended the job, which is known this long after at the latest."""
 
 
 class Source:
@@ -126,7 +128,7 @@ class Source:
             try:
                 return await self._make(move)
             except MigrationFailed as exc:
-                if not move.rounds or exc.step != _DUMP:
+                if not move.rounds or exc.step != _DUMP or exc.has_ended:
                     raise
                 reason = exc.reason
                 _log.warning("event=again-at-once gpid=%d reason=%s", job.row.gpid, reason)
@@ -212,6 +214,9 @@ class Source:
             await self._undo(move)
             if isinstance(error, CannotMigrate):
                 raise error from None
+            if step == _DUMP:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(job.ended.wait(), _LAST_WORDS_S)
             raise self._failed(move, step, error) from error
 
     async def _carry_rest(self, move: Move) -> None:
@@ -345,7 +350,7 @@ class Source:
             # Stays as it is, and doubt looks after it: it knows from the shim how things stand.
             _log.exception("event=not-thawed gpid=%d", job.row.gpid)
         else:
-            if not status.doing:  # else its dump goes on, and doubt looks after what comes of it
+            if not status.doing:  # else doubt looks after what comes of its dump
                 job.stage = "running"
                 if not job.is_over:
                     job.become(JobState.RUNNING)
@@ -390,4 +395,5 @@ class Source:
             destination=move.destination,
             step=step,
             reason=text_of(error),
+            has_ended=move.job.is_over,
         )

@@ -64,6 +64,7 @@ class Imager:
         self.pid = 0
         self._loop = loop
         self._timer: Timer | None = None
+        self._is_late = False
 
     def start(self, run: Run, done: Done) -> None:
         """Starts it; ``done`` is called once it has ended.
@@ -82,15 +83,20 @@ class Imager:
         """It is killed that long from now, unless it has ended."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_after(limit_s, self.kill)
+        self._timer = self._loop.call_after(limit_s, self._give_up)
 
     def kill(self) -> None:
         """Ends the run; a tree that it was dumping runs on."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
 
+    def _give_up(self) -> None:
+        self._is_late = True
+        self.kill()
+
     def _start(self, run: Run, done: Done) -> None:
         assert self.pid == 0
+        self._is_late = False
         self.work.mkdir(mode=0o711, exist_ok=True)
         null = os.open("/dev/null", os.O_RDWR)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -131,7 +137,7 @@ class Imager:
             if told:
                 return told
         if status == 128 + signal.SIGKILL:
-            return f"criu was killed, perhaps after {TIME_LIMIT_S:.0f} s"
+            return "criu took too long and was killed" if self._is_late else "criu was killed"
         return f"criu ended with status {status}"
 
     def _tail(self, name: str) -> str:

@@ -39,7 +39,11 @@ class CannotMigrate(SsiError):
 
 @dataclass(eq=False, kw_only=True)
 class MigrationFailed(SsiError):
-    """It was tried and undone; the job runs on at its source."""
+    """It was tried and undone; the job runs on at its source, unless it has ended there.
+
+    Attributes:
+        has_ended: It has, meanwhile: somebody killed it, or it was at its end.
+    """
 
     word = "migration-failed"
     exit_code = 27
@@ -48,6 +52,7 @@ class MigrationFailed(SsiError):
     destination: str
     step: str
     reason: str
+    has_ended: bool = False
 
     def what(self) -> str:
         return (
@@ -56,6 +61,8 @@ class MigrationFailed(SsiError):
         )
 
     def advice(self) -> str:
+        if self.has_ended:
+            return f"it has ended at {self.source}; `ssi jobs` tells how"
         return f"it runs on at {self.source}"
 
 

@@ -6,13 +6,26 @@ and those that come to it. By default a dense part of the table; ``--whole-table
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from nodeagent.migration.hold import Point
-from tests.hosts.striking import CUT_S, Cell, Round, answers, arm, full, kill_criu
+from ssi.lab import Host
+from tests.hosts.striking import (
+    CUT_S,
+    Cell,
+    Round,
+    answers,
+    arm,
+    criu_at,
+    full,
+    kill_criu,
+    pids_of,
+)
 from tests.hosts.system import Ssi, eventually, pid_of
 
 WAYS = [("n1", "n2"), ("n2", "n1")]
@@ -148,21 +161,89 @@ def test_one_copy_runs_after_a_blow_at_any_of_the_main_steps(armed: Ssi, blow: B
     strike(armed, blow, DENSE, WAYS)
 
 
-@pytest.mark.parametrize(("verb", "at"), [(b"dump", "n1"), (b"restore", "n2")])
+def writes_memory(cell: Cell) -> bool:
+    """Whether CRIU is past what it has the processes do, and at what takes long."""
+    images = Path(cell.ssi.host(cell.source).root, "run/ssi/images").glob(f"{cell.gpid}-*/pages-*")
+    return sum(image.stat().st_size for image in images) > 1 << 20
+
+
+def restores(cell: Cell) -> bool:
+    return any(
+        criu_at(pid).startswith(b"restore") for pid in pids_of(cell.ssi.host(cell.destination))
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "at", "is_at_work"), [(b"dump", "n1", writes_memory), (b"restore", "n2", restores)]
+)
 def test_a_criu_that_is_killed_in_the_middle_lets_the_job_run_on(
-    ssi: Ssi, verb: bytes, at: str
+    ssi: Ssi, verb: bytes, at: str, is_at_work: Callable[[Cell], bool]
 ) -> None:
     cells = Round(ssi)
     try:
         cells.begin_free("n1", "n2", memory_mib=300)
-        host = ssi.host(at)
-        eventually(lambda: kill_criu(host, verb), what="criu is at work", every_s=0.01)
+        eventually(lambda: is_at_work(cells.cells[0]), what="criu is at work", every_s=0.005)
+        assert kill_criu(ssi.host(at), verb)
         wrong = cells.finish(nobody_had_it)
         assert not wrong, "\n".join(wrong)
         assert cells.cells[0].outcome == 27, cells.cells[0].words
         assert "runs on at n1" in cells.cells[0].words
     finally:
         cells.clear()
+
+
+def test_a_job_that_ends_while_it_is_dumped_is_not_said_to_run_on(ssi: Ssi) -> None:
+    cells = Round(ssi)
+    try:
+        cells.begin_free("n1", "n2", memory_mib=300)
+        (cell,) = cells.cells
+        eventually(lambda: writes_memory(cell), what="criu is at work", every_s=0.005)
+        ssi.ok("kill", "-s", "KILL", cell.gpid)
+        assert cell.client is not None
+        out, err = cell.client.communicate(timeout=60)
+        assert cell.client.returncode == 27, (out, err)
+        assert b"it has ended at n1" in err
+        row = next(row for row in ssi.json("jobs") if str(row["gpid"]) == cell.gpid)
+        assert (row["state"], row["exit_status"]) == ("exited", 137)
+    finally:
+        cells.clear()
+
+
+@pytest.mark.parametrize("delay_ms", [0, 4, 8, 12])
+def test_what_is_told_is_true_wherever_a_criu_that_dumps_is_killed(ssi: Ssi, delay_ms: int) -> None:
+    """It may have put a trap into the job that only it can take out again; then that ends."""
+    cells = Round(ssi)
+    try:
+        cells.begin_free("n1", "n2", memory_mib=50)
+        (cell,) = cells.cells
+        eventually(
+            lambda: kill_later(ssi.host("n1"), delay_ms / 1000) or cell.has_told(),
+            what="criu is at work",
+            every_s=0.001,
+        )
+        assert cell.client is not None
+        out, err = cell.client.communicate(timeout=60)
+        words = (out + err).decode()
+        row = next(row for row in ssi.json("jobs") if str(row["gpid"]) == cell.gpid)
+        if cell.client.returncode == 0:
+            assert (row["state"], row["node"]) == ("running", "n2"), words
+        elif "runs on at n1" in words:
+            assert (row["state"], row["node"]) == ("running", "n1"), words
+            assert cell.goes_on("n1")
+            ssi.ok("migrate", cell.gpid, "n2")  # and it can be dumped after all
+        else:
+            assert "it has ended at n1" in words
+            assert (row["state"], row["exit_status"]) == ("exited", 128 + signal.SIGTRAP)
+    finally:
+        cells.clear()
+
+
+def kill_later(host: Host, delay_s: float) -> int:
+    """Kills a CRIU there that has begun to dump, that long after it was seen."""
+    if not any(criu_at(pid).startswith(b"dump") for pid in pids_of(host)):
+        return 0
+    time.sleep(delay_s)
+    return kill_criu(host, b"dump")
 
 
 @pytest.mark.whole_table
