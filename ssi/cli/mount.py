@@ -44,6 +44,8 @@ def mount(
     """Mount a node's files, or show what is mounted where."""
     if node is None:
         output.present(mount_listing([]), lambda system: _mounts(system, on))
+    if point:
+        _check_absolute(point)
     request = MountFiles(
         node=node, point=point, cache_s=0.0 if sync else cache_s, deadline_s=deadline_s
     )
@@ -56,10 +58,14 @@ def umount(
 ) -> None:
     """Take a mount of another node's files away, whoever uses it."""
     path = point if "/" in point else f"/ssi/n/{point}"
-    if not path.startswith("/"):
-        raise UsageError(text=f"{point} is no absolute path")
+    _check_absolute(path)
     skipped = path.removeprefix("/ssi/n/")
     _ask(UnmountFiles(point=path), on, skipped=skipped)
+
+
+def _check_absolute(point: str) -> None:
+    if not point.startswith("/"):
+        raise UsageError(text=f"{point} is no absolute path")
 
 
 async def _mounts(system: System, on: str | None) -> Seen:

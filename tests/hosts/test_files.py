@@ -317,6 +317,8 @@ def test_mounts_are_made_listed_and_taken_away(ssi: Ssi, place: str) -> None:
     assert sh(ssi, "n1", "ls /mnt/two; rmdir /mnt/two") == ""
     assert ssi("umount", "/mnt/two", "--on", "n1").status == 31
     assert ssi("mount", "n2", "--on", "n1").status == 31
+    refused = ssi("mount", "n2", "mnt/two", "--on", "n1")
+    assert (refused.status, refused.err) == (2, "ssi: mnt/two is no absolute path [usage]\n")
 
 
 def test_file_that_is_read_in_order_is_asked_for_in_large_pieces(ssi: Ssi, place: str) -> None:
