@@ -49,13 +49,13 @@ class Departed:
         self._save()
 
     def forget(self, gpid: int) -> None:
-        """The job is here again."""
+        """The job is here again. A power cut may undo that, with which the job died, too."""
         if self._departures.pop(gpid, None) is not None:
-            self._save()
+            self._save(durable=False)
 
-    def _save(self) -> None:
+    def _save(self, *, durable: bool = True) -> None:
         try:
-            replace_file(self._path, msgspec.json.encode(self._departures))
+            replace_file(self._path, msgspec.json.encode(self._departures), durable=durable)
         except OSError as exc:  # a full disk must not undo a move that is done
             _log.warning("event=departed-not-kept reason=%s", exc)
 
