@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ replies are remembered."""
 
 ROW_NAME = "job.json"
 """Where the row of a job is kept, in one of its directories."""
+
+_LAST_WORDS_S = 0.2
 
 STATUS_POLL_S = 60.0
 """How long one question for a job's end may stay open at its shim."""
@@ -251,6 +254,12 @@ class Job:
         self.stage, self.destination = "committed", pledge.destination
         self.carried = list(pledge.carried)
         return True
+
+    async def is_ending(self) -> bool:
+        """Whether it is over, or is in a moment: what ended a dump of it may have ended it, too."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), _LAST_WORDS_S)
+        return self.is_over
 
     async def watch(self) -> None:
         """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""

@@ -31,6 +31,7 @@ from ssi.model.client import is_client
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
+from ssi.model.shim import DumpFailed
 from ssi.protocol.migration import FileMeta
 
 _log = logging.getLogger(__name__)
@@ -144,10 +145,15 @@ class Dumper:
         except (SsiError, OSError) as exc:
             await self.release(job)
             remove_tree(images)
-            if isinstance(exc, SsiError):
+            if isinstance(exc, SsiError) and not isinstance(exc, DumpFailed):
                 raise
-            reason = exc.strerror or str(exc)
-            raise CheckpointFailed(gpid=job.row.gpid, node=self._node, reason=reason) from exc
+            reason = exc.what() if isinstance(exc, SsiError) else exc.strerror or str(exc)
+            raise CheckpointFailed(
+                gpid=job.row.gpid,
+                node=self._node,
+                reason=reason,
+                has_ended=await job.is_ending(),
+            ) from exc
 
     async def release(self, job: Job) -> float:
         """A held job runs on; when it did, by the monotonic clock. Harmless twice.

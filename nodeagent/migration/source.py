@@ -66,8 +66,6 @@ ASK_TIMEOUT_S: Final = 20.0
 DUMP_TIMEOUT_S: Final = 600.0
 RESTORE_TIMEOUT_S: Final = 600.0
 _DUMP: Final = "dump"
-_LAST_WORDS_S: Final = 0.2
-"""What ended a dump may have ended the job, which is known this long after at the latest."""
 
 
 class Source:
@@ -214,10 +212,8 @@ class Source:
             await self._undo(move)
             if isinstance(error, CannotMigrate):
                 raise error from None
-            if step == _DUMP:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(job.ended.wait(), _LAST_WORDS_S)
-            raise self._failed(move, step, error) from error
+            has_ended = await job.is_ending() if step == _DUMP else job.is_over
+            raise self._failed(move, step, error, has_ended=has_ended) from error
 
     async def _carry_rest(self, move: Move) -> None:
         """Sends what changed of the files since they were sent.
@@ -306,7 +302,8 @@ class Source:
             loan = await self.lending.lend(move)
         except SsiError as exc:
             await self._undo(move)
-            raise self._failed(move, "lend", exc) from exc
+            has_ended = move.job.is_over
+            raise self._failed(move, "lend", exc, has_ended=has_ended) from exc
         resumed_s = await self.lending.resume(move, loan)
         try:
             await self.lending.give(move, loan)
@@ -388,12 +385,14 @@ class Source:
                 gpid=move.row.gpid, destination=move.destination, blockers=list(blockers)
             )
 
-    def _failed(self, move: Move, step: str, error: SsiError | OSError) -> MigrationFailed:
+    def _failed(
+        self, move: Move, step: str, error: SsiError | OSError, *, has_ended: bool
+    ) -> MigrationFailed:
         return MigrationFailed(
             gpid=move.row.gpid,
             source=self._node,
             destination=move.destination,
             step=step,
             reason=text_of(error),
-            has_ended=move.job.is_over,
+            has_ended=has_ended,
         )

@@ -129,7 +129,8 @@ class Dumping:
                     raise DumpFailed(reason=failure)
                 state = self._save()
             except DumpFailed as exc:
-                self._run_on(is_dumped=failure is None)
+                # A signal may have ended it when it had stopped some of them already.
+                self._run_on(may_be_stopped=failure is None or worker.was_killed)
                 answer.fail(exc)
                 return
             job.take(Step.DUMP)
@@ -154,7 +155,7 @@ class Dumping:
         if job.stage is Stage.RUNNING:
             return
         job.take(Step.THAW)
-        self._run_on(is_dumped=True)
+        self._run_on(may_be_stopped=True)
 
     def commit(self, answer: Answer) -> None:
         """Answers once the dumped job is dead and reaped; its images and its state stay.
@@ -289,15 +290,15 @@ class Dumping:
         stdio.inlet.stream.put_back(behind)
         stdio.collect()
 
-    def _run_on(self, *, is_dumped: bool) -> None:
+    def _run_on(self, *, may_be_stopped: bool) -> None:
         """The job runs on here: what was taken from it is there again before it reads."""
         job = self._job
         if job.terminal is not None and self._terminal is not None:
             job.terminal.give(self._terminal)
             self._terminal = None
         job.run_on()
-        # CRIU has said that it was well before each of them shows that it stopped.
-        stopped = is_dumped and not self._freezer
+        # CRIU says that it was well, or dies, before each of them shows that it stopped.
+        stopped = may_be_stopped and not self._freezer
         tree_of_job = tree.descendants(tree.read_members(), job.root)
         for pid in to_wake(tree_of_job, self._stopped_before, all_stopped=stopped):
             with contextlib.suppress(ProcessLookupError):

@@ -18,6 +18,7 @@ from nodeagent.shim.messages import Account
 TIME_LIMIT_S: Final = 600.0
 """Of one run; a gigabyte takes a few seconds."""
 
+_BY_SIGNAL: Final = 128
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
@@ -57,11 +58,13 @@ class Imager:
     Attributes:
         work: Directory for its logs.
         pid: Of the run; 0 between runs.
+        was_killed: A signal ended the last one, wherever it had come to.
     """
 
     def __init__(self, loop: Loop, work: Path) -> None:
         self.work = work
         self.pid = 0
+        self.was_killed = False
         self._loop = loop
         self._timer: Timer | None = None
         self._is_late = False
@@ -122,6 +125,7 @@ class Imager:
             assert self._timer is not None
             self._timer.cancel()
             self.pid = 0
+            self.was_killed = status > _BY_SIGNAL
             refusal = child.refusal()
             reason = refusal.what() if refusal is not None else self._reason(status, run.log)
             _log.info("event=criu-ended command=%s status=%d", run.arguments[1], status)
@@ -136,7 +140,7 @@ class Imager:
             told = criu.first_error(self._tail(name)) if name else ""
             if told:
                 return told
-        if status == 128 + signal.SIGKILL:
+        if status == _BY_SIGNAL + signal.SIGKILL:
             return "criu took too long and was killed" if self._is_late else "criu was killed"
         return f"criu ended with status {status}"
 

@@ -109,6 +109,11 @@ class Worker:
         """Of CRIU; 0 once it has ended."""
         return self._imager.pid
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it, wherever it had come to."""
+        return self._imager.was_killed
+
     def fits(self, setting: Setting) -> bool:
         """Whether it waits, and for requests of that kind."""
         return self.setting == setting and self._done is None and not self._has_ended

@@ -72,19 +72,24 @@ class CannotCheckpoint(SsiError):
 
 @dataclass(eq=False, kw_only=True)
 class CheckpointFailed(SsiError):
-    """A checkpoint was tried and nothing is left of it; the job runs on."""
+    """A checkpoint was tried and nothing is left of it; the job runs on, unless it has ended.
+
+    Attributes:
+        has_ended: It has, meanwhile: somebody killed it, or it was at its end.
+    """
 
     word = "checkpoint-failed"
     exit_code = 32
     gpid: int
     node: str
     reason: str
+    has_ended: bool = False
 
     def what(self) -> str:
         return f"{self.node}: no checkpoint of job {self.gpid} was made: {self.reason}"
 
     def advice(self) -> str:
-        return "it runs on as before"
+        return "it has ended; `ssi jobs` tells how" if self.has_ended else "it runs on as before"
 
 
 @dataclass(eq=False, kw_only=True)

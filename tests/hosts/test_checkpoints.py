@@ -167,6 +167,24 @@ def test_a_full_disk_leaves_the_job_alone(ssi: Ssi) -> None:
     ssi.ok("kill", "-9", gpid)
 
 
+def test_a_job_that_ends_while_its_checkpoint_is_taken_is_not_said_to_run_on(ssi: Ssi) -> None:
+    code = "import time; memory = bytes(300 << 20).replace(b'\\0', b'x'); print(1); time.sleep(600)"
+    gpid = ssi.detached("n1", "python3", "-u", "-c", code)
+    eventually(lambda: ssi.ok("logs", gpid), what="it has its memory")
+    taking = ssi.start("checkpoint", gpid)
+    images = Path(ssi.host("n1").root, "run/ssi/images")
+
+    def is_written() -> bool:
+        return any(file.stat().st_size > 1 << 20 for file in images.glob(f"{gpid}-*/pages-*"))
+
+    eventually(is_written, what="its memory is written", every_s=0.005)
+    ssi.ok("kill", "-9", gpid)
+    _out, err = taking.communicate(timeout=60)
+    assert taking.returncode == 32, err
+    assert b"it has ended; `ssi jobs` tells how" in err
+    assert ssi.job(gpid)["exit_status"] == 137
+
+
 def test_a_copy_is_a_job_of_its_own(ssi: Ssi, folder: str) -> None:
     gpid = counter(ssi)
     lines = len(ssi.ok("logs", gpid).splitlines())
