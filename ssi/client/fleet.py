@@ -29,6 +29,9 @@ UNTOLD_S: Final = 0.3
 SILENT_S: Final = 1.2
 """Longer than a node that fares well is silent for."""
 
+BUSY_S: Final = 2.0
+"""So long a node that is not known to be dead has for a signal: it, or we, may be overloaded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
@@ -140,10 +143,12 @@ class Fleet:
         def is_over(work: _Work) -> bool:
             return telling[work].done() or work.task is None or work.task.done()
 
+        patient_until_s = time.monotonic() + BUSY_S
         try:
             while untold := {work.node: work for work in telling if not is_over(work)}:
                 await asyncio.wait([telling[work] for work in untold.values()], timeout=UNTOLD_S)
-                for node in await self._silent_among(untold):
+                is_patient = time.monotonic() < patient_until_s
+                for node in await self._silent_among(untold, is_patient=is_patient):
                     untold[node].give_up(number)
                     telling[untold[node]].cancel()
         finally:
@@ -151,14 +156,20 @@ class Fleet:
                 task.cancel()
             await asyncio.gather(*telling.values(), return_exceptions=True)
 
-    async def _silent_among(self, nodes: Collection[str]) -> list[str]:
-        """Those from which nothing was heard for a while, as the agent at the door knows."""
+    async def _silent_among(self, nodes: Collection[str], *, is_patient: bool) -> list[str]:
+        """Those that are dead, or nothing was heard of for a while, as the agent at the door knows.
+
+        Args:
+            nodes: Of which to tell.
+            is_patient: Only of the dead.
+        """
         try:
             rows = (await self.system.nodes()).rows
         except SsiError:
             return []
-        silent = [row for row in rows if row.state is not NodeState.ALIVE or row.age_s > SILENT_S]
-        return [row.name for row in silent if row.name in nodes]
+        return [
+            row.name for row in rows if row.name in nodes and _is_silent(row, is_patient=is_patient)
+        ]
 
     async def _one(self, row: NodeRow) -> NodeRun:
         began_s = time.monotonic()
@@ -237,6 +248,12 @@ class Fleet:
         ended = await connect(job, source=source, sinks=(out, err))
         await job.release()
         return ended
+
+
+def _is_silent(row: NodeRow, *, is_patient: bool) -> bool:
+    if row.state in {NodeState.DEAD, NodeState.LEFT}:
+        return True
+    return not is_patient and (row.state is not NodeState.ALIVE or row.age_s > SILENT_S)
 
 
 async def _tell(jobs: Sequence[JobHandle], number: int) -> None:
