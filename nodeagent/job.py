@@ -30,6 +30,7 @@ ROW_NAME = "job.json"
 """Where the row of a job is kept, in one of its directories."""
 
 _LAST_WORDS_S = 0.2
+"""Within so long after a failed dump it is known whether the job has ended, too."""
 
 STATUS_POLL_S = 60.0
 """How long one question for a job's end may stay open at its shim."""

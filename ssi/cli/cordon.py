@@ -10,7 +10,7 @@ import typer
 
 from ssi.cli.exits import highest
 from ssi.cli.options import set_of
-from ssi.cli.outcome import complain_all, run_async
+from ssi.cli.outcome import complain_all, note, run_async
 from ssi.cli.output import Output, tells
 from ssi.client.system import System
 from ssi.protocol.message import Done
@@ -43,7 +43,10 @@ def _set(output: Output, nodes: list[str], *, cordoned: bool) -> None:
     async def body(system: System) -> int:
         rows = await system.select(set_of(nodes))
         answers = await system.gather(CordonNode(cordoned=cordoned), Done, rows)
-        await _until_seen(system, set(answers.replies), cordoned=cordoned)
+        if not await _until_seen(system, set(answers.replies), cordoned=cordoned):
+            note(
+                "the agent here has not heard of it yet; placement from here may not heed it at once"
+            )
         names = list(answers.replies)
         word = "cordoned" if cordoned else "uncordoned"
         lines = [f"{name} {word}" for name in names]
@@ -55,15 +58,16 @@ def _set(output: Output, nodes: list[str], *, cordoned: bool) -> None:
     run_async(body)
 
 
-async def _until_seen(system: System, names: set[str], *, cordoned: bool) -> None:
+async def _until_seen(system: System, names: set[str], *, cordoned: bool) -> bool:
     """Waits for the agent at the door to know, so that the next `ssi run` from here heeds it.
 
-    Of a node that has told nothing of itself there is nothing to unlearn.
+    Whether it does by now. Of a node that has told nothing of itself there is nothing to unlearn.
     """
     give_up_at_s = time.monotonic() + SEEN_WITHIN_S
     while time.monotonic() < give_up_at_s:
         rows = [row for row in (await system.nodes()).rows if row.name in names]
         told = [row.metrics for row in rows if row.metrics is not None]
         if all(metrics.cordoned is cordoned for metrics in told):
-            return
+            return True
         await asyncio.sleep(0.05)
+    return False

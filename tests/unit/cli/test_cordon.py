@@ -34,19 +34,19 @@ class Door:
         return NodeList(observer="", rows=(row,), client="")
 
 
-def looks_until(views: Sequence[bool | None], *, cordoned: bool) -> int:
+def looks_until(views: Sequence[bool | None], *, cordoned: bool) -> tuple[int, bool]:
     door = Door(views)
-    asyncio.run(cordon._until_seen(cast("System", door), {"n1"}, cordoned=cordoned))
-    return door.looks
+    is_seen = asyncio.run(cordon._until_seen(cast("System", door), {"n1"}, cordoned=cordoned))
+    return door.looks, is_seen
 
 
 def test_it_waits_for_as_long_as_the_door_believes_what_was_before() -> None:
-    assert looks_until([True, True, True, False], cordoned=False) == 4
-    assert looks_until([False, True], cordoned=True) == 2
+    assert looks_until([True, True, True, False], cordoned=False) == (4, True)
+    assert looks_until([False, True], cordoned=True) == (2, True)
 
 
 def test_a_node_of_which_the_door_knows_nothing_is_not_waited_for() -> None:
-    assert looks_until([None], cordoned=True) == 1
+    assert looks_until([None], cordoned=True) == (1, True)
 
 
 def test_a_door_that_never_hears_is_not_waited_for_without_end(
@@ -54,5 +54,7 @@ def test_a_door_that_never_hears_is_not_waited_for_without_end(
 ) -> None:
     monkeypatch.setattr(cordon, "SEEN_WITHIN_S", 0.12)
     began_s = time.monotonic()
-    assert looks_until([True], cordoned=False) > 1
+    looks, is_seen = looks_until([True], cordoned=False)
+    assert looks > 1
+    assert not is_seen, "which is told"
     assert time.monotonic() - began_s < 5.0
