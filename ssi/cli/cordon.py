@@ -44,9 +44,7 @@ def _set(output: Output, nodes: list[str], *, cordoned: bool) -> None:
         rows = await system.select(set_of(nodes))
         answers = await system.gather(CordonNode(cordoned=cordoned), Done, rows)
         if not await _until_seen(system, set(answers.replies), cordoned=cordoned):
-            note(
-                "the agent here has not heard of it yet; placement from here may not heed it at once"
-            )
+            note("the agent here has not heard of it yet: placement may not heed it at once")
         names = list(answers.replies)
         word = "cordoned" if cordoned else "uncordoned"
         lines = [f"{name} {word}" for name in names]
