@@ -8,6 +8,7 @@ import time
 from nodeagent.filesystem.fuse import replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.filesystem.mount.ordering import in_order
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
@@ -19,7 +20,12 @@ def get(mount: Mount, header: Header, body: Body) -> None:
     if time.monotonic() < node.plain_until_s:
         mount.fail(header, errno.ENODATA)
         return
-    _ask(mount, header, filerequests.GetExtended(mount.nodes.path(node), body.name), body.size)
+
+    def ask() -> None:
+        asked = filerequests.GetExtended(mount.nodes.path(node), body.name)
+        _ask(mount, header, asked, body.size)
+
+    in_order(mount, header, None, ask)
 
 
 def list_names(mount: Mount, header: Header, body: Body) -> None:
@@ -29,7 +35,11 @@ def list_names(mount: Mount, header: Header, body: Body) -> None:
     if time.monotonic() < node.plain_until_s:
         mount.reply(header, b"" if body.size else replies.written(0))
         return
-    _ask(mount, header, filerequests.ListExtended(mount.nodes.path(node)), body.size)
+
+    def ask() -> None:
+        _ask(mount, header, filerequests.ListExtended(mount.nodes.path(node)), body.size)
+
+    in_order(mount, header, None, ask)
 
 
 def _ask(

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from nodeagent.filesystem.mount.nodes import Node
 from ssi.protocol.filereplies import Entry
+from ssi.protocol.filerequests import SetAttributes
 
 
 @dataclass(slots=True)
 class Failure:
-    """A write that failed after the kernel was told that it is done.
+    """A write, or a setting, that failed after the kernel was told that it is done.
 
     Attributes:
         error: Its errno.
@@ -41,6 +42,7 @@ class File:
         is_written: Something was written through it.
         failure: What its next write, and its next fsync or close, have to tell.
         writes_through: Each of its writes waits for its answer, as one has failed.
+        setting: Attributes of which the kernel was told that they are set, and the server not yet.
         ahead: All of the file, which came as it was opened; empty where it did not.
         ahead_until_s: Until then that is believed.
         ahead_of: The state of the file of which it is the content.
@@ -60,6 +62,7 @@ class File:
     is_written: bool = False
     failure: Failure | None = None
     writes_through: bool = False
+    setting: SetAttributes | None = None
     ahead: bytes = b""
     ahead_until_s: float = 0.0
     ahead_of: object = None

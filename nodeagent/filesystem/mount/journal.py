@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ssi.model.unreadable import UNREADABLE
+from ssi.protocol.filerequests import SetAttributes
 
 _LENGTH: Final = struct.Struct("<I")
 COMPACT_ABOVE_BYTES: Final = 4 * 1024 * 1024
@@ -40,7 +41,12 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True, tag="n"):
 
 
 class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """An open file; ``failure`` is the errno of a write that was said to be done, or 0."""
+    """An open file.
+
+    Attributes:
+        failure: The errno of what was said to be done, or 0.
+        setting: What was said to be set, and the server has not answered.
+    """
 
     number: int
     handle: int
@@ -52,6 +58,7 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     lock_owners: tuple[int, ...] = ()
     has_flock: bool = False
     failure: int = 0
+    setting: SetAttributes | None = None
 
 
 class DirectoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="d"):

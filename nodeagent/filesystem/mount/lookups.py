@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 from typing import Final
 
@@ -58,7 +57,7 @@ def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes
 
 
 def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
-    written = mount.behind.keys()
+    written = mount.behind.keys() | mount.settings.keys()
 
     def found(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
@@ -234,56 +233,6 @@ def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
 
 def _some_directory() -> bytes:
     return filereplies.ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
-
-
-def set_attributes(mount: Mount, header: Header, body: Body) -> None:
-    """SETATTR."""
-    assert isinstance(body, requests.SetAttr)
-    node = mount.nodes.get(header.node)
-    valid = body.valid
-    file = mount.handles.files.get(body.handle) if valid & abi.Valid.FH else None
-    path = b""
-    if file is None:
-        try:
-            path = mount.nodes.path(node)
-        except Stale:
-            file = mount.handles.of_node(node, writable=bool(valid & abi.Valid.SIZE))
-            if file is None:
-                raise
-    asked = filerequests.SetAttributes(
-        path,
-        file.handle if file is not None else 0,
-        body.mode if valid & abi.Valid.MODE else None,
-        _name(mount.accounts.user_name(body.uid)) if valid & abi.Valid.UID else None,
-        _name(mount.accounts.group_name(body.gid)) if valid & abi.Valid.GID else None,
-        body.size if valid & abi.Valid.SIZE else None,
-        _time(valid, abi.Valid.ATIME, abi.Valid.ATIME_NOW, body.atime_ns),
-        _time(valid, abi.Valid.MTIME, abi.Valid.MTIME_NOW, body.mtime_ns),
-    )
-
-    def done(reply: FileReply, _payload: memoryview) -> None:
-        assert isinstance(reply, Entry)
-        mount.beliefs.changed(node)
-        if file is not None and valid & abi.Valid.SIZE:
-            file.unsynced = True
-        attributes = mount.told(node, reply)
-        mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
-
-    # Of an open file only its size is set as whoever opened it: all else is the caller's deed.
-    opener = file if file is not None else None
-    mount.ask(header, asked, done, as_opener=opener)
-
-
-def _name(name: str | None) -> str:
-    if name is None:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return name
-
-
-def _time(valid: int, given: int, now: int, value_ns: int) -> int | None:
-    if valid & now:
-        return -1
-    return value_ns if valid & given else None
 
 
 def read_link(mount: Mount, header: Header, _body: Body) -> None:

@@ -133,6 +133,7 @@ class Memory:
             file.lock_owners.update(record.lock_owners)
             if record.failure:
                 file.failure, file.writes_through = Failure(record.failure), True
+            file.setting = record.setting
             self.handles.files[record.number] = file
         else:
             directory = Directory(record.number, node, record.user, record.group, [], 0, 0.0)
@@ -160,7 +161,7 @@ def _file_record(file: File) -> FileRecord:
     return FileRecord(
         file.number, file.handle, file.node.number, file.flags, file.user, file.group,
         file.unsynced, tuple(file.lock_owners), file.has_flock,
-        file.failure.error if file.failure is not None else 0,
+        file.failure.error if file.failure is not None else 0, file.setting,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
+from nodeagent.filesystem.mount.setbehind import SetBehind
 from nodeagent.filesystem.mount.writebehind import WriteBehind
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol import filerequests
@@ -108,6 +109,7 @@ class Mount:
         self._waiting: dict[int, _Waiting] = {}
         self.released = Released(loop, self.tell)
         self.behind = WriteBehind(self, memory, self.beliefs, number, kept)
+        self.settings = SetBehind(self, loop, memory, self.beliefs, self.behind)
         loop.watch(descriptor, readable=self._read)
 
     # The kernel's side
@@ -176,6 +178,7 @@ class Mount:
             self.ended = True
             self.released.forget()
             self.behind.close()
+            self.settings.close()
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self.link.close()
@@ -356,6 +359,7 @@ class Mount:
     def take_over(self) -> None:
         """Goes on where an earlier worker stopped: what it did not answer comes again."""
         self.behind.recover()
+        self.settings.recover()
         self.notify(replies.resend())
 
     # What the kernel is told of files

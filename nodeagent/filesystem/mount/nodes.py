@@ -66,7 +66,10 @@ class Node:
         fetch: While it is, what waits for that.
         fetch_missed: While it is, names that were changed meanwhile.
         given: Size and times of the content that the kernel was given to keep.
-        writes: How many of its writes are under way, whether the kernel waits for them or not.
+        writes: How many of its writes, and settings of its attributes, are under way, whether the
+            kernel waits for them or not.
+        written_to: Up to where it has been written from here.
+        maker: Number of the open file by which it was made here; 0 once that is closed.
         vouched_until_s: Until then ``told`` is what it is, as long as ``changes`` is ``vouched``.
         changed_at_s: When this machine changed it last; what was listed of it before, under
             whatever name, does not hold.
@@ -91,8 +94,14 @@ class Node:
     given: object = None
     changed_at_s: float = 0.0
     writes: int = 0
+    written_to: int = 0
+    maker: int = 0
     vouched: int = -1
     vouched_until_s: float = 0.0
+
+    def note_written(self, end: int) -> None:
+        """Notes up to where it was written, so that its size is known where nobody is asked."""
+        self.written_to = max(self.written_to, end)
 
     def loses_a_link(self) -> bool:
         """Notes that a name of it was removed; whether it has another, by what was told of it."""

@@ -23,6 +23,9 @@ AHEAD_BYTES: Final = 128 * 1024
 
 AHEAD_S: Final = 1.0
 
+_KEEP_SIZE: Final = 1
+"""``FALLOC_FL_KEEP_SIZE`` of fallocate(2)."""
+
 
 def open_file(mount: Mount, header: Header, body: Body) -> None:
     """OPEN. What was cached of the file is kept where it has not changed since."""
@@ -49,6 +52,8 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         if payload and node.changes == changes:
             file.ahead, file.ahead_of = bytes(payload), _state(node)
             file.ahead_until_s = asked_s + AHEAD_S
+        if body.flags & os.O_TRUNC:
+            node.written_to = 0
         flags = OpenFlag.KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
         mount.reply(header, replies.opened(file.number, flags | _whole_appends(body.flags)))
 
@@ -100,6 +105,7 @@ def create(mount: Mount, header: Header, body: Body) -> None:
             mount.told_of_folder(folder, reply.entry.above)
         node, entry = mount.entry(folder, body.name, reply.entry)
         file = _keep(mount, header, node, reply.handle, body.flags)
+        node.maker = file.number
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
 
     mount.ask(header, filerequests.Create(path, body.flags, body.mode), created)
@@ -151,7 +157,7 @@ def write(mount: Mount, header: Header, body: Body) -> None:
     if not file.unsynced:
         file.unsynced = True
         mount.memory.opened(file)
-    if mount.behind.take(header, file, body):
+    if not mount.settings.holds(file.node) and mount.behind.take(header, file, body):
         return
     body = body._replace(data=memoryview(bytes(body.data)))  # it may have to wait
     in_order(mount, header, None, lambda: _write_through(mount, header, file, body))
@@ -169,6 +175,7 @@ def _write_through(mount: Mount, header: Header, file: File, body: requests.Writ
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Count)
         mount.beliefs.changed(file.node)
+        file.node.note_written(body.offset + reply.value)
         mount.reply(header, replies.written(reply.value))
 
     strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
@@ -222,6 +229,8 @@ def release(mount: Mount, header: Header, body: Body) -> None:
 
 def _release(mount: Mount, header: Header, file: File) -> None:
     mount.handles.files.pop(file.number, None)
+    if file.node.maker == file.number:
+        file.node.maker = 0
     mount.reply(header)
     mount.memory.closed(file.number)
     mount.released.add(file)
@@ -254,6 +263,7 @@ def allocate(mount: Mount, header: Header, body: Body) -> None:
 
     def done(_reply: FileReply, _payload: memoryview) -> None:
         mount.beliefs.changed(file.node)
+        file.node.note_written(0 if body.mode & _KEEP_SIZE else body.offset + body.length)
         mount.reply(header)
 
     asked = filerequests.Allocate(file.handle, body.mode, body.offset, body.length)
@@ -289,6 +299,7 @@ def copy(mount: Mount, header: Header, body: Body) -> None:
     def done(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Count)
         mount.beliefs.changed(target.node)
+        target.node.note_written(body.target_offset + reply.value)
         mount.reply(header, replies.written(reply.value))
 
     asked = filerequests.CopyRange(

@@ -1,4 +1,4 @@
-"""What waits for writes that the kernel was told are done: all that could tell they are not.
+"""What waits for what the kernel was told is done: all that could tell that it is not.
 
 What changes something waits for all of them, so that another node never sees it without what was
 written before, and what looks at an inode for those of that inode. They wait for the writes that
@@ -17,7 +17,7 @@ from nodeagent.filesystem.mount.nodes import Node, Stale
 
 
 def in_order(mount: Mount, header: Header, node: Node | None, do: Callable[[], None]) -> None:
-    """Does what comes after the writes that there are of an inode; of all where it is None."""
+    """Does what comes after the writes and settings of an inode; of all where it is None."""
 
     def now() -> None:
         if not mount.waits(header):
@@ -27,17 +27,23 @@ def in_order(mount: Mount, header: Header, node: Node | None, do: Callable[[], N
         except OSError as exc:
             mount.fail(header, exc.errno or errno.EIO)
 
-    if mount.behind.is_busy and mount.behind.when_answered(node, now):
-        mount.wait(header)
-    else:
+    def after_writes() -> None:
+        if not (mount.settings.is_busy and mount.settings.when_set(node, now)):
+            now()
+
+    if not (mount.behind.is_busy or mount.settings.is_busy):
         do()
+        return
+    mount.wait(header)
+    if not mount.behind.when_answered(node, after_writes):
+        after_writes()
 
 
 def after_its_writes(handler: Handler) -> Handler:
     """Waits for those of the inode that the request names."""
 
     def handle(mount: Mount, header: Header, body: Body) -> None:
-        if not mount.behind.is_busy:
+        if not (mount.behind.is_busy or mount.settings.is_busy):
             handler(mount, header, body)
             return
         try:

@@ -8,6 +8,7 @@ from nodeagent.filesystem.fuse import replies, requests
 from nodeagent.filesystem.fuse.abi import READ_AHEAD_BYTES, Init, Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount import (
+    attributes,
     changes,
     directories,
     extended,
@@ -58,7 +59,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     Opcode.FORGET: lookups.forget,
     Opcode.BATCH_FORGET: lookups.forget,
     Opcode.GETATTR: after_its_writes(lookups.get_attributes),
-    Opcode.SETATTR: after_all_writes(lookups.set_attributes),
+    Opcode.SETATTR: attributes.set_attributes,
     Opcode.READLINK: lookups.read_link,
     Opcode.STATFS: after_all_writes(lookups.space),
     Opcode.MKNOD: after_all_writes(changes.make_node),
@@ -84,8 +85,8 @@ HANDLERS: Final[dict[int, Handler]] = {
     Opcode.READDIRPLUS: directories.read_directory,
     Opcode.RELEASEDIR: directories.release_directory,
     Opcode.FSYNCDIR: directories.sync_directory,
-    Opcode.GETXATTR: after_all_writes(extended.get),
-    Opcode.LISTXATTR: after_all_writes(extended.list_names),
+    Opcode.GETXATTR: extended.get,
+    Opcode.LISTXATTR: extended.list_names,
     Opcode.SETXATTR: after_all_writes(extended.put),
     Opcode.REMOVEXATTR: after_all_writes(extended.remove),
     Opcode.GETLK: after_its_writes(locking.test),

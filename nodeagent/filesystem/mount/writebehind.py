@@ -224,6 +224,7 @@ class WriteBehind:
                 kept = Kept(self._number, write.file.number, write.offset, write.size, write.strip)
                 write.slot.keep(kept)
                 write.is_told = True
+                write.file.node.note_written(write.offset + write.size)
                 self._port.reply(write.header, replies.written(write.size))
                 self._send(write)
             else:
