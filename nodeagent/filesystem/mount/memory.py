@@ -35,11 +35,13 @@ class Memory:
             self._restore(read_journal(path.read_bytes()))
         self._journal: Journal | None = Journal(path)
         self._unsaved: list[Record] = []
+        self._is_urgent = False
         self.nodes.touched.clear()
 
     def note_session(self, session: bytes) -> None:
         """The session that the mount has with its server."""
         self.session = session
+        self._is_urgent = True
         self._unsaved.append(SessionRecord(session, self.boot))
 
     def note_boot(self, boot: str) -> bool:
@@ -47,15 +49,18 @@ class Memory:
         rebooted = self.boot not in {"", boot}
         if boot != self.boot:
             self.boot = boot
+            self._is_urgent = True
             self._unsaved.append(SessionRecord(self.session, boot))
         return rebooted
 
     def opened(self, file: File) -> None:
         """A file was opened, or has changed."""
+        self._is_urgent = True
         self._unsaved.append(_file_record(file))
 
     def opened_directory(self, directory: Directory) -> None:
         """A directory was opened."""
+        self._is_urgent = True
         self._unsaved.append(_directory_record(directory))
 
     def closed(self, number: int) -> None:
@@ -63,10 +68,22 @@ class Memory:
         self._unsaved.append(ClosedRecord(number))
 
     def save(self) -> None:
-        """Writes down what changed."""
-        if self.nodes.touched:
-            self._unsaved.extend(_node_record(node) for node in self.nodes.touched)
-            self.nodes.touched.clear()
+        """Writes down what changed, where the next worker would miss some of it.
+
+        That something was closed or forgotten may come later: to know of it still does no harm.
+        How often the kernel has looked a known inode up is not written each time: it forgets all
+        at once.
+        """
+        if self._is_urgent or self.nodes.touched:
+            self.save_all()
+
+    def save_all(self) -> None:
+        """Writes down all that changed."""
+        self._is_urgent = False
+        for nodes in (self.nodes.touched, self.nodes.forgotten):
+            if nodes:
+                self._unsaved.extend(_node_record(node) for node in nodes)
+                nodes.clear()
         if not self._unsaved or self._journal is None:
             return
         records, self._unsaved = self._unsaved, []
@@ -77,6 +94,7 @@ class Memory:
     def close(self) -> None:
         """The mount has ended."""
         if self._journal is not None:
+            self.save_all()
             self._journal.close()
             self._journal = None
 

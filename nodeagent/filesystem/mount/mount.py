@@ -354,6 +354,7 @@ class Mount:
     def tick(self) -> None:
         """Called a few times a second."""
         self.released.tell_all()
+        self.memory.save_all()
         self.link.tick(holds=bool(self.handles))
 
     def take_over(self) -> None:

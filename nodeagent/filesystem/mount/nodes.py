@@ -125,7 +125,10 @@ class Nodes:
     _by_name: dict[tuple[int, bytes], Node] = field(default_factory=dict)
     last: int = ROOT_ID
     touched: set[Node] = field(default_factory=set)
-    """Those that changed since somebody emptied it."""
+    """Those that are new, or lead elsewhere, since somebody emptied it."""
+
+    forgotten: set[Node] = field(default_factory=set)
+    """Likewise those that the kernel does not know any more."""
 
     def __post_init__(self) -> None:
         self._by_number[ROOT_ID] = self.root
@@ -185,8 +188,9 @@ class Nodes:
             self.last += 1
             node = Node(self.last, key, None, b"")
             self._by_key[key] = self._by_number[node.number] = node
+        if not node.lookups:
+            self.touched.add(node)
         node.lookups += 1
-        self.touched.add(node)
         if node is not self.root and (node.parent is not folder or node.name != name):
             self._place(node, folder, name)
         return node
@@ -196,8 +200,15 @@ class Nodes:
         node = self._by_number.get(number)
         if node is not None and node is not self.root:
             node.lookups = max(node.lookups - times, 0)
-            self.touched.add(node)
-            self._drop_if_unused(node)
+            if not node.lookups:
+                self._fade(node)
+
+    def _fade(self, node: Node) -> None:
+        is_noted = node in self.touched
+        self.forgotten.add(node)
+        self._drop_if_unused(node)
+        if not is_noted:
+            self.touched.discard(node)
 
     def removed(self, folder: Node, name: bytes) -> None:
         """A name leads nowhere any more. The file may have others, or still be open."""

@@ -104,16 +104,19 @@ def create(mount: Mount, header: Header, body: Body) -> None:
         if is_only and reply.entry.above:
             mount.told_of_folder(folder, reply.entry.above)
         node, entry = mount.entry(folder, body.name, reply.entry)
-        file = _keep(mount, header, node, reply.handle, body.flags)
+        # Its name is not on the server's disk either.
+        file = _keep(mount, header, node, reply.handle, body.flags, unsynced=True)
         node.maker = file.number
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
 
     mount.ask(header, filerequests.Create(path, body.flags, body.mode), created)
 
 
-def _keep(mount: Mount, header: Header, node: Node, handle: int, flags: int) -> File:
+def _keep(
+    mount: Mount, header: Header, node: Node, handle: int, flags: int, *, unsynced: bool = False
+) -> File:
     user, group = mount.asker(header)
-    file = File(mount.handles.next(), handle, node, flags, user, group)
+    file = File(mount.handles.next(), handle, node, flags, user, group, unsynced)
     mount.handles.files[file.number] = file
     mount.memory.opened(file)
     return file

@@ -78,7 +78,7 @@ def test_next_worker_knows_what_the_kernel_knows(tmp_path: Path) -> None:
     memory.closed(6)
     memory.save()
     nodes.forget(gone.number, 1)
-    memory.save()
+    memory.save_all()
 
     again = Memory(tmp_path / "1.journal")
     assert (again.session, again.boot) == (b"s" * 16, "boot")
@@ -97,7 +97,9 @@ def test_long_journal_is_written_anew_with_the_same_content(tmp_path: Path) -> N
     memory.note_session(b"s" * 16)
     folder = memory.nodes.remember(memory.nodes.root, b"d", (1, 2))
     name = b"n" * 200
-    for _ in range(20_000):
+    for _ in range(10_000):
+        memory.nodes.remember(folder, b"other", (1, 3))
+        memory.save()
         memory.nodes.remember(folder, name, (1, 3))
         memory.save()
     assert path.stat().st_size < 4 * 1024 * 1024
@@ -105,3 +107,54 @@ def test_long_journal_is_written_anew_with_the_same_content(tmp_path: Path) -> N
     node = again.nodes.find(again.nodes.get(folder.number), name)
     assert node is not None
     assert node.lookups == 20_000
+
+
+def test_only_what_the_next_worker_would_miss_is_written_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "1.journal"
+    memory = Memory(path)
+    nodes = memory.nodes
+    file = nodes.remember(nodes.root, b"f", (1, 2))
+    other = nodes.remember(nodes.root, b"g", (1, 3))
+    memory.opened(File(1, 10, file, 0, "ada", ""))
+    memory.save()
+    size = path.stat().st_size
+    nodes.remember(nodes.root, b"f", (1, 2))
+    nodes.forget(other.number, 1)
+    memory.closed(1)
+    memory.save()
+    assert path.stat().st_size == size
+
+    early = Memory(path)  # the worker was killed now
+    assert list(early.handles.files) == [1]
+    early.nodes.forget(file.number, 2)  # the kernel knows of both lookups, and forgets them at once
+    with pytest.raises(Stale):
+        early.nodes.get(file.number)
+
+    memory.save_all()
+    late = Memory(path)
+    assert late.nodes.get(file.number).lookups == 1 and not late.handles.files
+    with pytest.raises(Stale):
+        late.nodes.get(other.number)
+
+
+def test_what_the_kernel_has_forgotten_and_looks_up_again_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "1.journal"
+    memory = Memory(path)
+    folder = memory.nodes.remember(memory.nodes.root, b"d", (1, 2))
+    memory.nodes.remember(folder, b"f", (1, 3))
+    memory.nodes.forget(folder.number, 1)  # it stays, for what is in it
+    memory.save_all()
+    assert memory.nodes.remember(memory.nodes.root, b"d", (1, 2)) is folder
+    memory.save()
+    assert Memory(path).nodes.get(folder.number).lookups == 1
+
+
+def test_journal_that_is_closed_holds_all(tmp_path: Path) -> None:
+    path = tmp_path / "1.journal"
+    memory = Memory(path)
+    node = memory.nodes.remember(memory.nodes.root, b"f", (1, 2))
+    memory.opened(File(1, 10, node, 0, "ada", ""))
+    memory.save()
+    memory.closed(1)
+    memory.close()
+    assert not Memory(path).handles.files
