@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import grp
 import pwd
-import time
-from collections.abc import Callable
-from typing import Final, TypeVar
 
-REMEMBERED_S: Final = 60.0
-MAX_REMEMBERED: Final = 10_000
-
-_KeyT = TypeVar("_KeyT")
-_ValueT = TypeVar("_ValueT")
-
-
-class _Remembering:
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, object], tuple[float, object]] = {}
-
-    def ask(self, kind: str, key: _KeyT, find: Callable[[_KeyT], _ValueT]) -> _ValueT | None:
-        known = self._known.get((kind, key))
-        now_s = time.monotonic()
-        if known is not None and now_s - known[0] < REMEMBERED_S:
-            return known[1]  # type: ignore[return-value]
-        try:
-            found: _ValueT | None = find(key)
-        except KeyError:
-            found = None
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[kind, key] = (now_s, found)
-        return found
+from nodeagent.filesystem.remembered import Remembered
 
 
 class LocalAccounts:
     """See the module."""
 
     def __init__(self) -> None:
-        self._memory = _Remembering()
+        self._memory = Remembered()
 
     def user_name(self, uid: int) -> str | None:
         """Whose id that is."""

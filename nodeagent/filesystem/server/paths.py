@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from nodeagent.filesystem.remembered import Remembered
 from nodeagent.filesystem.server.entries import Entries, is_plain
 from nodeagent.filesystem.server.exports import Exports, Rule, is_sound, join
 from nodeagent.filesystem.server.names import Names, has_rested, is_unchanged
@@ -37,6 +38,7 @@ from ssi.protocol.filerequests import (
 )
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+_ids: Final = Remembered()
 NOW: Final = -1
 """As a time: when the server does it."""
 
@@ -315,14 +317,18 @@ def owner_of(body: SetAttributes) -> tuple[int, int]:
         OSError: ``EINVAL``: nobody has that name here.
     """
     uid = gid = -1
-    try:
-        if body.owner is not None:
-            uid = pwd.getpwnam(body.owner).pw_uid
-        if body.group is not None:
-            gid = grp.getgrnam(body.group).gr_gid
-    except KeyError as exc:
-        raise refusal(errno.EINVAL) from exc
+    if body.owner is not None:
+        uid = _id("user", body.owner, lambda name: pwd.getpwnam(name).pw_uid)
+    if body.group is not None:
+        gid = _id("group", body.group, lambda name: grp.getgrnam(name).gr_gid)
     return uid, gid
+
+
+def _id(kind: str, name: str, find: Callable[[str], int]) -> int:
+    found = _ids.ask(kind, name, find, absent=False)
+    if found is None:
+        raise refusal(errno.EINVAL)
+    return found
 
 
 def times_of(body: SetAttributes, found: os.stat_result) -> tuple[int, int]:
