@@ -125,10 +125,17 @@ class FileLink:
         data: bytes | memoryview = b"",
         within_s: float,
         released: tuple[int, ...] = (),
+        number: int = 0,
     ) -> int:
-        """Sends a request, now or once that is possible; its number."""
-        self._last_id += 1
-        asked = Asked(self._last_id, self.session, user, group, body, released)
+        """Sends a request, now or once that is possible; its number.
+
+        Where an earlier link of this session may have sent it already, ``number`` is what it had
+        then, by which the server knows its answer. It is below all that a link gives itself.
+        """
+        if not number:
+            self._last_id += 1
+            number = self._last_id
+        asked = Asked(number, self.session, user, group, body, released)
         cost_bytes = len(data) or (body.size if isinstance(body, filerequests.Read) else 0)
         pending = Pending(asked, data, then, within_s, time.monotonic() + within_s, cost_bytes)
         self._pending[asked.id] = pending

@@ -217,6 +217,77 @@ def test_nodes_see_each_others_changes_and_locks(ssi: Ssi, place: str) -> None:
             assert waiting.communicate(timeout=PATIENCE_S)[0] == b"mine\n"
 
 
+ONCE = """
+import os, sys, threading
+os.chdir(sys.argv[1])
+deeds = {
+    "mkdir": lambda: os.mkdir("mkdir/new"),
+    "symlink": lambda: os.symlink("to", "symlink/new"),
+    "link": lambda: os.link("link/old", "link/new"),
+    "create": lambda: os.close(os.open("create/new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)),
+    "mkfifo": lambda: os.mkfifo("mkfifo/new"),
+    "unlink": lambda: os.unlink("unlink/old"),
+    "rmdir": lambda: os.rmdir("rmdir/folder"),
+    "rename": lambda: os.rename("rename/old", "rename/new"),
+    "append": lambda: os.write(log, b"once"),
+    "setxattr": lambda: os.setxattr("setxattr/old", "user.a", b"x", os.XATTR_CREATE),
+}
+for name in deeds: os.makedirs(f"{name}/folder"); open(f"{name}/old", "w").close()
+log = os.open("append/old", os.O_WRONLY | os.O_APPEND)
+failed = []
+def do(name):
+    try: deeds[name]()
+    except OSError as exc: failed.append([name, str(exc)])
+threads = [threading.Thread(target=do, args=(name,)) for name in deeds]
+for folder, _, files in os.walk("."):
+    for name in files: os.stat(f"{folder}/{name}")
+print("ready", flush=True); sys.stdin.readline()
+for each in threads: each.start()
+for each in threads: each.join()
+print(failed, [f"{name}/{each}" for name in deeds for each in sorted(os.listdir(name))])
+print(os.stat("append/old").st_size)
+"""
+"""Each in a directory of its own, as the kernel changes one at a time in each."""
+
+
+def test_what_must_not_be_done_twice_is_not_though_the_worker_is_killed(
+    ssi: Ssi, place: str
+) -> None:
+    """The kernel asks the next worker for what the server has been asked for already.
+
+    1. The file server stands still, and a program changes names; each change is sent.
+    2. The worker is killed. The kernel has had no answer, so it asks the next one.
+    3. The server goes on, and finds each change twice.
+    """
+    sh(ssi, "n1", "mkdir -p /mnt/patient")
+    ssi.ok("mount", "n2", "/mnt/patient", "--on", "n1", "--deadline", "60", "--cache", "60")
+    try:
+        command = ssi.host("n1").ssh_command("python3", "-c", ONCE, "/mnt/patient/srv/t")
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as program:
+            assert program.stdin is not None and program.stdout is not None
+            assert program.stdout.readline() == "ready\n"
+            server = sh(ssi, "n2", "pgrep -x ssi-files").strip()
+            sh(ssi, "n2", f"kill -STOP {server}")
+            try:
+                program.stdin.write("\n")
+                program.stdin.flush()
+                time.sleep(1)
+                replace_worker(ssi)
+                time.sleep(1)
+            finally:
+                sh(ssi, "n2", f"kill -CONT {server}")
+            told = program.communicate(timeout=PATIENCE_S)[0]
+    finally:
+        ssi.ok("umount", "/mnt/patient", "--on", "n1")
+    made = dict.fromkeys(("mkdir", "symlink", "link", "create", "mkfifo"), "folder new old")
+    kept = {"unlink": "folder", "rmdir": "old", "rename": "folder new"}
+    left = {**made, **kept, "append": "folder old", "setxattr": "folder old"}
+    names = [f"{deed}/{name}" for deed, line in left.items() for name in line.split()]
+    assert told == f"[] {names}\n4\n"
+
+
 def test_node_that_is_away_fails_quickly_and_heals_with_open_files(ssi: Ssi, place: str) -> None:
     code = f"""
 import os, subprocess, sys, time

@@ -66,7 +66,7 @@ def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRe
         if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
 
-    mount.ask(header, asked, made)
+    mount.ask(header, asked, made, once=True)
 
 
 def unlink(mount: Mount, header: Header, body: Body) -> None:
@@ -98,7 +98,7 @@ def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: File
             mount.told_of_folder(folder, reply.above)
         mount.reply(header)
 
-    mount.ask(header, asked, removed)
+    mount.ask(header, asked, removed, once=True)
 
 
 def rename(mount: Mount, header: Header, body: Body) -> None:
@@ -121,4 +121,4 @@ def rename(mount: Mount, header: Header, body: Body) -> None:
             mount.nodes.renamed(folder, body.name, new_folder, body.new)
         mount.reply(header)
 
-    mount.ask(header, filerequests.Rename(path, new, body.flags), renamed)
+    mount.ask(header, filerequests.Rename(path, new, body.flags), renamed, once=True)

@@ -41,6 +41,9 @@ INTERRUPT_GRACE_S: Final = 0.3
 never fails with EINTR. What takes longer is given up, so that a program can be killed."""
 
 FOR_EVER_S: Final = 1e9
+_IS_RESENT: Final = 1 << 63
+"""Set in the number of a request that the kernel sends again (``FUSE_UNIQUE_RESEND``)."""
+
 _log: Final = logging.getLogger(__name__)
 
 Then: TypeAlias = Callable[[FileReply, memoryview], None]
@@ -195,6 +198,7 @@ class Mount:
         data: bytes | memoryview = b"",
         as_opener: File | None = None,
         waits: bool = False,
+        once: bool = False,
         failed: Callable[[int], None] | None = None,
     ) -> None:
         """Asks the server, and goes on with ``then``; where it fails, the kernel is told.
@@ -207,6 +211,9 @@ class Mount:
             as_opener: The open file that ``body`` names; it asks as whoever opened it, and is
                 opened again where the server has forgotten it.
             waits: There is no deadline while the server is there.
+            once: It must not be done twice, also where this worker is killed, and the next one
+                asks for it as the kernel has had no answer: by the kernel's number for it the
+                server knows it again.
             failed: Instead of telling the kernel.
         """
         if self.link.is_mute:
@@ -214,7 +221,7 @@ class Mount:
             return
         if as_opener is not None and as_opener.is_lost and hasattr(body, "handle") and body.handle:
             # The number may be another file's by now.
-            self._ask_again(header, as_opener, body, then, data, failed)
+            self._ask_again(header, as_opener, body, then, data, failed, once=once)
             return
         user, group = self._asker(header, as_opener)
 
@@ -226,7 +233,7 @@ class Mount:
             if error == LOST and isinstance(body, filerequests.CopyRange):
                 self.fail(header, errno.EXDEV)
             elif error == LOST and as_opener is not None:
-                self._ask_again(header, as_opener, body, then, data, failed)
+                self._ask_again(header, as_opener, body, then, data, failed, once=once)
             elif error or reply is None:
                 (failed or (lambda number: self.fail(header, number)))(
                     errno.EIO if error == LOST else error or errno.EIO
@@ -236,8 +243,9 @@ class Mount:
 
         within_s = FOR_EVER_S if waits else self.options.deadline_s
         number = self.link.ask(
-            user, group, body, answered, data=data, within_s=within_s, released=released
-        )
+            user, group, body, answered, data=data, within_s=within_s, released=released,
+            number=header.unique & ~_IS_RESENT if once else 0,
+        )  # fmt: skip
         self._waiting[header.unique] = _Waiting(number, waits, released, life)
 
     def _ask_again(
@@ -248,6 +256,8 @@ class Mount:
         then: Then,
         data: bytes | memoryview,
         failed: Callable[[int], None] | None,
+        *,
+        once: bool,
     ) -> None:
         """Asks once more by a handle that the server knows."""
 
@@ -262,7 +272,7 @@ class Mount:
                 (failed or (lambda number: self.fail(header, number)))(error)
             else:
                 again = structs.replace(body, handle=file.handle)
-                self.ask(header, again, then, data=data, as_opener=file, failed=failed)
+                self.ask(header, again, then, data=data, as_opener=file, once=once, failed=failed)
 
         open_again(file, self.nodes, ask, self.tell, may_ask)
 

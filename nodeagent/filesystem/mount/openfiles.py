@@ -109,7 +109,7 @@ def create(mount: Mount, header: Header, body: Body) -> None:
         node.maker = file.number
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
 
-    mount.ask(header, filerequests.Create(path, body.flags, body.mode), created)
+    mount.ask(header, filerequests.Create(path, body.flags, body.mode), created, once=True)
 
 
 def _keep(
@@ -183,7 +183,8 @@ def _write_through(mount: Mount, header: Header, file: File, body: requests.Writ
 
     strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
     asked = filerequests.Write(file.handle, body.offset, strip)
-    mount.ask(header, asked, done, data=body.data, as_opener=file)
+    once = bool((file.flags | body.open_flags) & os.O_APPEND)
+    mount.ask(header, asked, done, data=body.data, as_opener=file, once=once)
 
 
 def flush(mount: Mount, header: Header, body: Body) -> None:

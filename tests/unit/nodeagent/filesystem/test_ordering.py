@@ -7,134 +7,24 @@ import fcntl
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from nodeagent.filesystem.fuse import decoding, replies
 from nodeagent.filesystem.fuse.abi import Opcode
-from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.handles import File
-from nodeagent.filesystem.mount.keptwrites import KeptWrites
-from nodeagent.filesystem.mount.memory import Memory
-from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Listed
-from nodeagent.filesystem.mount.options import MountOptions
-from nodeagent.filesystem.mount.table import HANDLERS
-from nodeagent.mechanism.loop import Loop, Timer
-from ssi.protocol import filerequests
-from ssi.protocol.filereplies import ATTRIBUTES, Count, Entry, FileReply
-from ssi.protocol.filerequests import FileRequest
-from ssi.transport.filelink import FileLink
-
-FILE, HANDLE, ROOT = 1, 101, 1
-KEY = (1, 7)
-DATA = b"x" * 5000
-
-
-class Idle(Loop):
-    """Calls nothing back, and watches nothing."""
-
-    def __init__(self) -> None:
-        pass
-
-    def watch(self, *_descriptor: object, **_callbacks: object) -> None:
-        pass
-
-    def call_after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        return Timer(delay_s, 0, callback)
-
-
-class Server(FileLink):
-    """A link whose server is the test."""
-
-    def __init__(self) -> None:
-        self.stands, self.is_mute = True, False
-        self.asked: list[tuple[FileRequest, Callable[[int, FileReply | None, memoryview], None]]]
-        self.asked = []
-
-    # Any: what a link takes beside that is not looked at.
-    def ask(self, user: str, group: str, body: FileRequest, then: Any, **_rest: Any) -> int:
-        self.asked.append((body, then))
-        return len(self.asked)
-
-    def give_up(self, _number: int) -> None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-def entry(size: int) -> Entry:
-    values = (KEY[1], size, 0, 0, 0, 0, 0, 0, 0, stat.S_IFREG | 0o644, 1, 0, 0, 0, 4096, 0)
-    return Entry(ATTRIBUTES.pack(*values), KEY[0])
-
-
-class Mounted:
-    """A mount with one open file, of which a write is under way."""
-
-    def __init__(self, folder: Path) -> None:
-        self.server = Server()
-        self._answers, kernel = os.pipe2(os.O_NONBLOCK)
-        memory = Memory(folder / "journal")
-        node = memory.nodes.remember(memory.nodes.root, b"f", KEY)
-        self.node = node
-        self.file = File(FILE, HANDLE, node, os.O_RDWR, "root", "root")
-        self.file.is_written = True
-        memory.handles.files[FILE] = self.file
-        self.mount = Mount(
-            Idle(), kernel, MountOptions(), self.server, HANDLERS, bytearray(), memory,
-            LocalAccounts(), 1, KeptWrites(folder / "writes"),
-        )  # fmt: skip
-        self._last = 0
-        self.write(0)
-        assert self.answers() == {1: 0} and self.kinds == ["Write"]
-
-    def request(self, opcode: Opcode, payload: bytes, node: int | None = None) -> int:
-        self._last += 1
-        number = self.node.number if node is None else node
-        size = decoding.HEADER.size + len(payload)
-        head = decoding.HEADER.pack(size, opcode, self._last, number, 0, 0, 1, 0, 0)
-        self.mount.dispatch(memoryview(head + payload))
-        return self._last
-
-    def write(self, offset: int, data: bytes = DATA) -> int:
-        head = struct.pack("=QQIIQII", FILE, offset, len(data), 0, 0, os.O_RDWR, 0)
-        return self.request(Opcode.WRITE, head + data)
-
-    def answer(self, error: int = 0, reply: FileReply | None = None) -> None:
-        """Answers the oldest request to the server; a write was done whole."""
-        body, then = self.server.asked.pop(0)
-        done = Count(len(DATA)) if isinstance(body, filerequests.Write) else reply
-        then(error, None if error else done, memoryview(b""))
-
-    @property
-    def kinds(self) -> list[str]:
-        """What the server was asked and has not answered."""
-        return [type(body).__name__ for body, _ in self.server.asked]
-
-    def answers(self) -> dict[int, int]:
-        """What the kernel was told since: 0 or an errno, by request."""
-        told = {}
-        try:
-            data = os.read(self._answers, 1 << 16)
-        except BlockingIOError:
-            data = b""
-        while data:
-            size, error, unique = replies.HEADER.unpack_from(data)
-            told[unique], data = -error, data[size:]
-        return told
-
-    def close(self) -> None:
-        self.mount.close()
-        os.close(self._answers)
+from ssi.protocol.filereplies import Count, Opened
+from tests.unit.nodeagent.filesystem.mounted import DATA, FILE, HANDLE, ROOT, Mounted, entry
 
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Mounted]:
+    """Of whose file a write is under way."""
     made = Mounted(tmp_path)
+    made.write(0)
+    assert made.answers() == {1: 0} and made.kinds == ["Write"]
     yield made
     made.close()
 
@@ -183,7 +73,7 @@ def test_what_changes_something_waits_for_writes_of_all_files(
     payload, kind = {**OF_INODE, **OF_ALL}[opcode]
     nodes = mounted.mount.nodes
     other = nodes.remember(nodes.root, b"other", (1, 8))
-    file = File(FILE + 1, HANDLE + 1, other, os.O_RDWR, "root", "root")
+    file = File(FILE + 1, HANDLE + 1, other, os.O_RDWR, "root", "")
     mounted.mount.handles.files[FILE] = file  # the write goes on with the one that it had
     mounted.request(opcode, payload, other.number if opcode in OF_INODE else ROOT)
     assert mounted.kinds == (["Write", kind] if opcode in OF_INODE else ["Write"])
@@ -256,6 +146,48 @@ def test_listing_is_not_believed_of_a_written_file(mounted: Mounted) -> None:
     mounted.mount.nodes.root.listed = Listed(1e12, {b"f": entry(0)})
     mounted.request(Opcode.LOOKUP, b"f\0", ROOT)
     assert mounted.kinds == ["Write", "Lookup"]
+
+
+ONCE: dict[Opcode, bytes] = {
+    **{opcode: OF_ALL[opcode][0] for opcode in (
+        Opcode.CREATE, Opcode.MKNOD, Opcode.MKDIR, Opcode.SYMLINK, Opcode.UNLINK, Opcode.RMDIR,
+        Opcode.RENAME,
+    )},
+    Opcode.LINK: struct.pack("=Q", 2) + NAME,
+    Opcode.SETXATTR: struct.pack("=II", 1, 1) + b"user.a\0x",
+    Opcode.REMOVEXATTR: b"user.a\0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("resent", [0, 1 << 63])
+@pytest.mark.parametrize("opcode", list(ONCE))
+def test_what_must_not_be_done_twice_goes_by_the_number_of_the_kernel(
+    mounted: Mounted, opcode: Opcode, resent: int
+) -> None:
+    mounted.answer()
+    mounted.resent = resent
+    told = mounted.request(opcode, ONCE[opcode], ROOT if opcode in OF_ALL else None)
+    assert mounted.server.numbers[-1] == told
+
+
+@pytest.mark.parametrize(("flags", "is_once"), [(os.O_APPEND, True), (0, False)])
+def test_only_what_is_appended_must_not_be_written_twice(
+    mounted: Mounted, flags: int, is_once: bool
+) -> None:
+    mounted.answer()
+    mounted.file.flags |= flags
+    number = mounted.write(0, b"short")
+    assert mounted.server.numbers[-1] == (number if is_once else 0)
+
+
+def test_file_that_is_opened_again_is_so_by_another_number(mounted: Mounted) -> None:
+    mounted.answer()
+    mounted.file.flags |= os.O_APPEND
+    mounted.file.is_lost = True
+    number = mounted.write(0, b"short")
+    assert mounted.kinds == ["Open"] and mounted.server.numbers[-1] == 0
+    mounted.answer(reply=Opened(9, entry(0)))
+    assert mounted.kinds == ["Write"] and mounted.server.numbers[-1] == number
 
 
 def test_interrupted_request_is_not_asked_afterwards(mounted: Mounted) -> None:
