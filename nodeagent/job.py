@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.files import replace_file
+from nodeagent.mechanism.procfs import is_dying
 from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
@@ -30,7 +31,7 @@ ROW_NAME = "job.json"
 """Where the row of a job is kept, in one of its directories."""
 
 _LAST_WORDS_S = 0.2
-"""Within so long after a failed dump it is known whether the job has ended, too."""
+"""Within so long after a failed dump it is known whether the job ends, too."""
 
 STATUS_POLL_S = 60.0
 """How long one question for a job's end may stay open at its shim."""
@@ -260,7 +261,7 @@ class Job:
         """Whether it is over, or is in a moment: what ended a dump of it may have ended it, too."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), _LAST_WORDS_S)
-        return self.is_over
+        return self.is_over or (self.root_pid > 0 and is_dying(self.root_pid))
 
     async def watch(self) -> None:
         """Waits for the end of the job and notes it. Returns when it has ended or its shim has."""

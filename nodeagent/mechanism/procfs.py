@@ -29,6 +29,7 @@ COMMAND_LIMIT_BYTES: Final = 4096
 
 STAT_LIMIT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD in the flags of stat
+_DYING: Final = 0x00000004 | 0x00000200 | 0x00000400  # PF_EXITING, PF_DUMPCORE, PF_SIGNALED
 
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 """What reading a process gives once it has ended, or where hidepid keeps it from us."""
@@ -299,6 +300,18 @@ def read_state(pid: int) -> str:
         return parse_stat(read_file(f"/proc/{pid}/stat", STAT_LIMIT_BYTES)).state
     except GONE:
         return ""
+
+
+def is_dying(pid: int) -> bool:
+    """Whether a process has ended or is about to: much memory, or a core file, takes a while.
+
+    Source: ``PF_EXITING`` and others in Linux, include/linux/sched.h.
+    """
+    try:
+        stat = parse_stat(read_file(f"/proc/{pid}/stat", STAT_LIMIT_BYTES))
+    except GONE:
+        return True
+    return bool(stat.flags & _DYING) or stat.state in {"Z", "X"}
 
 
 @lru_cache(maxsize=1024)

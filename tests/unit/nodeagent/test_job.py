@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import subprocess
 from pathlib import Path
 from typing import TypeVar
 
@@ -171,3 +173,22 @@ def test_job_that_has_ended_is_not_buried_as_lost(tmp_path: Path) -> None:
     job.become(JobState.EXITED, exit_status=0)
     job.bury()
     assert job.row.state is JobState.EXITED
+
+
+def test_job_whose_process_dies_slowly_is_ending(tmp_path: Path) -> None:
+    """Its shim has not told yet: much memory, or a core file, takes longer than anybody waits."""
+    job = make_job(tmp_path)
+
+    async def told(pid: int) -> bool:
+        job.root_pid = pid
+        return await job.is_ending()
+
+    async def check() -> None:
+        with subprocess.Popen(["sleep", "60"]) as process:
+            assert not await told(process.pid)
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            assert await told(process.pid)
+            assert not await told(0)
+
+    run(check())

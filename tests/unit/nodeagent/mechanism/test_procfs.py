@@ -17,6 +17,7 @@ from nodeagent.mechanism.procfs import (
     PAGE_BYTES,
     ProcessTable,
     descendants,
+    is_dying,
     parse_namespace_pids,
     parse_stat,
     read_state,
@@ -319,6 +320,25 @@ def test_all_below_a_process_are_found_also_children_of_its_threads() -> None:
             }
         finally:
             os.killpg(root.pid, signal.SIGKILL)
+
+
+def test_a_process_that_frees_much_memory_is_dying_before_it_is_gone() -> None:
+    code = "held = b'x' * (1 << 30); print('ready', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert not is_dying(process.pid) and not is_dying(os.getpid())
+        process.kill()
+        wanted_s = time.monotonic() + 30
+        while not is_dying(process.pid):
+            assert time.monotonic() < wanted_s
+        # A gibibyte is freed before the last letter is a Z.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert read_state(process.pid) == "Z" and is_dying(process.pid)
+        process.wait()
+        assert is_dying(process.pid)
 
 
 def test_a_kernel_that_lists_no_children_gets_a_whole_scan(proc: FakeProc) -> None:
