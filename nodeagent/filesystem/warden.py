@@ -41,6 +41,10 @@ LOOK_S: Final = 0.5
 ANSWERED_S: Final = 0.05
 """Before this process becomes another, whoever asked is answered."""
 
+COLLECTED: Final = (10_000, 50, 50)
+"""How rarely the three processes look for what refers to itself. There is little of it, and to look
+through the inodes of a large tree takes a worker 13 ms (20,000 of them), for which all wait."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -97,6 +101,7 @@ class Warden:
             self._points.clear()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTED)
         self._server.start()
         serve_control(self._loop, self._settings.places.files_socket, self._control)
         self._look()
