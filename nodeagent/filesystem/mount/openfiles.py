@@ -23,6 +23,8 @@ AHEAD_BYTES: Final = 128 * 1024
 
 AHEAD_S: Final = 1.0
 
+_KEEP_CACHE: Final = int(OpenFlag.KEEP_CACHE)
+_DIRECT_IO: Final = int(OpenFlag.DIRECT_IO)
 _KEEP_SIZE: Final = 1
 """``FALLOC_FL_KEEP_SIZE`` of fallocate(2)."""
 
@@ -54,7 +56,7 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
             file.ahead_until_s = asked_s + AHEAD_S
         if body.flags & os.O_TRUNC:
             node.written_to = 0
-        flags = OpenFlag.KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
+        flags = _KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
         mount.reply(header, replies.opened(file.number, flags | _whole_appends(body.flags)))
 
     if body.flags & os.O_TRUNC:
@@ -69,7 +71,7 @@ def _whole_appends(flags: int) -> int:
     Through its cache the kernel would send a write that goes over the end of a page in two
     (``fuse_fill_write_pages`` in Linux), and another node's could come between them.
     """
-    return OpenFlag.DIRECT_IO if flags & os.O_APPEND else 0
+    return _DIRECT_IO if flags & os.O_APPEND else 0
 
 
 def _is_to_be_read(mount: Mount, node: Node, flags: int) -> bool:
