@@ -29,7 +29,8 @@ COMMAND_LIMIT_BYTES: Final = 4096
 
 STAT_LIMIT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD in the flags of stat
-_DYING: Final = 0x00000004 | 0x00000200 | 0x00000400  # PF_EXITING, PF_DUMPCORE, PF_SIGNALED
+_EXITING: Final = 0x00000004  # PF_EXITING
+_KILLED: Final = 0x00000200 | 0x00000400  # PF_DUMPCORE, PF_SIGNALED
 
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 """What reading a process gives once it has ended, or where hidepid keeps it from us."""
@@ -305,13 +306,17 @@ def read_state(pid: int) -> str:
 def is_dying(pid: int) -> bool:
     """Whether a process has ended or is about to: much memory, or a core file, takes a while.
 
+    One whose first thread has ended by itself lives as long as others do.
+
     Source: ``PF_EXITING`` and others in Linux, include/linux/sched.h.
     """
     try:
         stat = parse_stat(read_file(f"/proc/{pid}/stat", STAT_LIMIT_BYTES))
     except GONE:
         return True
-    return bool(stat.flags & _DYING) or stat.state in {"Z", "X"}
+    if stat.flags & _KILLED:
+        return True
+    return stat.threads <= 1 and (bool(stat.flags & _EXITING) or stat.state in {"Z", "X"})
 
 
 @lru_cache(maxsize=1024)

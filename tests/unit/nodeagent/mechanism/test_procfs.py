@@ -341,6 +341,27 @@ def test_a_process_that_frees_much_memory_is_dying_before_it_is_gone() -> None:
         assert is_dying(process.pid)
 
 
+def test_a_process_whose_first_thread_has_ended_is_not_dying() -> None:
+    code = """
+import ctypes, platform, threading, time
+def other():
+    time.sleep(0.2)
+    print("ready", flush=True)
+    time.sleep(60)
+threading.Thread(target=other).start()
+ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)  # exit(2)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert read_state(process.pid) == "Z" and not is_dying(process.pid)
+        process.kill()
+        wanted_s = time.monotonic() + 30
+        while not is_dying(process.pid):
+            assert time.monotonic() < wanted_s
+        process.wait()
+
+
 def test_a_kernel_that_lists_no_children_gets_a_whole_scan(proc: FakeProc) -> None:
     proc.put(7)
     proc.put(9, ppid=7)
