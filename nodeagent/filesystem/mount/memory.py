@@ -79,6 +79,11 @@ class Memory:
 
     def save_all(self) -> None:
         """Writes down all that changed."""
+        self._append()
+        if self._journal is not None and self._journal.is_long:
+            self._journal.replace(self._all())
+
+    def _append(self) -> None:
         self._is_urgent = False
         for nodes in (self.nodes.touched, self.nodes.forgotten):
             if nodes:
@@ -88,13 +93,11 @@ class Memory:
             return
         records, self._unsaved = self._unsaved, []
         self._journal.append(records)
-        if self._journal.is_long:
-            self._journal.replace(self._all())
 
     def close(self) -> None:
         """The mount has ended."""
         if self._journal is not None:
-            self.save_all()
+            self._append()  # not anew: whoever took the mount away may have removed it
             self._journal.close()
             self._journal = None
 

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from msgspec import structs
 
+from nodeagent.filesystem.mount.afterwards import when_all
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import Failure, File
 from nodeagent.filesystem.mount.memory import Memory
@@ -150,19 +151,10 @@ class SetBehind:
         else:
             found = self._settings.get(node)
             awaited = [] if found is None else [found]
-        left = len(awaited)
-
-        def one_less() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                then()
-
-        for each in awaited:
-            each.after.append(one_less)
+        is_awaited = when_all(awaited, then)
         for each in awaited:
             self._send(each)
-        return bool(awaited)
+        return is_awaited
 
     def recover(self) -> None:
         """Sends again what an earlier worker had said is set."""

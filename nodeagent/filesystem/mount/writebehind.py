@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Header
+from nodeagent.filesystem.mount.afterwards import when_all
 from nodeagent.filesystem.mount.beliefs import Beliefs
 from nodeagent.filesystem.mount.handles import Failure, File
 from nodeagent.filesystem.mount.keptwrites import Kept, KeptWrites, Slot
@@ -159,17 +160,7 @@ class WriteBehind:
         awaited = [
             each for each in (*self._sent, *self._held) if node is None or each.file.node is node
         ]
-        left = len(awaited)
-
-        def one_less() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                then()
-
-        for each in awaited:
-            each.after.append(one_less)
-        return bool(awaited)
+        return when_all(awaited, then)
 
     def keys(self) -> set[Key]:
         """The files of all there are."""
