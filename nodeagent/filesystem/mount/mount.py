@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from msgspec import structs
@@ -28,6 +27,7 @@ from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
 from nodeagent.filesystem.mount.setbehind import SetBehind
+from nodeagent.filesystem.mount.waiting import Waiting
 from nodeagent.filesystem.mount.writebehind import WriteBehind
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol import filerequests
@@ -36,10 +36,6 @@ from ssi.protocol.filerequests import FileRequest
 from ssi.transport.filelink import LOST, FileLink
 
 READ_BUDGET: Final = 32
-INTERRUPT_GRACE_S: Final = 0.3
-"""A signal that does not kill must not fail what ends in a moment anyway: stat(2) of a local file
-never fails with EINTR. What takes longer is given up, so that a program can be killed."""
-
 FOR_EVER_S: Final = 1e9
 _IS_RESENT: Final = 1 << 63
 """Set in the number of a request that the kernel sends again (``FUSE_UNIQUE_RESEND``)."""
@@ -48,16 +44,6 @@ _log: Final = logging.getLogger(__name__)
 
 Then: TypeAlias = Callable[[FileReply, memoryview], None]
 Handler: TypeAlias = Callable[["Mount", Header, Body], None]
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A request of the kernel that the server was asked about."""
-
-    request: int
-    interruptible: bool
-    released: tuple[int, ...] = ()
-    life: int = 0
 
 
 class Mount:
@@ -109,8 +95,8 @@ class Mount:
         self._descriptor = descriptor
         self._handlers = handlers
         self._buffer = memoryview(buffer)
-        self._waiting: dict[int, _Waiting] = {}
         self.released = Released(loop, self.tell)
+        self.waiting = Waiting(loop, link, self.released, self.tell, self._gave_up)
         self.behind = WriteBehind(self, memory, self.beliefs, number, kept)
         self.settings = SetBehind(self, loop, memory, self.beliefs, self.behind)
         loop.watch(descriptor, readable=self._read)
@@ -141,7 +127,7 @@ class Mount:
             return
         handler = self._handlers.get(header.opcode)
         if isinstance(body, Interrupt):
-            self._interrupt(body.unique)
+            self.waiting.interrupt(body.unique)
         elif handler is None or body is None:
             self.fail(header, errno.ENOSYS)
         else:
@@ -152,13 +138,13 @@ class Mount:
 
     def reply(self, header: Header, *parts: bytes | memoryview) -> None:
         """Answers the kernel."""
-        self._waiting.pop(header.unique, None)
+        self.waiting.end(header.unique)
         size = sum(len(part) for part in parts)
         self._write([replies.header(header.unique, 0, size), *parts])
 
     def fail(self, header: Header, error: int) -> None:
         """Answers with an errno."""
-        self._waiting.pop(header.unique, None)
+        self.waiting.end(header.unique)
         if header.opcode not in {Opcode.FORGET, Opcode.BATCH_FORGET}:  # which nobody waits for
             self._write([replies.header(header.unique, error, 0)])
 
@@ -246,7 +232,7 @@ class Mount:
             user, group, body, answered, data=data, within_s=within_s, released=released,
             number=header.unique & ~_IS_RESENT if once else 0,
         )  # fmt: skip
-        self._waiting[header.unique] = _Waiting(number, waits, released, life)
+        self.waiting.add(header.unique, number, is_long=waits, released=released, life=life)
 
     def _ask_again(
         self,
@@ -293,11 +279,11 @@ class Mount:
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
-        self._waiting[header.unique] = _Waiting(0, interruptible=False)
+        self.waiting.add(header.unique)
 
     def waits(self, header: Header) -> bool:
         """Whether the kernel still wants an answer to what waits."""
-        return header.unique in self._waiting
+        return header.unique in self.waiting
 
     def tell(self, body: FileRequest) -> None:
         """Asks for something whose outcome nobody waits for."""
@@ -340,26 +326,10 @@ class Mount:
         for directory in self.handles.directories.values():
             directory.rest = 0
 
-    # Interruption and time
-
-    def _interrupt(self, unique: int) -> None:
-        waiting = self._waiting.get(unique)
-        if waiting is None:
-            return
-        if waiting.interruptible:
-            self._give_up(unique)
-        else:
-            self._loop.call_after(INTERRUPT_GRACE_S, lambda: self._give_up(unique))
-
-    def _give_up(self, unique: int) -> None:
-        waiting = self._waiting.pop(unique, None)
-        if waiting is None:
-            return
-        self.released.again(waiting.released, waiting.life)
-        pending = self.link.give_up(waiting.request)
-        if pending is not None and isinstance(pending.asked.body, filerequests.Lock):
-            self.tell(filerequests.Cancel(waiting.request))
+    def _gave_up(self, unique: int) -> None:
         self._write([replies.header(unique, errno.EINTR, 0)])
+
+    # Time, and those before
 
     def tick(self) -> None:
         """Called a few times a second."""
