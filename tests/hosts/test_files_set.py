@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
-from tests.hosts.test_files import place, python, replace_worker, sh
+from tests.hosts.test_files import place, python, sh
+from tests.hosts.test_files_heal import patient, replace_worker
 
 __all__ = ["place"]
 
@@ -197,10 +198,8 @@ def test_what_was_said_to_be_set_outlives_both_ends(ssi: Ssi, place: str) -> Non
     2. Attributes are said to be set all the same; close(2) waits.
     3. Worker and server are killed.
     """
-    sh(ssi, "n1", "mkdir -p /mnt/patient")
-    ssi.ok("mount", "n2", "/mnt/patient", "--on", "n1", "--deadline", "60")
-    try:
-        with setting(ssi, "/mnt/patient/srv/t/both") as program:
+    with patient(ssi) as folder:
+        with setting(ssi, f"{folder}/both") as program:
             tell(program, "set")
             assert heard(program) == 0  # the kind of everything is known by now
             server = sh(ssi, "n2", "pgrep -x ssi-files").strip()
@@ -213,8 +212,6 @@ def test_what_was_said_to_be_set_outlives_both_ends(ssi: Ssi, place: str) -> Non
             sh(ssi, "n2", f"kill -9 {server}")
             assert (heard(program), heard(program)) == (0, 0)
         assert sh(ssi, "n2", f"{STAT} /srv/t/both") == "640 root root 0\n"
-    finally:
-        ssi.ok("umount", "/mnt/patient", "--on", "n1")
 
 
 def test_server_that_stands_still_is_not_waited_for_before_close(ssi: Ssi, place: str) -> None:

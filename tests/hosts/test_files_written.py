@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
-from tests.hosts.test_files import place, python, replace_worker, sh
+from tests.hosts.test_files import place, python, sh
+from tests.hosts.test_files_heal import patient, replace_worker
 
 __all__ = ["place"]
 
@@ -217,10 +218,8 @@ for number in (1, 2):
     print(number, flush=True); sys.stdin.readline()
 os.close(file)
 """
-    sh(ssi, "n1", "mkdir -p /mnt/patient")
-    ssi.ok("mount", "n2", "/mnt/patient", "--on", "n1", "--deadline", "60")
-    try:
-        path = "/mnt/patient/srv/t/both"
+    with patient(ssi) as folder:
+        path = f"{folder}/both"
         command = ssi.host("n1").ssh_command("python3", "-c", code, path)
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -241,8 +240,6 @@ os.close(file)
         assert program.returncode == 0, said
         wanted = hashlib.sha256(bytes(1000000) + b"1" * 1000000 + b"2" * 1000000).hexdigest()
         assert sh(ssi, "n2", "sha256sum < /srv/t/both").split()[0] == wanted, said
-    finally:
-        ssi.ok("umount", "/mnt/patient", "--on", "n1")
 
 
 def test_program_sees_all_that_it_has_written(ssi: Ssi, place: str) -> None:
