@@ -106,19 +106,21 @@ def test_a_client_stays_with_a_foreground_job_through_its_moves(ssi: Ssi) -> Non
 
 def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> None:
     on_every_node(ssi, "rm", "-rf", "/srv/xz")
-    # Large enough that xz is at work for longer than a command of ours takes on a busy machine; and
-    # what it is compared with runs beside it.
     make = "mkdir -p /srv/xz; seq 1 9999999 | head -c 48000000 > /srv/xz/numbers"
     ssi.ok("run", "-n", "n1", "--", "sh", "-c", make)
-    gpid = ssi.detached("n1", "xz", "-T1", "-3k", "/srv/xz/numbers")
+    # It cannot be at its end before it is told, however long a command of ours takes.
+    feed = "cat numbers; until [ -e last ]; do sleep 0.1; done; cat last"
+    work = f"cd /srv/xz; {{ {feed}; }} | xz -T1 -3 > numbers.xz"
+    gpid = ssi.detached("n1", "sh", "-c", work)
     ssi.ok("stop", gpid)
-    undisturbed = "xz -T1 -3c /srv/xz/numbers | sha256sum"
+    undisturbed = "{ cat /srv/xz/numbers; echo the last; } | xz -T1 -3 | sha256sum"
     reference = ssi.detached("n1", "sh", "-c", undisturbed)
     assert "numbers" in str(ssi.job(gpid)["command"])
     ssi.ok("migrate", gpid, "n2")
     assert ssi.job(gpid)["state"] == "stopped", "a stopped job arrives stopped"
     ssi.ok("cont", gpid)
     ssi.ok("migrate", gpid, "n3")
+    ssi.host("n3").run("sh", "-c", "cd /srv/xz; echo the last > new; mv new last")
     assert ssi("wait", gpid).status == 0
     result = ssi.host("n3").run("sha256sum", "/srv/xz/numbers.xz").stdout.decode()
     assert ssi("wait", reference).status == 0
