@@ -9,17 +9,20 @@ from __future__ import annotations
 import heapq
 import logging
 import os
-import selectors
+import select
 import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 Callback: TypeAlias = Callable[[], None]
 
+MOST_EVENTS: Final = 64
 _FEW_TIMERS: Final = 64
+_UNWATCHED: Final = (None, None)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class Loop:
     """See the module. All callbacks run one at a time and must not block."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
         self._watched: dict[int, tuple[Callback | None, Callback | None]] = {}
         self._timers: list[Timer] = []
         self._turn = 0
@@ -81,19 +84,18 @@ class Loop:
         before = self._watched.get(descriptor)
         if before == (readable, writable):
             return
-        events = (selectors.EVENT_READ if readable else 0) | (
-            selectors.EVENT_WRITE if writable else 0
-        )
+        events = (select.EPOLLIN if readable else 0) | (select.EPOLLOUT if writable else 0)
         if not events:
             if before is not None:
                 del self._watched[descriptor]
-                self._selector.unregister(descriptor)
+                with suppress(OSError):  # it may be closed
+                    self._epoll.unregister(descriptor)
             return
-        self._watched[descriptor] = (readable, writable)
         if before is None:
-            self._selector.register(descriptor, events)
+            self._epoll.register(descriptor, events)
         else:
-            self._selector.modify(descriptor, events)
+            self._epoll.modify(descriptor, events)
+        self._watched[descriptor] = (readable, writable)
 
     def call_after(self, delay_s: float, callback: Callback) -> Timer:
         """Calls ``callback`` once, ``delay_s`` from now."""
@@ -133,14 +135,17 @@ class Loop:
         """Serves until :meth:`stop`."""
         self._running = True
         while self._running:
-            for key, ready in self._selector.select(self._time_left()):
-                readable, _ = self._watched.get(key.fd, (None, None))
-                if ready & selectors.EVENT_READ and readable is not None:
-                    self._guard(readable)
-                # The first callback may have closed the descriptor: what is watched now counts.
-                _, writable = self._watched.get(key.fd, (None, None))
-                if ready & selectors.EVENT_WRITE and writable is not None:
-                    self._guard(writable)
+            for descriptor, ready in self._epoll.poll(self._time_left(), MOST_EVENTS):
+                # An error, or an end, is for both.
+                if ready & ~select.EPOLLOUT:
+                    readable, _ = self._watched.get(descriptor, _UNWATCHED)
+                    if readable is not None:
+                        self._guard(readable)
+                if ready & ~select.EPOLLIN:
+                    # The first callback may have closed it: what is watched now counts.
+                    _, writable = self._watched.get(descriptor, _UNWATCHED)
+                    if writable is not None:
+                        self._guard(writable)
             self._fire_timers()
             for callback in self._after:
                 self._guard(callback)
@@ -152,7 +157,7 @@ class Loop:
     def close(self) -> None:
         """Lets go of its own descriptors; for who lives longer than its loop."""
         signal.set_wakeup_fd(-1)
-        self._selector.close()
+        self._epoll.close()
         self._wake.close()
         self._waker.close()
 

@@ -117,6 +117,8 @@ class Mount:
                 self.close()
                 return
             self.dispatch(self._buffer[:count])
+            if len(self.waiting) <= 1:
+                return  # a program that waits for its answer asks for nothing more
 
     def dispatch(self, message: memoryview) -> None:
         """Takes one request of the kernel."""
@@ -139,8 +141,7 @@ class Mount:
     def reply(self, header: Header, *parts: bytes | memoryview) -> None:
         """Answers the kernel."""
         self.waiting.end(header.unique)
-        size = sum(len(part) for part in parts)
-        self._write([replies.header(header.unique, 0, size), *parts])
+        self._write([replies.header(header.unique, 0, sum(map(len, parts))), *parts])
 
     def fail(self, header: Header, error: int) -> None:
         """Answers with an errno."""

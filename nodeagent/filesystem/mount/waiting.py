@@ -57,6 +57,10 @@ class Waiting:
         """Whether the kernel still wants an answer to it."""
         return unique in self._asked
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._asked)
+
     def add(
         self,
         unique: int,
