@@ -7,6 +7,7 @@ from pathlib import Path
 from nodeagent.guests import Guests
 from nodeagent.places import Places
 from nodeagent.register import Register
+from ssi.model.node import Roster, RosterEntry
 
 
 class Known:
@@ -22,6 +23,7 @@ class Known:
         self._places = places
         self._stamps: tuple[object, ...] = ()
         self._register = Register(node, places.roster, places.clients)
+        self._nodes: dict[str, RosterEntry] = {}
         self._guests = Guests(places.guests)
         self.refresh()
 
@@ -31,6 +33,7 @@ class Known:
         if stamps != self._stamps:
             self._stamps = stamps
             self._register = Register(self._node, self._places.roster, self._places.clients)
+            self._nodes = _by_key(self._register.roster)
 
     def knows(self, public_key: str) -> bool:
         """Whether a node, a client or a guest has that key; any thread."""
@@ -42,8 +45,7 @@ class Known:
         A node whose agent is root's is believed whomever it names, as everywhere in the mesh;
         everybody else speaks for one user only.
         """
-        roster = self._register.roster
-        entry = roster.node_by_key(public_key) if roster is not None else None
+        entry = self._nodes.get(public_key)
         if entry is not None:
             return entry.name if entry.user == "root" or user in {"", entry.user} else None
         owner = self._register.clients.get(public_key) or self._guests.user_of(public_key)
@@ -62,7 +64,7 @@ class KnownNodes:
     def __init__(self, roster: Path) -> None:
         self._roster = roster
         self._stamp: object = None
-        self._register = Register("", roster, None)
+        self._nodes: dict[str, RosterEntry] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -70,7 +72,7 @@ class KnownNodes:
         stamp = _stamp(self._roster)
         if stamp != self._stamp:
             self._stamp = stamp
-            self._register = Register("", self._roster, None)
+            self._nodes = _by_key(Register("", self._roster, None).roster)
 
     def knows(self, public_key: str) -> bool:
         """Whether such a node has that key; any thread."""
@@ -78,9 +80,13 @@ class KnownNodes:
 
     def whom(self, public_key: str, _user: str) -> str | None:
         """The node that asks; for whom it may speak is for the accounts to say."""
-        roster = self._register.roster
-        entry = roster.node_by_key(public_key) if roster is not None else None
+        entry = self._nodes.get(public_key)
         return entry.name if entry is not None and entry.user == "root" else None
+
+
+def _by_key(roster: Roster | None) -> dict[str, RosterEntry]:
+    """The nodes of a roster: each request asks for one, and there may be a thousand."""
+    return {} if roster is None else {entry.public_key: entry for entry in roster.nodes}
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
