@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from nodeagent.mechanism import cgroup, criurpc, mending, namespaces
 from nodeagent.mechanism.crimage import BadImage
 from nodeagent.mechanism.criurpc import Told
 from nodeagent.shim import tree
+from nodeagent.shim.aftermath import STOPPED, ZOMBIE, to_wake, with_losses
 from nodeagent.shim.job import Job
 from nodeagent.shim.messages import CopyAhead, Dump, Dumped, Ok, StandByToDump
 from nodeagent.shim.server import Answer
@@ -23,8 +24,8 @@ from nodeagent.shim.tree import Member
 from nodeagent.shim.worker import Setting, Worker, real_ids_of
 from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
 
-_STOPPED: Final = "Tt"
-_ZOMBIE: Final = "Z"
+_LAST_MOMENT_S: Final = 0.1
+"""After a CRIU that was killed: what it held just then may die of that, a moment later."""
 
 
 class Dumping:
@@ -80,6 +81,7 @@ class Dumping:
         check_movable(job)
         if job.cgroup and cgroup.is_frozen(job.cgroup):
             raise NotMovable(reason="it is frozen, and its memory stays as it is")
+        members = tree.read_members()
         worker = self._ahead = Worker(
             job.loop, self._work, self._setting(request.criu, "ahead.log")
         )
@@ -89,7 +91,7 @@ class Dumping:
             if failure is None:
                 answer.give(Ok())
             else:
-                answer.fail(DumpFailed(reason=failure))
+                self._fail(answer, DumpFailed(reason=failure), worker, members)
 
         # The end of its process is waited for: a dump would take that for a stray one of the job.
         ask = criurpc.pre_dump_request(job.root, request.images, request.parent)
@@ -108,7 +110,7 @@ class Dumping:
         check_movable(job)
         members = tree.read_members()
         check_complete(members, job.root, self._worker)
-        self._stopped_before = frozenset(m.pid for m in members if m.state in _STOPPED)
+        self._stopped_before = frozenset(m.pid for m in members if m.state in STOPPED)
         self.images, self.criu, self._terminal = Path(request.images), request.criu, None
         self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
         self._lazy = request.lazy
@@ -131,7 +133,7 @@ class Dumping:
             except DumpFailed as exc:
                 # A signal may have ended it when it had stopped some of them already.
                 self._run_on(may_be_stopped=failure is None or worker.was_killed)
-                answer.fail(exc)
+                self._fail(answer, exc, worker, members)
                 return
             job.take(Step.DUMP)
             elapsed_ms = (time.time() - started_s) * 1000
@@ -254,7 +256,7 @@ class Dumping:
         job = self._job
         assert job.account is not None
         try:
-            dead = frozenset(m.pid for m in tree.read_members() if m.state == _ZOMBIE)
+            dead = frozenset(m.pid for m in tree.read_members() if m.state == ZOMBIE)
             mend_images(self.images, dead)
             job.stdio.collect()
             self._take_typeahead()
@@ -290,6 +292,17 @@ class Dumping:
         stdio.inlet.stream.put_back(behind)
         stdio.collect()
 
+    def _fail(
+        self, answer: Answer, failure: DumpFailed, worker: Worker, before: Iterable[Member]
+    ) -> None:
+        if not worker.was_killed:
+            answer.fail(failure)
+            return
+        members = tree.descendants(before, self._job.root)
+        self._job.loop.call_after(
+            _LAST_MOMENT_S, lambda: answer.fail(with_losses(failure, members))
+        )
+
     def _run_on(self, *, may_be_stopped: bool) -> None:
         """The job runs on here: what was taken from it is there again before it reads."""
         job = self._job
@@ -303,24 +316,6 @@ class Dumping:
         for pid in to_wake(tree_of_job, self._stopped_before, all_stopped=stopped):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-
-
-def to_wake(members: Iterable[Member], stopped_before: Set[int], *, all_stopped: bool) -> list[int]:
-    """Whom to continue: what the dump stopped, and only that.
-
-    Args:
-        members: The tree of the job, children first: a shell that wakes before its child would be
-            told that it stopped.
-        stopped_before: Stay as they are.
-        all_stopped: SIGSTOP was sent to each, though some may not have noticed yet.
-    """
-    return [
-        member.pid
-        for member in members
-        if (all_stopped or member.state in _STOPPED)
-        and member.state != _ZOMBIE
-        and member.pid not in stopped_before
-    ]
 
 
 def mend_images(images: Path, dead: frozenset[int], *, alone: bool = False) -> None:
