@@ -25,6 +25,7 @@ from nodeagent.mechanism.openfiles import (
 )
 from nodeagent.mechanism.unixsockets import read_unix_sockets
 from nodeagent.migration.describe import describe_file, describe_program
+from nodeagent.migration.owners import foreign
 from nodeagent.migration.plan import Item, Plan, make_plan
 from nodeagent.places import Places
 from nodeagent.shim.tree import Member, outsiders
@@ -95,6 +96,7 @@ def survey_job(
         plan=plan,
         blockers=(
             *strangers(row.gpid, processes),
+            *foreign(row, processes),
             *starting({process.pid: process.name for process in processes}),
             *plan.blockers,
             *connected(things, sockets),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeagent.mechanism.criu import lacks_sys_resource
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
 MOVED = re.compile(
@@ -193,6 +194,53 @@ def test_a_restore_that_fails_lets_it_run_on_at_the_source(ssi: Ssi) -> None:
     ssi("wait", gpid)
     lines = [int(line) for line in ssi.ok("logs", gpid).split()]
     assert lines == list(range(1, len(lines) + 1))
+
+
+def test_a_process_of_another_user_moves_or_is_refused_before_the_job_is_touched(ssi: Ssi) -> None:
+    """As master and workers of a server: CRIU needs a power for it that not every root has."""
+    as_ada = "setpriv --reuid ada --regid ada --init-groups sleep 300"
+    gpid = ssi.detached("n1", "sh", "-c", f"{as_ada}; true")
+    eventually(lambda: "ada" in ssi.ok("ps", "-n", "n1"), what="it runs as ada")
+    if not lacks_sys_resource(Path("/proc/self/status").read_text()):
+        assert MOVED.match(ssi.ok("migrate", gpid, "n2"))
+    else:
+        for words in (("--dry-run",), ()):
+            result = ssi("migrate", gpid, "n2", *words)
+            assert result.status == 26, result
+            assert "(sleep) runs as ada, and the job as root" in result.err + result.out
+            assert "CAP_SYS_RESOURCE, which it lacks on n1" in result.err + result.out
+        assert_runs_on(ssi, gpid, "n1")
+    ssi.ok("kill", gpid)
+
+
+DYING_CRIU = """#!/usr/bin/python3
+import os, signal, socket, sys
+if "swrk" not in sys.argv:
+    os.execv("/usr/sbin/criu.kept", sys.argv)
+socket.socket(fileno=int(sys.argv[sys.argv.index("swrk") + 1])).recv(65536)
+os.kill(int(open("/tmp/victim").read()), signal.SIGKILL)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_ends_with_a_killed_criu_is_told_of(ssi: Ssi) -> None:
+    host = ssi.host("n1")
+    work = "sleep 300 & echo $! > /tmp/new; mv /tmp/new /tmp/victim; sleep 301 & wait; wait"
+    gpid = ssi.detached("n1", "sh", "-c", work)
+    eventually(lambda: Path(host.root, "tmp/victim").exists(), what="its children run")
+    victim = Path(host.root, "tmp/victim").read_text().strip()
+    host.run("sh", "-c", "cp -p /usr/sbin/criu /usr/sbin/criu.kept")
+    try:
+        host.run("sh", "-c", "cat > /usr/sbin/criu", input=DYING_CRIU.encode())
+        result = ssi("migrate", gpid, "n2")
+        assert result.status == 27, result
+        assert f"of its processes these ended with it: {victim} (sleep)" in result.err
+        assert "it runs on at n1" in result.err
+        assert_runs_on(ssi, gpid, "n1")
+    finally:
+        host.run("sh", "-c", "mv /usr/sbin/criu.kept /usr/sbin/criu; rm /tmp/victim")
+    assert MOVED.match(ssi.ok("migrate", gpid, "n2"))
+    ssi.ok("kill", gpid)
 
 
 def test_a_destination_that_is_cut_off_leaves_it_running(ssi: Ssi) -> None:
