@@ -24,7 +24,7 @@ from nodeagent.mechanism.connections import read_connections
 from nodeagent.mechanism.openfiles import read_open_things, writers_outside
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_program
-from nodeagent.migration.plan import Plan
+from nodeagent.migration.plan import Plan, named_pipes
 from nodeagent.migration.survey import connected, described, listening, plan_of, starting
 from nodeagent.shim.messages import Account
 from ssi.model.adoption import AdoptionFailed, CannotAdopt
@@ -213,6 +213,7 @@ class Adopter:
         parcel.listening = listening(things, sockets)
         blockers = [
             *starting({pid: name_of(pid) for pid in pids}),
+            *named_pipes(plan),
             *plan.blockers,
             *connected(things, sockets),
             *shared_pipes(things, writers_outside(pipes, frozenset(pids), ""), name_of),

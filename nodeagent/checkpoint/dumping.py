@@ -23,7 +23,7 @@ from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.openfiles import read_open_things
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, description_of
-from nodeagent.migration.plan import Item, Plan
+from nodeagent.migration.plan import Item, Plan, named_pipes
 from nodeagent.migration.survey import Survey, described, plan_of, survey_job
 from nodeagent.shim.messages import Dump, Dumped, GetStatus, Ok, Status, Thaw
 from ssi.model.checkpoint import CannotCheckpoint, CheckpointFailed
@@ -108,7 +108,7 @@ class Dumper:
             )
         except OSError as exc:
             raise self._refused(job, [f"it cannot be looked at: {exc}"]) from exc
-        blockers = list(survey.blockers)
+        blockers = [*survey.blockers, *named_pipes(survey.plan)]
         if survey.has_internet_sockets:
             blockers += self._capability.socket_blockers()
         free_bytes = shutil.disk_usage(self.images).free

@@ -61,6 +61,11 @@ class OpenThing:
     watched: frozenset[int] = frozenset()
 
     @property
+    def is_fifo(self) -> bool:
+        """Whether it is a pipe with a name."""
+        return self.kind == "fifo"
+
+    @property
     def is_deleted(self) -> bool:
         """Whether no name leads to it any more."""
         return self.links == 0 and self.kind == "file"

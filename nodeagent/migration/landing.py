@@ -68,6 +68,9 @@ class Landing:
         Raises:
             FileConflict: Another file stands at its path, or its staged copy cannot be written.
         """
+        if meta.kind == "fifo":
+            self._stage_fifo(meta)
+            return ()
         standing = _digests(Path(meta.path))
         if standing is not None:
             impostor = impostor_of(meta)
@@ -96,6 +99,18 @@ class Landing:
         return tuple(
             index for index, digest in enumerate(meta.digests) if taken.get(index) != digest
         )
+
+    def _stage_fifo(self, meta: FileMeta) -> None:
+        if reason := conflict_of(meta):
+            raise FileConflict(node=self.node, path=meta.path, reason=reason)
+        if meta.path in self._staged:
+            return
+        try:
+            self._staged[meta.path] = meta
+            self._write_journal()
+            os.mkfifo(self._staging(meta.path), 0o600)
+        except OSError as exc:
+            raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
 
     def put(self, path: str, offset: int, data: bytes | memoryview) -> None:
         """Writes a piece of a staged file, if it is what was announced.
@@ -213,6 +228,8 @@ def conflict_of(meta: FileMeta) -> str:
         return f"{meta.path} is a link to nothing" if path.is_symlink() else ""
     except OSError as exc:  # a file stands where the source has a directory
         return f"{meta.path}: {exc.strerror}"
+    if meta.kind == "fifo":
+        return f"{meta.path} is here already, and may be another's named pipe"
     if not stat.S_ISREG(status.st_mode):
         return f"{meta.path} is no regular file here"
     if impostor := impostor_of(meta):

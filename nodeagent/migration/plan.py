@@ -27,11 +27,13 @@ class Item:
     Attributes:
         link: Through which this host reads it, whatever its path is by now: ``/proc/PID/fd/N``.
         writable: The job may change it until it is frozen.
+        is_fifo: A named pipe: it is made where it is missing, and what is in it is in the images.
     """
 
     path: str
     link: str
     writable: bool = False
+    is_fifo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def make_plan(
     for thing in things:
         blocker = (
             _blocker(thing, has_terminal=has_terminal, root=seen.root if seen else "")
+            or _parted(thing, other_writers)
             or _vanished(thing, seen)
             or _stranded(thing, unix_sockets, inside)
             or _unwatchable(thing, mounts)
@@ -94,11 +97,16 @@ def make_plan(
         )
         if blocker:
             blockers.append(blocker)
-        elif thing.kind in {"file", "directory"} and not _is_kernels(thing, mounts):
-            item = Item(path=thing.path, link=_link(thing, root_pid), writable=thing.writable)
+        elif thing.kind in {"file", "directory", "fifo"} and not _is_kernels(thing, mounts):
+            item = Item(
+                path=thing.path,
+                link=_link(thing, root_pid),
+                writable=thing.writable or thing.is_fifo,
+                is_fifo=thing.is_fifo,
+            )
             if seen is not None and seen.cover(thing.path):
-                if thing.is_deleted:
-                    continue  # it is in the images
+                if thing.is_deleted or thing.is_fifo:
+                    continue  # it is in the images; or only its name is elsewhere
                 known = followed.get(thing.path)
                 if known is None or (item.writable and not known.writable):
                     followed[thing.path] = item
@@ -122,6 +130,11 @@ def make_plan(
         followed=tuple(followed.values()),
         blockers=tuple(dict.fromkeys(blockers)),
     )
+
+
+def named_pipes(plan: Plan) -> list[str]:
+    """What stands in the way of everything but a move: each of them, in a sentence."""
+    return [f"{item.path} is a named pipe" for item in plan.files if item.is_fifo]
 
 
 def _link(thing: OpenThing, root_pid: int) -> str:
@@ -150,8 +163,6 @@ def _blocker(thing: OpenThing, *, has_terminal: bool, root: str) -> str:
             f"{who}: SQLite does not write to {thing.path} once it is another file; "
             "with journal_mode=WAL it does"
         )
-    if thing.kind == "fifo" and thing.path.startswith("/"):
-        return f"{who}: {thing.path} is a named pipe, whose other end would stay behind"
     if thing.kind == "other" and "io_uring" in thing.path:
         return f"{who}: io_uring cannot be carried"
     if thing.path.startswith(("/dev/pts/", "/dev/tty")) and not has_terminal:
@@ -159,6 +170,19 @@ def _blocker(thing: OpenThing, *, has_terminal: bool, root: str) -> str:
     if thing.where == "root" and thing.path not in {"/", root}:
         return f"{who}: it lives in {thing.path} by chroot"
     return ""
+
+
+def _parted(thing: OpenThing, others: Mapping[int, int]) -> str:
+    """Why a named pipe cannot move: there is nothing to make anew, or its ends would be parted."""
+    who = f"process {thing.pid}, {thing.where}: {thing.path}"
+    if not thing.is_fifo:
+        return ""
+    if not thing.links:
+        return f"{who} is a named pipe without a name, as it was deleted"
+    if thing.inode not in others:
+        return ""
+    end = "is a named pipe, whose other end would stay behind"
+    return f"{who} {end}: process {others[thing.inode]} has it open"
 
 
 def _vanished(thing: OpenThing, seen: JobFiles | None) -> str:

@@ -157,7 +157,9 @@ def plan_of(
         OSError: The job has just ended.
     """
     written = frozenset(
-        (thing.device, thing.inode) for thing in things if thing.kind == "file" and thing.writable
+        (thing.device, thing.inode)
+        for thing in things
+        if (thing.kind == "file" and thing.writable) or thing.is_fifo
     )
     plan = make_plan(
         _with_far_locks(row, things),

@@ -11,8 +11,8 @@ import pytest
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
-STUCK = "mkfifo /srv/stuck.$$; exec 5<>/srv/stuck.$$; sleep 300"
-"""A job that cannot move: the other end of a named pipe would stay behind."""
+STUCK = "mkfifo /srv/stuck.$$; exec 5<>/srv/stuck.$$; rm /srv/stuck.$$; sleep 300"
+"""A job that cannot move: its named pipe has no name any more."""
 
 STARTS = """
 import os, subprocess, sys, time
@@ -50,6 +50,8 @@ def test_a_dry_run_names_every_blocker_of_both_ends_and_touches_nothing(ssi: Ssi
         ssi.host(node).run("sh", "-c", "rm -rf /srv/dry; mkdir -p /srv/dry")
     ssi.host("n2").run("sh", "-c", "echo precious > /srv/dry/log")
     ssi.host("n1").run("mkfifo", "/srv/dry/pipe")
+    other = ssi.detached("n1", "sh", "-c", "exec 6<>/srv/dry/pipe; echo open; sleep 300")
+    eventually(lambda: "open" in ssi.ok("logs", other), what="the other end is open")
     script = f"exec 5>/srv/dry/log 6<>/srv/dry/pipe; {COUNT}"
     gpid = ssi.detached("n1", "sh", "-c", script)
     eventually(lambda: "3" in ssi.ok("logs", gpid), what="it counts")
@@ -57,7 +59,7 @@ def test_a_dry_run_names_every_blocker_of_both_ends_and_touches_nothing(ssi: Ssi
     result = ssi("migrate", "--dry-run", gpid, "n2", "--json")
     assert result.status == 26, result
     told = {line["node"]: line["reason"] for line in ssi_blockers(result.out)}
-    assert "/srv/dry/pipe is a named pipe" in told["n1"]
+    assert "/srv/dry/pipe is a named pipe, whose other end would stay behind" in told["n1"]
     assert "/srv/dry/log: another file of that name is there" in told["n2"]
     assert (files_of(ssi, "n1"), files_of(ssi, "n2")) == before
     assert (ssi.job(gpid)["state"], ssi.job(gpid)["node"]) == ("running", "n1")

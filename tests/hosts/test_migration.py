@@ -132,6 +132,53 @@ def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> No
     assert "numbers" in ssi.host("n1").run("ls", "/srv/xz").stdout.decode()
 
 
+def test_a_named_pipe_of_the_job_goes_along_with_what_is_in_it(ssi: Ssi) -> None:
+    on_every_node(ssi, "sh", "-c", "rm -rf /srv/pipes; mkdir /srv/pipes")
+    work = (
+        "cd /srv/pipes; mkfifo p; exec 5<>p; echo first >&5; echo ready;"
+        "until [ -e go ]; do sleep 0.1; done; echo second >p;"
+        "read a <&5; read b <p; echo $a $b; exec 5>&-; cat p & echo third >p; wait; rm p"
+    )
+    gpid = ssi.detached("n1", "sh", "-c", work)
+    eventually(lambda: "ready" in ssi.ok("logs", gpid), what="its pipe is filled")
+    for source, destination in (("n1", "n2"), ("n2", "n3")):
+        ssi.ok("migrate", gpid, destination)
+        assert ssi.host(source).run("ls", "/srv/pipes").stdout == b"", "it is nowhere twice"
+    assert ssi.host("n3").run("stat", "-c", "%F", "/srv/pipes/p").stdout == b"fifo\n"
+    ssi.host("n3").run("touch", "/srv/pipes/go")
+    assert ssi("wait", gpid).status == 0
+    assert ssi.ok("logs", gpid).split() == ["ready", "first", "second", "third"]
+    assert ssi.host("n3").run("ls", "/srv/pipes").stdout == b"go\n"
+
+
+MAKEFILE = """
+.PHONY: all
+all: {targets}
+%.o:
+\t@i=0; while [ $$i -lt 40000 ]; do i=$$((i+1)); done; cksum Makefile > $@; echo $@
+"""
+
+
+def test_a_make_with_many_jobs_moves_while_it_builds(ssi: Ssi) -> None:
+    """GNU make hands out its tokens through a named pipe in /tmp."""
+    home = Path(ssi.host("n1").root, "home/ada/build")
+    names = [f"{number}.o" for number in range(60)]
+    ssi.host("n1").run("mkdir", "-p", "build", user="ada")
+    text = MAKEFILE.format(targets=" ".join(names))
+    ssi.host("n1").run("sh", "-c", "cat > build/Makefile", user="ada", input=text.encode())
+    command = "cd build; exec ssi run -n n1 --detach -- make -j3 all"
+    gpid = ssi.host("n1").run("sh", "-c", command, user="ada").stdout.decode().strip()
+    for destination in ("n2", "n3", "n1"):
+        built = len(ssi.ok("logs", gpid).split())
+        eventually(lambda: len(ssi.ok("logs", gpid).split()) > built + 3, what="it builds")  # noqa: B023
+        assert MOVED.match(ssi.ok("migrate", gpid, destination))
+    assert ssi("wait", gpid).status == 0, ssi("logs", gpid)
+    assert sorted(ssi.ok("logs", gpid).split()) == sorted(names), "each once"
+    assert len({(home / name).read_bytes() for name in names}) == 1
+    for node in ("n1", "n2", "n3"):
+        assert b"GMfifo" not in ssi.host(node).run("ls", "/tmp").stdout
+
+
 def test_what_is_written_through_a_mapping_is_never_lost(ssi: Ssi) -> None:
     """A write to a page that is dirty already leaves no trace in the file's time of change."""
     on_every_node(ssi, "rm", "-f", "/srv/mapped")

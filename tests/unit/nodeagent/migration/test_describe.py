@@ -37,3 +37,10 @@ def test_what_is_written_behind_the_reader_shows_as_a_change(
     monkeypatch.setattr(digest, "sha256", digest_and_overwrite)
     described = describe_file(item)
     assert description_of(item, {item.path: described}) is None
+
+
+def test_a_named_pipe_is_described_without_being_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    path = str(tmp_path / "pipe")
+    described = describe_file(Item(path=path, link=path, writable=True, is_fifo=True))
+    assert (described.kind, described.digests, described.mode) == ("fifo", (), 0o600)

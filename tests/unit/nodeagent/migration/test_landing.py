@@ -6,13 +6,15 @@ import errno
 import getpass
 import grp
 import os
+import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nodeagent.mechanism.digest import sha256
 from nodeagent.migration.describe import CHUNK_BYTES
-from nodeagent.migration.landing import Landing, write_at
+from nodeagent.migration.landing import Landing, conflict_of, write_at
 from ssi.model.migration import FileConflict
 from ssi.protocol.migration import FileMeta
 from tests.unit.nodeagent.fulldisk import files_of_at_most
@@ -121,3 +123,30 @@ def test_a_chunk_of_which_only_a_part_fits_is_refused(tmp_path: Path) -> None:
         os.close(descriptor)
     assert refused.value.errno == errno.EFBIG
     assert target.stat().st_size == 4096
+
+
+def a_fifo(arriving: Arriving) -> FileMeta:
+    return msgspec.structs.replace(arriving.meta(b""), kind="fifo")
+
+
+def test_a_named_pipe_is_made_beside_its_path_and_placed(tmp_path: Path) -> None:
+    arriving = Arriving(tmp_path)
+    meta = a_fifo(arriving)
+    for frozen in (False, True):  # it is told of again once the job stands still
+        assert arriving.landing.missing_chunks(meta, frozen=frozen) == ()
+    assert not arriving.path.exists()
+    assert arriving.landing.place([meta]) == [str(arriving.path)]
+    status = arriving.path.stat()
+    assert (stat.S_ISFIFO(status.st_mode), stat.S_IMODE(status.st_mode)) == (True, 0o640)
+    arriving.landing.undo()
+    assert [each.name for each in tmp_path.iterdir()] == ["images"]
+
+
+def test_a_named_pipe_is_never_one_that_is_there_already(tmp_path: Path) -> None:
+    arriving = Arriving(tmp_path)
+    os.mkfifo(arriving.path)
+    with pytest.raises(FileConflict, match="may be another's named pipe"):
+        arriving.landing.missing_chunks(a_fifo(arriving), frozen=False)
+    assert "is here already" in conflict_of(a_fifo(arriving))
+    arriving.landing.undo()
+    assert arriving.path.is_fifo()

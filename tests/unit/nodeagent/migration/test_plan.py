@@ -3,7 +3,7 @@ import os
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.mechanism.openfiles import OpenThing
 from nodeagent.mechanism.unixsockets import UnixSocket
-from nodeagent.migration.plan import Plan, make_plan
+from nodeagent.migration.plan import Item, Plan, make_plan, named_pipes
 from ssi.model.jobfiles import Bind, JobFiles
 
 MOUNTS = Mounts(
@@ -20,13 +20,13 @@ SOCKETS = {
 }
 
 
-def plan_of(*things: OpenThing) -> Plan:
+def plan_of(*things: OpenThing, outside: dict[int, int] | None = None) -> Plan:
     return make_plan(
         things,
         MOUNTS,
         root_pid=50,
         has_terminal=False,
-        other_writers={},
+        other_writers=outside or {},
         unix_sockets=SOCKETS,
     )
 
@@ -87,3 +87,38 @@ def test_what_its_home_has_no_more_is_named() -> None:
         assert blocker == f"process 50, {where}: /h/x is not there any more, where it is from"
     assert len(blockers("cwd", "/elsewhere")) == 1
     assert blockers("fd 3", "/proc/77/status") == (), "which CRIU knows how to judge"
+
+
+def a_fifo(path: str = "/srv/pipe", links: int = 1) -> OpenThing:
+    return OpenThing(pid=50, where="fd 5", path=path, kind="fifo", device=21, inode=77, links=links)
+
+
+def test_a_named_pipe_goes_along_and_is_nothing_but_a_move_can_take() -> None:
+    plan = plan_of(a_fifo())
+    assert plan.blockers == ()
+    assert plan.files == (
+        Item(path="/srv/pipe", link="/proc/50/fd/5", writable=True, is_fifo=True),
+    )
+    assert named_pipes(plan) == ["/srv/pipe is a named pipe"]
+
+
+def test_a_named_pipe_that_others_have_open_stays_and_so_does_the_job() -> None:
+    (blocker,) = plan_of(a_fifo(), outside={77: 4711}).blockers
+    assert blocker == (
+        "process 50, fd 5: /srv/pipe is a named pipe, whose other end would stay behind: "
+        "process 4711 has it open"
+    )
+
+
+def test_a_named_pipe_without_a_name_is_refused() -> None:
+    (blocker,) = plan_of(a_fifo(links=0)).blockers
+    assert blocker.endswith("/srv/pipe is a named pipe without a name, as it was deleted")
+
+
+def test_a_named_pipe_of_the_jobs_home_is_there_wherever_it_runs() -> None:
+    seen = JobFiles(home="n1", binds=(Bind(node="n1", source="/h", target="/home/ada"),))
+    plan = make_plan(
+        [a_fifo("/home/ada/pipe")], MOUNTS, root_pid=50, has_terminal=False, other_writers={},
+        unix_sockets={}, seen=seen,
+    )  # fmt: skip
+    assert (plan.blockers, plan.files, plan.followed) == ((), (), ())
