@@ -6,6 +6,7 @@ refusal, one with the same content is used as it is. Whatever was made is undone
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -19,6 +20,7 @@ from typing import Final
 import msgspec
 
 from nodeagent.files import replace_file
+from nodeagent.mechanism import trustedpath
 from nodeagent.mechanism.digest import digests_of, sha256
 from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
 from ssi.model.migration import FileConflict
@@ -90,7 +92,11 @@ class Landing:
         try:
             self._staged[meta.path] = meta
             self._write_journal()
-            descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with trustedpath.parent_of(str(staging)) as (folder, name):
+                if before is None:
+                    _clear(folder, name)
+                    _make_file(folder, name)
+                descriptor = _opened(folder, name, os.O_WRONLY)
             with os.fdopen(descriptor, "wb") as file:
                 file.truncate(meta.size_bytes)
         except OSError as exc:
@@ -108,7 +114,9 @@ class Landing:
         try:
             self._staged[meta.path] = meta
             self._write_journal()
-            os.mkfifo(self._staging(meta.path), 0o600)
+            with trustedpath.parent_of(str(self._staging(meta.path))) as (folder, name):
+                _clear(folder, name)
+                os.mkfifo(name, 0o600, dir_fd=folder)
         except OSError as exc:
             raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
 
@@ -128,7 +136,8 @@ class Landing:
             raise FileConflict(node=self.node, path=path, reason="a piece arrived damaged")
         try:
             self._taken[path].pop(index, None)
-            descriptor = os.open(self._staging(path), os.O_WRONLY | os.O_CLOEXEC)
+            with trustedpath.parent_of(str(self._staging(path))) as (folder, name):
+                descriptor = _opened(folder, name, os.O_WRONLY)
             try:
                 write_at(descriptor, data, offset)
             finally:
@@ -144,14 +153,15 @@ class Landing:
             FileConflict: Something else is there, or it cannot be made.
         """
         for meta in metas:
-            path = Path(meta.path)
             try:
-                if path.is_dir():
-                    continue
+                if Path(meta.path).is_dir():
+                    with trustedpath.directory_at(meta.path):
+                        continue
                 self._made.append(meta.path)
                 self._write_journal()
-                path.mkdir()
-                _give(path, meta)
+                with trustedpath.parent_of(meta.path) as (folder, name):
+                    os.mkdir(name, 0o700, dir_fd=folder)
+                    _give(_opened(folder, name, os.O_RDONLY | os.O_DIRECTORY), meta)
             except (OSError, KeyError) as exc:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
 
@@ -164,15 +174,18 @@ class Landing:
         for meta in metas:
             if meta.path not in self._staged:
                 continue
-            staging = self._staging(meta.path)
+            staging = self._staging(meta.path).name
             try:
-                _give(staging, meta)
-                os.utime(staging, ns=(meta.mtime_ns, meta.mtime_ns))
-                # link(2) refuses where rename(2) would overwrite.
-                os.link(staging, meta.path)
-                self.placed.append(meta.path)
-                self._write_journal()
-                staging.unlink()
+                with trustedpath.parent_of(meta.path) as (folder, name):
+                    descriptor = _opened(folder, staging, os.O_RDONLY | os.O_NONBLOCK)
+                    _give(descriptor, meta, mtime_ns=meta.mtime_ns)
+                    # link(2) refuses where rename(2) would overwrite.
+                    os.link(
+                        staging, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False
+                    )
+                    self.placed.append(meta.path)
+                    self._write_journal()
+                    os.unlink(staging, dir_fd=folder)
             except (OSError, KeyError) as exc:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
         return list(self.placed)
@@ -213,16 +226,17 @@ def undo_landing(images: Path) -> None:
 
 def _remove(record: _Record) -> None:
     for file in record.files:
-        Path(file).unlink(missing_ok=True)
+        trustedpath.remove(file)
     for directory in reversed(record.directories):
-        with suppress(OSError):  # somebody uses it by now
-            Path(directory).rmdir()
+        trustedpath.remove_directory(directory)  # unless somebody uses it by now
 
 
 def conflict_of(meta: FileMeta) -> str:
     """Why a file of a job cannot be at its path here; empty where it can, or is there already."""
     path = Path(meta.path)
     try:
+        with suppress(FileNotFoundError), trustedpath.parent_of(meta.path):
+            pass  # what is missing will be made
         status = path.stat()
     except FileNotFoundError:
         return f"{meta.path} is a link to nothing" if path.is_symlink() else ""
@@ -290,8 +304,40 @@ def _digests(path: Path) -> tuple[bytes, ...] | None:
         return (b"unreadable",)
 
 
-def _give(path: Path, meta: FileMeta) -> None:
-    uid = int(meta.user) if meta.user.isdigit() else pwd.getpwnam(meta.user).pw_uid
-    gid = int(meta.group) if meta.group.isdigit() else grp.getgrnam(meta.group).gr_gid
-    os.chown(path, uid, gid)
-    path.chmod(meta.mode)
+def _clear(folder: int, name: str) -> None:
+    """What an earlier try has left there, or somebody has put there, goes first."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _make_file(folder: int, name: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    os.close(os.open(name, flags, 0o600, dir_fd=folder))
+
+
+def _opened(folder: int, name: str, flags: int) -> int:
+    """A descriptor of what we have made there.
+
+    Raises:
+        OSError: ``EPERM``: it is something else by now.
+    """
+    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    status = os.fstat(descriptor)
+    alone = status.st_nlink == 1 or stat.S_ISDIR(status.st_mode)
+    if status.st_uid != os.geteuid() or not alone:
+        os.close(descriptor)
+        raise OSError(errno.EPERM, "somebody has put something else there")
+    return descriptor
+
+
+def _give(descriptor: int, meta: FileMeta, mtime_ns: int | None = None) -> None:
+    """Lets its owner have what we have made, and closes it."""
+    try:
+        uid = int(meta.user) if meta.user.isdigit() else pwd.getpwnam(meta.user).pw_uid
+        gid = int(meta.group) if meta.group.isdigit() else grp.getgrnam(meta.group).gr_gid
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, meta.mode)
+        if mtime_ns is not None:
+            os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+    finally:
+        os.close(descriptor)

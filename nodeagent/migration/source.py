@@ -17,6 +17,7 @@ from typing import Final
 from nodeagent.freezing import make_answer, refreeze
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, make_directory, remove_tree, stage_of
+from nodeagent.mechanism import trustedpath
 from nodeagent.migration.ahead import send_ahead
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_parents
@@ -324,7 +325,7 @@ class Source:
             with suppress(ShimGone, ShimSilent):
                 await job.link.ask(last, Ok, 15.0)
         for path in job.carried:
-            Path(path).unlink(missing_ok=True)
+            trustedpath.remove(path)
         self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
         self._table.leave(job, destination)
 

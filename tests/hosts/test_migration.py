@@ -206,6 +206,30 @@ def test_a_file_in_the_way_is_refused_by_name_and_left_alone(ssi: Ssi) -> None:
     ssi.ok("kill", gpid)
 
 
+def test_a_link_of_a_user_makes_root_write_nowhere_else(ssi: Ssi) -> None:
+    on_every_node(ssi, "sh", "-c", "rm -rf /srv/ada; install -d -o ada /srv/ada")
+    ssi.host("n1").run("mkdir", "/srv/ada/sub", user="ada")
+    ssi.host("n2").run("ln", "-s", "/etc/profile.d", "/srv/ada/sub", user="ada")
+    ssi.host("n3").run("mkdir", "/srv/ada/sub", user="ada")
+    work = "exec 5>/srv/ada/sub/x.sh; echo echo mine >&5; sleep 300"
+    command = f"exec ssi run -n n1 --detach --root local -- sh -c '{work}'"
+    gpid = ssi.host("n1").run("sh", "-c", command, user="ada").stdout.decode().strip()
+    eventually(lambda: ssi.job(gpid)["processes"] == 2, what="it has written")
+    for words in (("--dry-run",), ()):
+        result = ssi("migrate", gpid, "n2", *words)
+        assert result.status == 26, result
+        assert "a link of a user leads to what is not theirs" in result.err + result.out
+    assert_runs_on(ssi, gpid, "n1")
+    # One that is put in the place of what is on its way goes, and what it leads to stays.
+    staged = f"/srv/ada/sub/.x.sh.ssi-{gpid}"
+    ssi.host("n3").run("ln", "-s", "/etc/profile.d/x.sh", staged, user="ada")
+    assert MOVED.match(ssi.ok("migrate", gpid, "n3"))
+    for node in ("n2", "n3"):
+        assert b"x.sh" not in ssi.host(node).run("ls", "/etc/profile.d").stdout
+    assert ssi.host("n3").run("cat", "/srv/ada/sub/x.sh").stdout == b"echo mine\n"
+    ssi.ok("kill", gpid)
+
+
 def test_another_build_of_its_program_is_refused_by_name(ssi: Ssi) -> None:
     on_every_node(ssi, "cp", "/usr/bin/sleep", "/usr/local/bin/doze")
     ssi.host("n2").run("sh", "-c", "cp /usr/bin/cat /usr/local/bin/doze")

@@ -7,6 +7,7 @@ import getpass
 import grp
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -150,3 +151,47 @@ def test_a_named_pipe_is_never_one_that_is_there_already(tmp_path: Path) -> None
     assert "is here already" in conflict_of(a_fifo(arriving))
     arriving.landing.undo()
     assert arriving.path.is_fifo()
+
+
+@pytest.mark.parametrize("plant", [os.symlink, os.link])
+def test_nothing_is_written_to_what_somebody_puts_in_the_place_of_a_staged_file(
+    tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
+    """Its directory may be a user's, who may then have root write to any file."""
+    precious = tmp_path / "precious"
+    precious.write_text("as it was")
+    arriving = Arriving(tmp_path)
+    staging = tmp_path / ".data.ssi-7"
+    plant(precious, staging)
+    wanted = arriving.compare(CHUNKS[0])  # put there beforehand: it goes
+    assert wanted == (0,) and not staging.is_symlink()
+    staging.unlink()
+    plant(precious, staging)
+    for step in (
+        lambda: arriving.put(CHUNKS[0], 0),
+        lambda: arriving.compare(CHUNKS[0], frozen=True),
+        lambda: arriving.landing.place([arriving.meta(CHUNKS[0])]),
+    ):
+        with pytest.raises(FileConflict):
+            step()
+    assert precious.read_text() == "as it was"
+    assert stat.S_IMODE(precious.stat().st_mode) != 0o640
+    arriving.landing.undo()
+    assert precious.read_text() == "as it was"
+
+
+def test_a_directory_that_leads_to_what_is_not_its_owners_is_refused(tmp_path: Path) -> None:
+    roots, arriving = tmp_path / "roots", Arriving(tmp_path)
+    roots.mkdir()
+    (tmp_path / "sub").symlink_to("/usr" if os.geteuid() else roots)
+    if not os.geteuid():
+        os.lchown(tmp_path / "sub", 12345, 12345)
+    below = msgspec.structs.replace(arriving.meta(CHUNKS[0]), path=str(tmp_path / "sub/data"))
+    assert "leads to what is not theirs" in conflict_of(below), "and the preflight knows it"
+    with pytest.raises(FileConflict, match="leads to what is not theirs"):
+        arriving.landing.missing_chunks(below, frozen=False)
+    directory = msgspec.structs.replace(below, path=str(tmp_path / "sub/new"), kind="directory")
+    with pytest.raises(FileConflict, match="leads to what is not theirs"):
+        arriving.landing.make_directories([directory])
+    arriving.landing.undo()
+    assert list(roots.iterdir()) == []
