@@ -67,7 +67,7 @@ class CannotCheckpoint(SsiError):
         return f"{self.node}: job {self.gpid} cannot be dumped: {'; '.join(self.blockers)}"
 
     def advice(self) -> str:
-        return "it runs on as before"
+        return "the job was not touched"
 
 
 @dataclass(eq=False, kw_only=True)

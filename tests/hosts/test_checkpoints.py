@@ -183,6 +183,8 @@ def test_a_job_that_ends_while_its_checkpoint_is_taken_is_not_said_to_run_on(ssi
     assert taking.returncode == 32, err
     assert b"it has ended; `ssi jobs` tells how" in err
     assert ssi.job(gpid)["exit_status"] == 137
+    again = ssi("checkpoint", gpid)
+    assert again.status == 31 and "it has ended; the job was not touched" in again.err, again
 
 
 def test_a_copy_is_a_job_of_its_own(ssi: Ssi, folder: str) -> None:
