@@ -240,6 +240,27 @@ def test_directory_at_rest_is_listed_as_it_is(ssi: Ssi, place: str) -> None:
     )
 
 
+RENAME_TWICE = """
+import errno, os, sys
+try:
+    os.rename(*sys.argv[1:])
+except OSError as exc:
+    assert exc.errno == errno.ESTALE, exc
+    os.stat(sys.argv[1])
+    os.rename(*sys.argv[1:])
+"""
+
+
+def test_directory_that_another_node_has_moved_is_moved_again(ssi: Ssi, place: str) -> None:
+    """Linux cannot move what it knows of a directory while it renames one (``__d_unalias``)."""
+    sh(ssi, "n1", f"cd {place} && mkdir -p x/c && echo in > x/c/f && cat x/c/f")
+    sh(ssi, "n2", "mv /srv/t/x/c /srv/t/y")
+    time.sleep(1.2)
+    python(ssi, "n1", RENAME_TWICE, f"{place}/y", f"{place}/x/d")
+    assert sh(ssi, "n1", f"cat {place}/x/d/f; ls {place}/x") == "in\nd\n"
+    assert sh(ssi, "n2", "cat /srv/t/x/d/f") == "in\n"
+
+
 def test_exports_are_heeded(ssi: Ssi, place: str) -> None:
     sh(ssi, "n2", "mkdir -p /etc/ssi && printf '/srv\\n/srv/t ro\\n' > /etc/ssi/exports")
     sh(ssi, "n2", "echo there > /srv/t/f")
