@@ -98,18 +98,11 @@ def make_plan(
         if blocker:
             blockers.append(blocker)
         elif thing.kind in {"file", "directory", "fifo"} and not _is_kernels(thing, mounts):
-            item = Item(
-                path=thing.path,
-                link=_link(thing, root_pid),
-                writable=thing.writable or thing.is_fifo,
-                is_fifo=thing.is_fifo,
-            )
+            item = _item(thing, root_pid)
             if seen is not None and seen.cover(thing.path):
                 if thing.is_deleted or thing.is_fifo:
                     continue  # it is in the images; or only its name is elsewhere
-                known = followed.get(thing.path)
-                if known is None or (item.writable and not known.writable):
-                    followed[thing.path] = item
+                _keep(followed, item)
             elif mounts.is_shared(thing.path):
                 shared[thing.path] = item
             elif thing.kind == "directory":
@@ -117,10 +110,7 @@ def make_plan(
             elif thing.is_elf:
                 programs[thing.path] = item
             elif not thing.is_deleted:
-                known = files.get(thing.path)
-                # A child that inherited it may be gone in a moment, so the first holder is kept.
-                if known is None or (item.writable and not known.writable):
-                    files[thing.path] = item
+                _keep(files, item)
                 blockers += _sharing(thing, other_writers)
     return Plan(
         programs=tuple(programs.values()),
@@ -135,6 +125,25 @@ def make_plan(
 def named_pipes(plan: Plan) -> list[str]:
     """What stands in the way of everything but a move: each of them, in a sentence."""
     return [f"{item.path} is a named pipe" for item in plan.files if item.is_fifo]
+
+
+def _item(thing: OpenThing, root_pid: int) -> Item:
+    return Item(
+        path=thing.path,
+        link=_link(thing, root_pid),
+        writable=thing.writable or thing.is_fifo,
+        is_fifo=thing.is_fifo,
+    )
+
+
+def _keep(items: dict[str, Item], item: Item) -> None:
+    """One of each path: a child that inherited it may be gone in a moment, so the first holder's.
+
+    But one that may be written to comes before one that is only read.
+    """
+    known = items.get(item.path)
+    if known is None or (item.writable and not known.writable):
+        items[item.path] = item
 
 
 def _link(thing: OpenThing, root_pid: int) -> str:
