@@ -178,7 +178,7 @@ class Adopter:
         parcel.state = await dump_outside(self._capability.path, tree, parcel.images, account, logs)
         plan = await asyncio.to_thread(self._plan, parcel.row, [each.pid for each in tree])
         parcel.files = await asyncio.to_thread(described, describe_file, plan.files)
-        parcel.links = {item.path: item.link for item in plan.files}
+        parcel.sources = plan.sources
         parcel.directories = described(describe_directory, plan.directories)
 
     async def _look(

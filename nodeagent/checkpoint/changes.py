@@ -22,9 +22,13 @@ from ssi.model.checkpoint import FilesRule
 from ssi.protocol.migration import FileMeta
 
 
-def present(metas: tuple[FileMeta, ...]) -> dict[str, str]:
-    """Where those can be read that are here."""
-    return {meta.path: meta.path for meta in metas if os.path.lexists(meta.path)}
+def present(metas: tuple[FileMeta, ...]) -> dict[str, Item]:
+    """Through what those can be read that are here."""
+    return {
+        meta.path: Item(path=meta.path, link=meta.path)
+        for meta in metas
+        if os.path.lexists(meta.path)
+    }
 
 
 def changes(metas: tuple[FileMeta, ...], rule: FilesRule) -> list[str]:

@@ -80,7 +80,7 @@ class Cloner:
     async def _deliver(self, job: Job, parcel: Parcel, held: Held) -> float:
         """The copy runs; when the job itself did again."""
         parcel.images, parcel.state = held.images, held.state
-        parcel.files, parcel.links = held.files, held.links
+        parcel.files, parcel.sources = held.files, held.sources
         parcel.directories = held.directories
         await self._delivery.carry(parcel, held.files, frozen=True)
         # A file that both write must have the length that CRIU knows until the copy has it open.

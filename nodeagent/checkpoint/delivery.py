@@ -16,6 +16,7 @@ from typing import Final
 
 from nodeagent.migration.describe import describe_parents
 from nodeagent.migration.images import ImageReader
+from nodeagent.migration.plan import Item
 from nodeagent.migration.transfer import Courier, file_pieces
 from nodeagent.peers import Peers
 from ssi.model.checkpoint import CannotRestore
@@ -53,7 +54,8 @@ class Parcel:
         images: Directory of the images on this node.
         state: What a shim needs beside them.
         members: Inner pid, gpid and birth of each process.
-        links: Where each data file can be read here; one that is nowhere must be there already.
+        sources: Through what each data file can be read here; one that is nowhere must be there
+            already.
         unpacks: The destination takes packed pieces.
     """
 
@@ -72,7 +74,7 @@ class Parcel:
     directories: tuple[FileMeta, ...] = ()
     shared: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()
-    links: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, Item] = field(default_factory=dict)
     unpacks: bool = False
 
     @property
@@ -131,17 +133,17 @@ class Delivery:
         if not metas:
             return
         gpid, epoch = parcel.key
-        parents = describe_parents([meta.path for meta in metas if meta.path in parcel.links])
+        parents = describe_parents([meta.path for meta in metas if meta.path in parcel.sources])
         body = CompareFiles(gpid=gpid, epoch=epoch, files=(*parents, *metas), frozen=frozen)
         compared = await self._peers.ask(parcel.row.node, body, timeout_s=LOOK_TIMEOUT_S)
         assert isinstance(compared, FilesCompared), compared
         for meta, chunks in zip(metas, compared.missing[-len(metas) :], strict=True):
-            link = parcel.links.get(meta.path)
-            if link is None and chunks:
+            source = parcel.sources.get(meta.path)
+            if source is None and chunks:
                 reason = f"{meta.path} is not on {self._node} any more"
                 raise self._refused(parcel, [reason])
-            if link is not None:
-                pieces = file_pieces(meta.path, link, chunks)
+            if source is not None:
+                pieces = file_pieces(source, chunks)
                 await self._courier.send(parcel.row.node, parcel.key, pieces, packs=parcel.unpacks)
 
     async def restore(self, parcel: Parcel) -> None:

@@ -51,7 +51,7 @@ class Held:
         state: Of its shim.
         plan: What it holds, as it was dumped.
         files: Its data files, as they were then.
-        links: Through which each of them can be read.
+        sources: Through what each of them can be read.
         held_s: When it was stopped, by the monotonic clock.
     """
 
@@ -60,7 +60,7 @@ class Held:
     plan: Plan
     files: tuple[FileMeta, ...]
     directories: tuple[FileMeta, ...]
-    links: dict[str, str]
+    sources: dict[str, Item]
     held_s: float
 
 
@@ -198,7 +198,7 @@ class Dumper:
             plan=plan,
             files=_described_again(plan.files, survey),
             directories=described(describe_directory, plan.directories),
-            links={item.path: item.link for item in plan.files},
+            sources=plan.sources,
             held_s=held_s,
         )
 

@@ -172,7 +172,7 @@ class Reviver:
             directories=manifest.directories,
             shared=manifest.shared,
             listening=manifest.listening,
-            links=present(manifest.files),
+            sources=present(manifest.files),
         )
 
     def _refused(self, manifest: Manifest, reason: str) -> CheckpointRefused:

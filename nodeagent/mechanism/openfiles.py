@@ -9,9 +9,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from nodeagent.mechanism.pinned import name_of, pinned, reopened
 
 DELETED: Final = " (deleted)"
 INOTIFY: Final = "anon_inode:inotify"
@@ -20,6 +23,9 @@ _GONE: Final = frozenset({errno.ENOENT, errno.ESTALE})
 _TRIES: Final = 5
 ELF_MAGIC: Final = b"\x7fELF"
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_HEAD_BYTES: Final = 19
+"""Nothing shorter is a program or a database. Files of the kernel that tell each line once, such as
+``/proc/kmsg``, have a size of 0, and are left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,19 +172,26 @@ def _process_things(pid: int) -> Iterator[OpenThing]:
     for where, link in (("cwd", "cwd"), ("program", "exe"), ("root", "root")):
         yield _thing(pid, where, f"{base}/{link}", writable=False)
     for name in os.listdir(f"{base}/fd"):  # noqa: PTH208 - names are all that is wanted
-        try:
-            told = _info_lines(base, name)
-            thing = _thing(
-                pid,
-                f"fd {name}",
-                f"{base}/fd/{name}",
-                writable=_is_writable(told),
-                is_locked=any(line.startswith("lock:") for line in told),
-            )
-            yield replace(thing, watched=_watched(told)) if thing.path == INOTIFY else thing
-        except FileNotFoundError:
-            continue  # closed since it was listed
+        with suppress(FileNotFoundError):  # closed since it was listed
+            yield _descriptor(pid, base, name)
     yield from _mappings(pid, base)
+
+
+def _descriptor(pid: int, base: str, name: str) -> OpenThing:
+    """What is told of a descriptor in two places is of one thing, unless it changes for ever."""
+    link, tries = f"{base}/fd/{name}", _TRIES
+    while True:
+        before, told = os.readlink(link), _info_lines(base, name)  # noqa: PTH115 - a text
+        thing = _thing(
+            pid,
+            f"fd {name}",
+            link,
+            writable=_is_writable(told),
+            is_locked=any(line.startswith("lock:") for line in told),
+        )
+        tries -= 1
+        if tries == 0 or before in {thing.path, thing.path + DELETED}:
+            return replace(thing, watched=_watched(told)) if thing.path == INOTIFY else thing
 
 
 def _info_lines(base: str, descriptor: str) -> list[str]:
@@ -236,11 +249,16 @@ def _thing(
     is_shared: bool = False,
     is_locked: bool = False,
 ) -> OpenThing:
-    path = os.readlink(link)  # noqa: PTH115 - a text, not a path to be resolved
-    status = _status(link, path)
-    if status is None:
-        return OpenThing(pid=pid, where=where, path=path, kind="gone")
-    kind = _kind(path, status.st_mode)
+    with pinned(link) as place:
+        path = name_of(place)
+        try:
+            status = os.fstat(place)
+        except OSError as exc:
+            if exc.errno not in _GONE:
+                raise
+            return OpenThing(pid=pid, where=where, path=path, kind="gone")
+        kind = _kind(path, status.st_mode)
+        head = _head(place) if kind == "file" and status.st_size >= _HEAD_BYTES else b""
     return OpenThing(
         pid=pid,
         where=where,
@@ -253,26 +271,9 @@ def _thing(
         writable=writable,
         is_shared=is_shared,
         is_locked=is_locked,
-        is_elf=kind == "file" and not writable and _head(link, len(ELF_MAGIC)) == ELF_MAGIC,
-        knows_inode=kind == "file" and writable and _keeps_rollback_journal(link),
+        is_elf=not writable and head.startswith(ELF_MAGIC),
+        knows_inode=writable and _keeps_rollback_journal(head),
     )
-
-
-def _status(link: str, path: str) -> os.stat_result | None:
-    """Of what a link of /proc leads to; None where the link is there and that is not.
-
-    Where it was closed, or its process has ended, the link is not there either.
-
-    Raises:
-        OSError: Whatever else is wrong.
-    """
-    for _ in range(_TRIES):  # it may be closed and opened anew just now, again and again
-        try:
-            return os.stat(link)  # noqa: PTH116
-        except OSError as exc:
-            if exc.errno not in _GONE or os.readlink(link) != path:  # noqa: PTH115
-                raise
-    return None
 
 
 def _kind(path: str, mode: int) -> str:
@@ -291,22 +292,23 @@ def _kind(path: str, mode: int) -> str:
     return "other"
 
 
-def _keeps_rollback_journal(link: str) -> bool:
+def _keeps_rollback_journal(head: bytes) -> bool:
     """Byte 18 of an SQLite database is 1 with a rollback journal, 2 with a write-ahead log.
 
     Source: sqlite.org/fileformat.html, section 1.3; ``fileHasMoved`` in SQLite's ``os_unix.c``.
     """
-    head = _head(link, 19)
     return head.startswith(_SQLITE_MAGIC) and head[18:] == b"\1"
 
 
-def _head(link: str, count: int) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
+def _head(place: int) -> bytes:
+    """The first bytes of a pinned regular file; none where it cannot be read."""
     try:
-        descriptor = os.open(link, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, count)
-        finally:
-            os.close(descriptor)
+        descriptor = reopened(place)
     except OSError:
         return b""
+    try:
+        return os.read(descriptor, _HEAD_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

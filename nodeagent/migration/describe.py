@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nodeagent.mechanism.digest import digests_of, sha256
+from nodeagent.mechanism.pinned import open_regular, status_of
 from nodeagent.migration.plan import Item
 from ssi.protocol.migration import FileMeta
 
@@ -26,11 +27,11 @@ def describe_file(item: Item) -> FileMeta:
     Size and time are those before it was read: what is written meanwhile shows as a change of it.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read; ``FileNotFoundError``: or is not there any more.
     """
     if item.is_fifo:  # to open it would wait for its other end
-        return _meta(item, os.stat(item.link))  # noqa: PTH116
-    with open(item.link, "rb") as file:  # noqa: PTH123 - a magic link, opened as the kernel has it
+        return _meta(item, status_of(item.link, item.identity))
+    with os.fdopen(open_regular(item.link, item.identity), "rb") as file:
         status = os.fstat(file.fileno())
         digests = digests_of(file, CHUNK_BYTES)
     return _meta(item, status, digests=digests)
@@ -38,7 +39,7 @@ def describe_file(item: Item) -> FileMeta:
 
 def describe_program(item: Item) -> FileMeta:
     """A program or library: its size and the digest of its head, where its build id is."""
-    with open(item.link, "rb") as file:  # noqa: PTH123
+    with os.fdopen(open_regular(item.link, item.identity), "rb") as file:
         head = sha256(file.read(HEAD_BYTES)).digest()
         status = os.fstat(file.fileno())
     return _meta(item, status, digests=(head,), mapped=True)
@@ -46,7 +47,7 @@ def describe_program(item: Item) -> FileMeta:
 
 def describe_directory(item: Item) -> FileMeta:
     """A directory that the job is in or has open."""
-    return _meta(item, os.stat(item.link))  # noqa: PTH116
+    return _meta(item, status_of(item.link, item.identity))
 
 
 def describe_parents(paths: Iterable[str]) -> list[FileMeta]:
@@ -68,7 +69,7 @@ def description_of(item: Item, known: Mapping[str, FileMeta]) -> FileMeta | None
     Raises:
         OSError: It cannot be looked at.
     """
-    status, meta = os.stat(item.link), known.get(item.path)  # noqa: PTH116
+    status, meta = status_of(item.link, item.identity), known.get(item.path)
     if meta is None or (status.st_size, status.st_mtime_ns) != (meta.size_bytes, meta.mtime_ns):
         return None
     return meta
@@ -84,7 +85,7 @@ def settle_files(items: Iterable[Item]) -> None:
         if not item.writable:
             continue
         try:
-            descriptor = os.open(item.link, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_regular(item.link, item.identity)
         except FileNotFoundError:
             continue  # a mapping of a file that is deleted: the images have what is in it
         try:

@@ -166,7 +166,9 @@ class Landing:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
 
     def place(self, metas: Sequence[FileMeta]) -> list[str]:
-        """Puts every staged file at its path; returns the paths that were put there.
+        """Puts these staged files at their paths; returns the paths that were put there.
+
+        What else was staged goes: the job has closed it since, and it may be half a file.
 
         Raises:
             FileConflict: One appeared there meanwhile, or cannot be put; then none is left there.
@@ -188,6 +190,8 @@ class Landing:
                     os.unlink(staging, dir_fd=folder)
             except (OSError, KeyError) as exc:
                 raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
+        for path in self._staged.keys() - {meta.path for meta in metas}:
+            trustedpath.remove(str(self._staging(path)))
         return list(self.placed)
 
     def undo(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,6 +117,12 @@ class Move:
     def absent(self) -> list[FileMeta]:
         """Data files that the destination did not have."""
         return [meta for path, meta in self.files.items() if path not in self.standing]
+
+    def forget(self, paths: Set[str]) -> None:
+        """These do not go along after all, or are looked at anew once the job stands still."""
+        for path in paths:
+            self.files.pop(path, None)
+        self.steady = {path: meta for path, meta in self.steady.items() if path not in paths}
 
     def changed(self) -> list[Item]:
         """Files whose description may be out of date: written ones, and ones opened since.

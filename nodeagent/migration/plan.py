@@ -11,6 +11,7 @@ from typing import Final
 
 from nodeagent.mechanism.mounts import PSEUDO, Mounts
 from nodeagent.mechanism.openfiles import OpenThing
+from nodeagent.mechanism.pinned import Identity
 from nodeagent.mechanism.unixsockets import UnixSocket
 from ssi.model.jobfiles import JobFiles, is_within
 
@@ -26,12 +27,14 @@ class Item:
 
     Attributes:
         link: Through which this host reads it, whatever its path is by now: ``/proc/PID/fd/N``.
+        identity: Of what that led to; None: a path, at which whatever is there counts.
         writable: The job may change it until it is frozen.
         is_fifo: A named pipe: it is made where it is missing, and what is in it is in the images.
     """
 
     path: str
     link: str
+    identity: Identity | None = None
     writable: bool = False
     is_fifo: bool = False
 
@@ -55,6 +58,11 @@ class Plan:
     shared: tuple[Item, ...] = ()
     followed: tuple[Item, ...] = ()
     blockers: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> dict[str, Item]:
+        """Through what each of the files that go along can be read, by path."""
+        return {item.path: item for item in self.files}
 
 
 def make_plan(
@@ -128,9 +136,15 @@ def named_pipes(plan: Plan) -> list[str]:
 
 
 def _item(thing: OpenThing, root_pid: int) -> Item:
+    kind, _space, number = thing.where.partition(" ")
+    by_descriptor = kind == "fd"
+    link = (
+        f"/proc/{thing.pid}/fd/{number}" if by_descriptor else f"/proc/{root_pid}/root{thing.path}"
+    )
     return Item(
         path=thing.path,
-        link=_link(thing, root_pid),
+        link=link,
+        identity=(thing.device, thing.inode) if by_descriptor else None,
         writable=thing.writable or thing.is_fifo,
         is_fifo=thing.is_fifo,
     )
@@ -144,13 +158,6 @@ def _keep(items: dict[str, Item], item: Item) -> None:
     known = items.get(item.path)
     if known is None or (item.writable and not known.writable):
         items[item.path] = item
-
-
-def _link(thing: OpenThing, root_pid: int) -> str:
-    kind, _space, number = thing.where.partition(" ")
-    if kind == "fd":
-        return f"/proc/{thing.pid}/fd/{number}"
-    return f"/proc/{root_pid}/root{thing.path}"
 
 
 def _is_kernels(thing: OpenThing, mounts: Mounts) -> bool:

@@ -59,6 +59,7 @@ def look_again(move: Move, pids: Sequence[int]) -> tuple[FileMeta, ...]:
     )
     if move.plan.blockers:
         return ()
+    move.forget(move.files.keys() - move.plan.sources.keys())  # it has closed them
     settle_files(move.plan.followed)
     return described(describe_file, move.changed())
 

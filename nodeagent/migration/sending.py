@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nodeagent.migration.imagelane import Lane
@@ -12,7 +11,7 @@ from nodeagent.migration.images import ImageReader
 from nodeagent.migration.move import Move
 from nodeagent.migration.transfer import Courier, Sent, file_pieces
 from ssi.model.errors import SsiError
-from ssi.protocol.migration import FileMeta
+from ssi.protocol.migration import FileMeta, Piece
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,15 +40,25 @@ async def send_files(
     """
     if not any(chunks for _meta, chunks in wanted):
         return Sent()
-    links = {item.path: item.link for item in move.plan.files}
-    pieces = chain.from_iterable(
-        file_pieces(meta.path, links[meta.path], chunks) for meta, chunks in wanted
-    )
+    pieces = _pieces(move, wanted, frozen=frozen)
     takes_lane = move.offer is not None and move.offer.files and not frozen
     lane = await _open_lane(move) if takes_lane else None
     _log.info("event=files-leave gpid=%d by_lane=%s", move.row.gpid, lane is not None)
     node, packs = move.destination, move.unpacks
     return await courier.send(node, move.key, pieces, packs=packs, lane=lane, is_last=False)
+
+
+def _pieces(
+    move: Move, wanted: Sequence[tuple[FileMeta, Sequence[int]]], *, frozen: bool
+) -> Iterator[Piece]:
+    sources = move.plan.sources
+    for meta, chunks in wanted:
+        try:
+            yield from file_pieces(sources[meta.path], chunks)
+        except FileNotFoundError:
+            if frozen:
+                raise
+            move.forget({meta.path})  # its job has closed it
 
 
 async def _open_lane(move: Move) -> Lane | None:

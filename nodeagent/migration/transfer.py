@@ -12,9 +12,11 @@ from typing import Final
 
 from nodeagent.direct.records import Broken
 from nodeagent.mechanism.allocator import ALLOCATOR
+from nodeagent.mechanism.pinned import open_regular
 from nodeagent.migration.describe import CHUNK_BYTES
 from nodeagent.migration.imagelane import Lane
 from nodeagent.migration.packing import Packer, PackingRule
+from nodeagent.migration.plan import Item
 from nodeagent.peers import Peers
 from ssi.protocol.migration import Piece, PutPieces
 from ssi.protocol.refusals import LinkDown
@@ -174,15 +176,21 @@ def packed(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
         yield tuple(message)
 
 
-def file_pieces(path: str, link: str, chunks: Sequence[int]) -> Iterator[Piece]:
-    """The wanted chunks of one file."""
+def file_pieces(item: Item, chunks: Sequence[int]) -> Iterator[Piece]:
+    """The wanted chunks of one file.
+
+    Raises:
+        OSError: It cannot be read; ``FileNotFoundError``: or is not there any more.
+    """
     if not chunks:
         return
-    descriptor = os.open(link, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_regular(item.link, item.identity)
     try:
         for index in chunks:
             yield Piece(
-                path, index * CHUNK_BYTES, os.pread(descriptor, CHUNK_BYTES, index * CHUNK_BYTES)
+                item.path,
+                index * CHUNK_BYTES,
+                os.pread(descriptor, CHUNK_BYTES, index * CHUNK_BYTES),
             )
     finally:
         os.close(descriptor)

@@ -22,6 +22,7 @@ from nodeagent.migration.landing import Landing
 from nodeagent.migration.move import Move
 from nodeagent.migration.packing import Packer
 from nodeagent.migration.plan import Item, Plan
+from nodeagent.migration.reason import leaf_of
 from nodeagent.migration.sending import send_files
 from nodeagent.migration.transfer import Courier, Sent
 from nodeagent.peers import Peers
@@ -186,12 +187,26 @@ def test_a_full_disk_is_told_by_name(moving: Moving) -> None:
 
 def test_a_file_that_is_gone_is_told(moving: Moving) -> None:
     async def test() -> None:
-        end = await moving.open_lane()
         moving.file.unlink()
-        with pytest.raises(FileNotFoundError):
-            await moving.send()
-        assert moving.move.lane is not None
-        moving.move.lane.close()
+        with pytest.raises(BaseExceptionGroup) as told:
+            await moving.send(frozen=True)
+        assert isinstance(leaf_of(told.value), FileNotFoundError)
+
+    run(test())
+
+
+def test_a_file_that_is_closed_while_its_job_runs_is_left_to_the_next_look(moving: Moving) -> None:
+    moving.move.files = moving.move.steady = {moving.meta.path: moving.meta}
+
+    async def test() -> None:
+        end = await moving.open_lane()
+        moving.file.rename(moving.file.with_name("else"))
+        assert await moving.send() == Sent()
+        assert not moving.move.files
+        assert not moving.move.steady, "or an unchanged one would never be sent"
+        moving.file.with_name("else").rename(moving.file)
+        sent = await moving.send(frozen=True)
+        assert (sent.size_bytes, moving.is_there()) == (len(DATA), True)
         await end.close()
 
     run(test())

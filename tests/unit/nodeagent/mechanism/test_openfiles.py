@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from nodeagent.mechanism.openfiles import _thing, writers_outside
+from nodeagent.mechanism.openfiles import _thing, read_open_things, writers_outside
 
 
 def test_who_asks_is_none_of_the_others_that_have_a_file_open(tmp_path: Path) -> None:
@@ -22,12 +25,43 @@ def test_who_asks_is_none_of_the_others_that_have_a_file_open(tmp_path: Path) ->
             other.kill()
 
 
-def test_what_its_machine_has_no_more_is_told_from_what_was_closed(tmp_path: Path) -> None:
-    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "there").symlink_to(tmp_path)
-    kinds = [
-        _thing(1, "cwd", f"{tmp_path}/{name}", writable=False).kind for name in ("gone", "there")
-    ]
-    assert kinds == ["gone", "directory"]
+def test_what_its_machine_has_no_more_is_told_from_what_was_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _thing(1, "cwd", str(tmp_path), writable=False).kind == "directory"
     with pytest.raises(FileNotFoundError):
         _thing(1, "cwd", f"{tmp_path}/closed", writable=False)
+
+    def stale(_descriptor: int) -> os.stat_result:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", stale)
+        kind = _thing(1, "cwd", str(tmp_path), writable=False).kind
+    assert kind == "gone"
+
+
+WRITER = """
+number=0
+while [ $number -lt 20000 ]; do
+    : > file            # the shell has it as its stdout for a moment
+    echo $number
+    number=$((number + 1))
+done
+"""
+
+
+def test_to_look_takes_nothing_out_of_a_pipe_that_is_opened_meanwhile(tmp_path: Path) -> None:
+    with subprocess.Popen(["sh", "-c", WRITER], cwd=tmp_path, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.extend(shell.stdout or ()))
+        reader.start()
+        kinds = set()
+        while reader.is_alive():
+            for thing in read_open_things([shell.pid]):
+                if thing.where == "fd 1":
+                    kinds.add(thing.kind)
+        reader.join()
+    assert kinds >= {"file", "pipe"}
+    assert [int(line) for line in read] == list(range(20000))

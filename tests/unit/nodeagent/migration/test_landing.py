@@ -195,3 +195,11 @@ def test_a_directory_that_leads_to_what_is_not_its_owners_is_refused(tmp_path: P
         arriving.landing.make_directories([directory])
     arriving.landing.undo()
     assert list(roots.iterdir()) == []
+
+
+def test_what_was_staged_and_is_not_wanted_any_more_goes(tmp_path: Path) -> None:
+    file = Arriving(tmp_path)
+    data = CHUNKS[0] + CHUNKS[1]
+    file.put(data, *file.compare(data)[:1])
+    assert file.landing.place([]) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]

@@ -97,7 +97,13 @@ def test_a_named_pipe_goes_along_and_is_nothing_but_a_move_can_take() -> None:
     plan = plan_of(a_fifo())
     assert plan.blockers == ()
     assert plan.files == (
-        Item(path="/srv/pipe", link="/proc/50/fd/5", writable=True, is_fifo=True),
+        Item(
+            path="/srv/pipe",
+            link="/proc/50/fd/5",
+            identity=(21, 77),
+            writable=True,
+            is_fifo=True,
+        ),
     )
     assert named_pipes(plan) == ["/srv/pipe is a named pipe"]
 
