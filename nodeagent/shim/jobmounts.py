@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from nodeagent.filesystem.freshness import doubt
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.libc import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC
 from nodeagent.shim.filemounts import FileMount, Files
@@ -35,6 +36,8 @@ def furnish(files: Files, account: Account) -> None:
     if files.root:
         with _telling(files.node, f"the root {files.root}"):
             _furnish_root(files.root)
+    for root in {files.root, *(mount.root for mount in files.mounts)}:
+        doubt(root)
     targets = [mount.target for mount in files.mounts]
     for mount in files.mounts:
         if not any(is_within(mount.target, each) for each in targets if each != mount.target):

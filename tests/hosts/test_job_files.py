@@ -75,6 +75,29 @@ def test_program_and_data_are_only_at_home(ssi: Ssi, project: str) -> None:
     assert on(ssi, "n3", f"ls {project}").status != 0, "nothing of it is on n3 itself"
 
 
+REPLACED = """
+set -e
+cd project
+for turn in $(seq 8); do
+    echo "turn $turn" > new.$turn
+    printf "%${turn}s" x > same
+    echo "echo ran $turn" > program && chmod +x program && mv program a.out
+    ln -sfn "new.$turn" link
+    rm -f new.$((turn - 1))
+    ssi run -n n2 -- sh -c "
+        cat new.$turn && stat -c %s same && sh ./a.out && cat link && test ! -e new.$((turn - 1))
+        ls -l > /dev/null; cat same ./a.out link > /dev/null; test -e x || test -e y || test -e z
+        true"
+done
+"""
+
+
+def test_a_job_sees_what_was_done_before_it_was_started(ssi: Ssi, project: str) -> None:
+    """Though its node has just read all of the directory for the job before, and believes that."""
+    turns = [f"turn {turn}\n{turn}\nran {turn}\nturn {turn}\n" for turn in range(1, 9)]
+    assert said(ssi, "n1", REPLACED) == "".join(turns), project
+
+
 def test_a_directory_that_the_node_lacks_is_there_for_the_job_only(ssi: Ssi, project: str) -> None:
     said(ssi, "n1", "mkdir -p /project/deep && chown ada /project/deep && echo x > /project/deep/f",
          user="root")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import time
+from typing import Final
 
 from nodeagent.filesystem.mount.nodes import (
     ATTRIBUTE_LINKS,
@@ -11,10 +12,14 @@ from nodeagent.filesystem.mount.nodes import (
     Listed,
     Node,
     Nodes,
+    Stale,
     key_of,
 )
 from nodeagent.filesystem.mount.options import MountOptions
 from ssi.protocol.filereplies import ATTRIBUTES, Entry
+
+TOLD_AT_MOST: Final = 10_000
+"""Files that the kernel is made to forget at once, which takes it 1 us each."""
 
 
 class Beliefs:
@@ -29,18 +34,51 @@ class Beliefs:
         self._nodes = nodes
         self._believed_s = min(options.attributes_s, options.names_s)
         self._links_changed_at_s = 0.0
+        self._doubted_s = 0.0
+        self._told: dict[Node, float] = {}  # with when; the oldest first
 
     def listed(self, folder: Node) -> Listed | None:
         """What a directory holds, if it was read just now."""
         listed = folder.listed
-        if listed is not None and time.monotonic() - listed.at_s > self._believed_s:
+        if listed is None:
+            return None
+        is_old = time.monotonic() - listed.at_s > self._believed_s
+        if is_old or listed.at_s <= self._doubted_s:
             folder.listed = None
             return None
         return listed
 
-    def left_s(self, listed: Listed) -> float:
-        """For how long a listing will be believed yet; at least 0."""
-        return max(listed.at_s + self._believed_s - time.monotonic(), 0.0)
+    def told(self, node: Node) -> None:
+        """The kernel is told what a file is like, and believes it for a while."""
+        now_s = time.monotonic()
+        self._told.pop(node, None)
+        self._told[node] = now_s
+        first, told_s = next(iter(self._told.items()))
+        if len(self._told) > TOLD_AT_MOST or now_s - told_s > self._believed_s:
+            del self._told[first]
+
+    def doubt(self) -> list[Node]:
+        """Somebody may know of changes that are not known here: nothing is believed any more.
+
+        Returns:
+            Of which files the kernel is to forget what it was told, as it may believe that yet.
+        """
+        self._doubted_s = time.monotonic()
+        doubted = list(self._told)
+        self._told.clear()
+        for node in doubted:
+            node.target = b""
+        return doubted
+
+    def check_same(self, node: Node, entry: Entry) -> None:
+        """Refuses an entry of another file, which the path of a file leads to now.
+
+        Raises:
+            Stale: The kernel then looks it up again, and is not to be told the same again.
+        """
+        if node is not self._nodes.root and key_of(entry) != node.key:
+            self.changed(node)
+            raise Stale
 
     def of(self, node: Node) -> Entry | None:
         """A file as the directory above it was read to hold it, if that still stands."""
@@ -57,7 +95,8 @@ class Beliefs:
 
     def vouched_s(self, folder: Node) -> float:
         """For how long what was told of a directory still holds; not above 0 where it does not."""
-        if folder.vouched != folder.changes:
+        is_doubted = folder.vouched_until_s - self._believed_s <= self._doubted_s
+        if folder.vouched != folder.changes or is_doubted:
             return 0.0
         return folder.vouched_until_s - time.monotonic()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import time
+from typing import Final
 
+from nodeagent.filesystem.freshness import DOUBT
 from nodeagent.filesystem.fuse import replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount
@@ -12,11 +14,18 @@ from nodeagent.filesystem.mount.ordering import in_order
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
+_DOUBT: Final = DOUBT.encode()
+
 
 def get(mount: Mount, header: Header, body: Body) -> None:
     """GETXATTR."""
     assert isinstance(body, requests.GetXattr)
     node = mount.nodes.get(header.node)
+    if body.name == _DOUBT:
+        for doubted in mount.beliefs.doubt():
+            mount.notify(replies.forget_attributes(doubted.number))
+        mount.fail(header, errno.ENODATA)
+        return
     if time.monotonic() < node.plain_until_s:
         mount.fail(header, errno.ENODATA)
         return

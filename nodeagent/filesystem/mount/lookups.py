@@ -48,7 +48,7 @@ def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes
         return False
     entry = listed.entries.get(name, _ABSENT)
     if entry is _ABSENT:
-        mount.reply(header, replies.absent(mount.beliefs.left_s(listed)))
+        mount.fail(header, errno.ENOENT)  # which the kernel does not remember: it may be doubted
         return True
     if entry is None or not mount.beliefs.stands(entry, listed.at_s):
         return False
@@ -168,7 +168,7 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
 
     def found(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
-        _check_same(mount, node, reply)
+        mount.beliefs.check_same(node, reply)
         attributes = mount.told(node, reply)
         mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
 
@@ -219,16 +219,6 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
             mount.fail(header, error)
 
     mount.ask(header, filerequests.Lookup(path), found_by_path, failed=failed)
-
-
-def _check_same(mount: Mount, node: Node, entry: Entry) -> None:
-    """Refuses an entry of another file, which the path leads to now.
-
-    Raises:
-        Stale: The kernel then looks it up again.
-    """
-    if node is not mount.nodes.root and key_of(entry) != node.key:
-        raise Stale
 
 
 def _some_directory() -> bytes:

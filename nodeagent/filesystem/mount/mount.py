@@ -350,6 +350,7 @@ class Mount:
         """The attributes of an inode as they are here, which are noted as told."""
         attributes = self.identities.translate(entry.attributes)
         node.told, node.target = attributes, entry.target
+        self.beliefs.told(node)
         if entry.plain:
             node.plain_until_s = time.monotonic() + self.options.attributes_s
         else:

@@ -13,7 +13,7 @@ from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount import locking
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
-from nodeagent.filesystem.mount.nodes import Node, Stale, key_of
+from nodeagent.filesystem.mount.nodes import Node, Stale
 from nodeagent.filesystem.mount.ordering import in_order
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
@@ -43,9 +43,11 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
 
     def opened(reply: FileReply, payload: memoryview) -> None:
         assert isinstance(reply, filereplies.Opened)
-        if key_of(reply.entry) != node.key:
+        try:
+            mount.beliefs.check_same(node, reply.entry)
+        except Stale:
             mount.tell(filerequests.Release(reply.handle))
-            raise Stale
+            raise
         before = node.told
         same = _content(mount.told(node, reply.entry)) == _content(before)
         if not same:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import stat
+import time
 
 import pytest
 
+from nodeagent.filesystem.mount import beliefs as module
 from nodeagent.filesystem.mount.beliefs import Beliefs
-from nodeagent.filesystem.mount.nodes import Listed, Node, Nodes, key_of
+from nodeagent.filesystem.mount.nodes import Listed, Node, Nodes, Stale, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
@@ -91,3 +93,41 @@ def test_directory_is_never_vouched_for_where_nothing_is_believed(nodes: Nodes) 
     beliefs.name_changed(nodes.root, b"a")
     beliefs.vouch(nodes.root)
     assert beliefs.vouched_s(nodes.root) <= 0
+
+
+def test_what_is_doubted_is_asked_for_and_forgotten_by_the_kernel_once(
+    nodes: Nodes, beliefs: Beliefs
+) -> None:
+    entry = file(7)
+    node = known(nodes, b"a", entry)
+    node.target = b"where a link led"
+    beliefs.told(node)
+    nodes.root.listed = Listed(time.monotonic(), {b"a": entry})
+    beliefs.vouch(nodes.root)
+    assert beliefs.of(node) is entry
+    assert beliefs.doubt() == [node]
+    assert beliefs.of(node) is None and nodes.root.listed is None
+    assert beliefs.vouched_s(nodes.root) <= 0
+    assert node.target == b""
+    assert beliefs.doubt() == [], "the kernel was told nothing since"
+    nodes.root.listed = Listed(time.monotonic(), {b"a": entry})
+    assert beliefs.of(node) is entry, "what was read after it is believed"
+
+
+def test_of_many_files_only_those_told_last_are_remembered(
+    nodes: Nodes, beliefs: Beliefs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOLD_AT_MOST", 2)
+    told = [known(nodes, b"%d" % number, file(number)) for number in range(3)]
+    for node in (*told, told[1]):
+        beliefs.told(node)
+    assert beliefs.doubt() == [told[2], told[1]]
+
+
+def test_name_that_leads_to_another_file_is_looked_up_anew(nodes: Nodes, beliefs: Beliefs) -> None:
+    node = known(nodes, b"a", file(7))
+    nodes.root.listed = Listed(LONG_AGO_S, {b"a": file(7)})
+    beliefs.check_same(node, file(7))
+    with pytest.raises(Stale):
+        beliefs.check_same(node, file(8))
+    assert nodes.root.listed.entries[b"a"] is None, "or the kernel would be told of seven again"
