@@ -23,6 +23,7 @@ from nodeagent.mechanism.openfiles import (
     read_open_things,
     writers_outside,
 )
+from nodeagent.mechanism.procfs import is_dying
 from nodeagent.mechanism.unixsockets import read_unix_sockets
 from nodeagent.migration.describe import describe_file, describe_program
 from nodeagent.migration.owners import foreign
@@ -35,6 +36,8 @@ from ssi.protocol.migration import FileMeta
 
 TICK_NS: Final = 20_000_000
 """Two ticks of the slowest clock that stamps files (CONFIG_HZ=100)."""
+
+_TURN_S: Final = 0.02
 
 TWO_INPUTS: Final = (
     "its stdin comes from another job and its keys from a terminal, which stays where it is"
@@ -95,7 +98,7 @@ def survey_job(
     return Survey(
         plan=plan,
         blockers=(
-            *strangers(row.gpid, processes),
+            *_strays(row.gpid, processes),
             *foreign(row, processes),
             *starting({process.pid: process.name for process in processes}),
             *plan.blockers,
@@ -197,6 +200,12 @@ def described(describe: Callable[[Item], FileMeta], items: Iterable[Item]) -> tu
     return tuple(metas)
 
 
+def _strays(gpid: int, processes: Sequence[ProcessRow]) -> list[str]:
+    """As :func:`strangers`; one that ended while it was read has no parent, and is none of them."""
+    found = strangers(gpid, processes)
+    return found and strangers(gpid, [row for row in processes if not is_dying(row.pid)])
+
+
 def strangers(gpid: int, processes: Iterable[ProcessRow]) -> list[str]:
     """Processes of the job that left its tree: CRIU dumps the tree and would leave them behind."""
     living = [row for row in processes if row.state != "Z"]
@@ -212,16 +221,17 @@ def strangers(gpid: int, processes: Iterable[ProcessRow]) -> list[str]:
     ]
 
 
-def starting(names: Mapping[int, str], settle_s: float = 0.05) -> list[str]:
+def starting(names: Mapping[int, str], settle_s: float = 0.5) -> list[str]:
     """Processes that CRIU could not stop, for each waits until another has begun its program.
 
     Args:
         names: Of the job's processes, by pid.
         settle_s: Most begin theirs at once; only what takes longer than this is told.
     """
+    until_s = time.monotonic() + settle_s
     found = vfork.waiting(names)
-    if found:
-        time.sleep(settle_s)
+    while found and time.monotonic() < until_s:
+        time.sleep(_TURN_S)
         found &= vfork.waiting(names)
     return [
         f"process {pid} ({names[pid]}) waits in vfork(2) until its child {child} has begun its"

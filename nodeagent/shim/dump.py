@@ -109,7 +109,7 @@ class Dumping:
         self._check(Step.DUMP)
         check_movable(job)
         members = tree.read_members()
-        check_complete(members, job.root, self._worker)
+        check_complete(members, job.root, self._worker, tree.read_members)
         self._stopped_before = frozenset(m.pid for m in members if m.state in STOPPED)
         self.images, self.criu, self._terminal = Path(request.images), request.criu, None
         self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
@@ -358,13 +358,28 @@ def check_movable(job: Job) -> None:
         raise NotMovable(reason="it is frozen; thaw it first")
 
 
-def check_complete(members: Iterable[Member], root: int, worker: Worker | None) -> None:
+def check_complete(
+    members: Iterable[Member],
+    root: int,
+    worker: Worker | None,
+    look_again: Callable[[], Iterable[Member]],
+) -> None:
     """Holds when every process of the namespace is in the tree of the job, or is our CRIU.
+
+    Args:
+        members: All of them.
+        root: The job's first process.
+        worker: Our CRIU.
+        look_again: Reads them once more: a process that ended while it was read has no parent.
 
     Raises:
         DumpFailed: One is not, and a move would leave it behind.
     """
-    strangers = tree.outsiders(members, root, known=(1, worker.pid if worker is not None else 0))
+    known = (1, worker.pid if worker is not None else 0)
+    strangers = tree.outsiders(members, root, known)
+    if strangers:
+        there = {member.pid for member in tree.outsiders(look_again(), root, known)}
+        strangers = [member for member in strangers if member.pid in there]
     if strangers:
         names = ", ".join(f"{member.pid} ({member.name})" for member in strangers[:5])
         raise DumpFailed(reason=f"these of its processes have left its tree: {names}")

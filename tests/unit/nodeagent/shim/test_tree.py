@@ -1,4 +1,8 @@
+import pytest
+
+from nodeagent.shim.dump import check_complete
 from nodeagent.shim.tree import Member, descendants, outsiders, parse_member
+from ssi.model.shim import DumpFailed
 
 
 def member(pid: int, parent: int) -> Member:
@@ -24,3 +28,11 @@ def test_process_of_another_parent_is_an_outsider() -> None:
     strays = outsiders([*JOB, member(1500, 1), member(1501, 1500)], 1000, known=(1,))
     assert [stray.pid for stray in strays] == [1500, 1501]
     assert outsiders(JOB, 1000, known=(1,)) == []
+
+
+def test_a_process_that_ended_while_it_was_read_has_not_left_the_tree() -> None:
+    """Its ``stat`` tells of no parent then."""
+    ending = member(1004, 0)
+    check_complete([*JOB, ending], 1000, None, lambda: JOB)
+    with pytest.raises(DumpFailed, match=r"left its tree: 1004 \(x\)"):
+        check_complete([*JOB, ending], 1000, None, lambda: [*JOB, ending, member(1005, 1)])
