@@ -19,7 +19,7 @@ from nodeagent.filesystem.mount.options import MountOptions
 from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 TOLD_AT_MOST: Final = 10_000
-"""Files that the kernel is made to forget at once, which takes it 1 us each."""
+"""Files that the kernel is made to forget at once: 25 ms, where a job is waiting for it."""
 
 
 class Beliefs:
