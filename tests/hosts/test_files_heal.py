@@ -60,6 +60,20 @@ print(os.stat("append/old").st_size)
 """Each in a directory of its own, as the kernel changes one at a time in each."""
 
 
+APPEND = """
+import os, signal, sys, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+number = 0
+while not os.path.exists(sys.argv[1] + ".stop"):
+    assert os.write(log, b"%d\\n" % number) > 1
+    number += 1
+    time.sleep(0.01)
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
 def await_files(ssi: Ssi, count: int) -> None:
     """Waits until more than so many files are in the directory."""
     eventually(
@@ -200,3 +214,24 @@ print([os.pread(file.fileno(), 9, 0) for file in opened])
         sh(ssi, "n2", f"kill -9 {old}")
         out = program.communicate(b"\n", timeout=PATIENCE_S)[0].decode()
     assert out == "[b'hg', b'g', b'f', b'new\\n']\n[b'after!', b'g', b'hg']\n"
+
+
+def test_signals_do_not_double_what_is_appended_while_the_link_is_cut(ssi: Ssi, place: str) -> None:
+    """A write that fails with EINTR is tried again: it must not have been done."""
+    n2 = ssi.host("n2")
+    command = ssi.host("n1").ssh_command("python3", "-c", APPEND, f"{place}/log")
+
+    def count() -> int:
+        return int(sh(ssi, "n2", "cat /srv/t/log 2> /dev/null | wc -l"))
+
+    with subprocess.Popen(command) as program:
+        eventually(lambda: count() > 20, what="it writes")
+        n2.cut()
+        time.sleep(1.5)
+        n2.heal()
+        so_far = count()
+        eventually(lambda: count() > so_far + 20, what="it writes on")
+        sh(ssi, "n2", "touch /srv/t/log.stop")
+        assert program.wait(PATIENCE_S) == 0
+    numbers = [int(line) for line in sh(ssi, "n2", "cat /srv/t/log").split()]
+    assert numbers == list(range(len(numbers)))

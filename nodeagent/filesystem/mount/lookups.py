@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import stat
 import time
 from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.mount import Mount, Then
-from nodeagent.filesystem.mount.nodes import Listed, Node, Stale, key_of
+from nodeagent.filesystem.mount.nodes import ATTRIBUTE_MODE, Listed, Node, Stale, key_of
+from nodeagent.filesystem.mount.openfiles import bytes_ahead
 from nodeagent.filesystem.mount.ordering import in_order
+from nodeagent.filesystem.mount.secondlooks import SecondLook
 from ssi.protocol import filereplies, filerequests
-from ssi.protocol.filereplies import Entry, FileReply
+from ssi.protocol.filereplies import ATTRIBUTES, Entry, FileReply
 
 BURST: Final = 3
 BURST_WITHIN_S: Final = 0.1
@@ -31,6 +34,11 @@ def lookup(mount: Mount, header: Header, body: Body) -> None:
     """LOOKUP."""
     assert isinstance(body, requests.Name)
     folder = mount.nodes.get(header.node)
+    if mount.second_looks:
+        look = mount.second_looks.of(folder, body.name, mount.asker(header))
+        if look is not None:
+            _look_again(mount, header, folder, body.name, look)
+            return
     if _answer_from_listing(mount, header, folder, body.name):
         return
     _note_burst(mount, header, folder)
@@ -40,6 +48,31 @@ def lookup(mount: Mount, header: Header, body: Body) -> None:
     # What is being read whole just now will hold this name too, most likely.
     mount.wait(header)
     folder.fetch.append(lambda error: _after_fetch(mount, header, body.name, error))
+
+
+def _look_again(mount: Mount, header: Header, folder: Node, name: bytes, look: SecondLook) -> None:
+    """LOOKUP between two tries to open a file: what the name leads to is opened with it."""
+    if look.opened is not None:
+        # Linux forgets what it finds first, where it is another file, and looks once more.
+        look.node = mount.tell_entry(header, folder, name, look.opened.entry)
+        return
+
+    def opened(reply: FileReply, payload: memoryview) -> None:
+        assert isinstance(reply, filereplies.Opened)
+        look.opened, look.payload = reply, bytes(payload)
+        look.node = mount.tell_entry(header, folder, name, reply.entry)
+        mount.second_looks.found(folder, name, look)
+
+    def failed(error: int) -> None:
+        if error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
+            mount.fail(header, error)
+        else:
+            _ask(mount, header, folder, name)  # it may be none that can be opened
+
+    mount.second_looks.begin(folder, name)
+    path = mount.nodes.child_path(folder, name)
+    asked = filerequests.Open(path, look.flags, bytes_ahead(mount, None, look.flags))
+    in_order(mount, header, None, lambda: mount.ask(header, asked, opened, failed=failed))
 
 
 def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes) -> bool:
@@ -66,9 +99,9 @@ def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
     def found_first(reply: FileReply, payload: memoryview) -> None:
         assert isinstance(reply, Entry)
         if key_of(reply) in written:
-            # It may be older than writes that the kernel believes done.
-            node = mount.nodes.of_key(key_of(reply))
-            in_order(mount, header, node, lambda: ask(found))
+            # It may be older than writes that the kernel believes done. Of all files: they may be
+            # of an inode that was known under another name.
+            in_order(mount, header, None, lambda: ask(found))
         else:
             found(reply, payload)
 
@@ -209,8 +242,13 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
             found(reply, payload)
 
     def failed(error: int) -> None:
-        if error in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP} and by_handle():
+        is_gone = error in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+        if is_gone and by_handle():
             return
+        if is_gone and not _is_directory(node):
+            # Linux asks on the way to open(2), which may be to make it; it looks for the name then.
+            mount.beliefs.changed(node)
+            error = errno.ESTALE
         # The root is shown as it was, so that `ls -l` of all nodes works while one is away.
         if node is mount.nodes.root and error in {errno.ETIMEDOUT, errno.EHOSTDOWN}:
             attributes = node.told or _some_directory()
@@ -221,8 +259,12 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
     mount.ask(header, filerequests.Lookup(path), found_by_path, failed=failed)
 
 
+def _is_directory(node: Node) -> bool:
+    return bool(node.told) and stat.S_ISDIR(ATTRIBUTES.unpack(node.told)[ATTRIBUTE_MODE])
+
+
 def _some_directory() -> bytes:
-    return filereplies.ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
+    return ATTRIBUTES.pack(1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40555, 2, 0, 0, 0, 4096, 0)
 
 
 def read_link(mount: Mount, header: Header, _body: Body) -> None:

@@ -22,10 +22,11 @@ from nodeagent.filesystem.mount.identities import Identities
 from nodeagent.filesystem.mount.keptlistings import KeptListings
 from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
-from nodeagent.filesystem.mount.nodes import Node, key_of
+from nodeagent.filesystem.mount.nodes import Node, is_alone, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
+from nodeagent.filesystem.mount.secondlooks import SecondLooks
 from nodeagent.filesystem.mount.setbehind import SetBehind
 from nodeagent.filesystem.mount.waiting import Waiting
 from nodeagent.filesystem.mount.writebehind import WriteBehind
@@ -96,6 +97,7 @@ class Mount:
         self._handlers = handlers
         self._buffer = memoryview(buffer)
         self.released = Released(loop, self.tell)
+        self.second_looks = SecondLooks(self.tell)
         self.waiting = Waiting(loop, link, self.released, self.tell, self._gave_up)
         self.behind = WriteBehind(self, memory, self.beliefs, number, kept)
         self.settings = SetBehind(self, loop, memory, self.beliefs, self.behind)
@@ -233,7 +235,9 @@ class Mount:
             user, group, body, answered, data=data, within_s=within_s, released=released,
             number=header.unique & ~_IS_RESENT if once else 0,
         )  # fmt: skip
-        self.waiting.add(header.unique, number, is_long=waits, released=released, life=life)
+        self.waiting.add(
+            header.unique, header.pid, number, is_long=waits, released=released, life=life
+        )
 
     def _ask_again(
         self,
@@ -280,7 +284,7 @@ class Mount:
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
-        self.waiting.add(header.unique)
+        self.waiting.add(header.unique, header.pid)
 
     def waits(self, header: Header) -> bool:
         """Whether the kernel still wants an answer to what waits."""
@@ -320,6 +324,7 @@ class Mount:
         if welcome.kept:
             return
         self.released.forget()  # their numbers may mean other files now
+        self.second_looks.forget()
         for file in self.handles.files.values():
             file.is_lost = True
             if file.lock_owners or file.has_flock or (file.unsynced and rebooted):
@@ -334,6 +339,7 @@ class Mount:
 
     def tick(self) -> None:
         """Called a few times a second."""
+        self.second_looks.tick()
         self.released.tell_all()
         self.memory.save_all()
         self.link.tick(holds=bool(self.handles))
@@ -374,7 +380,7 @@ class Mount:
 
     def entry(self, folder: Node, name: bytes, entry: Entry) -> tuple[Node, bytes]:
         """What a name leads to, which the kernel is about to be told."""
-        node = self.nodes.remember(folder, name, key_of(entry))
+        node = self.nodes.remember(folder, name, key_of(entry), alone=is_alone(entry))
         attributes = self.told(node, entry)
         options = self.options
         return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)

@@ -181,9 +181,22 @@ class Nodes:
         """The inode that a name is known to lead to."""
         return self._by_name.get((folder.number, name))
 
-    def remember(self, folder: Node, name: bytes, key: Key) -> Node:
-        """The inode that a name leads to; the kernel is about to be told of it once more."""
+    def remember(self, folder: Node, name: bytes, key: Key, *, alone: bool = False) -> Node:
+        """The inode that a name leads to; the kernel is about to be told of it once more.
+
+        Args:
+            folder: The directory.
+            name: In it.
+            key: What the file is.
+            alone: It is a file with one name. Where it is known under another one, somebody else
+                has renamed it, or its number was another file's. The kernel may believe for a while
+                that the old name leads to the old inode, which is found under none from now on.
+        """
         node = self._by_key.get(key)
+        is_placed = node is not None and (node.parent is folder and node.name == name)
+        if node is not None and alone and not is_placed and node.parent is not None:
+            self._unplace(node)
+            node = None
         if node is None:
             self.last += 1
             node = Node(self.last, key, None, b"")
@@ -191,7 +204,7 @@ class Nodes:
         if not node.lookups:
             self.touched.add(node)
         node.lookups += 1
-        if node is not self.root and (node.parent is not folder or node.name != name):
+        if node is not self.root and not is_placed:
             self._place(node, folder, name)
         return node
 
@@ -255,6 +268,7 @@ class Nodes:
         self.last = max(self.last, number)
         folder = self._by_number.get(parent)
         if folder is not None and node is not self.root:
+            self._by_key[key] = node
             self._place(node, folder, name)
 
     def _place(self, node: Node, folder: Node, name: bytes) -> None:
@@ -291,3 +305,9 @@ class Nodes:
 def key_of(entry: Entry) -> Key:
     """What a file is, under whatever name."""
     return entry.device, int.from_bytes(entry.attributes[:8], "little")
+
+
+def is_alone(entry: Entry) -> bool:
+    """Whether it is a file that has one name."""
+    values = ATTRIBUTES.unpack(entry.attributes)
+    return values[ATTRIBUTE_LINKS] == 1 and not stat.S_ISDIR(values[ATTRIBUTE_MODE])

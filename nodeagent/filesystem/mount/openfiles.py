@@ -15,6 +15,7 @@ from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import Node, Stale
 from nodeagent.filesystem.mount.ordering import in_order
+from nodeagent.filesystem.mount.secondlooks import LED_ELSEWHERE
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
@@ -38,15 +39,16 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
 
 
 def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None:
-    path = mount.nodes.path(node)
+    path, user = mount.nodes.path(node), mount.asker(header)
     changes, asked_s = node.changes, time.monotonic()
 
-    def opened(reply: FileReply, payload: memoryview) -> None:
+    def opened(reply: FileReply, payload: memoryview | bytes) -> None:
         assert isinstance(reply, filereplies.Opened)
         try:
             mount.beliefs.check_same(node, reply.entry)
         except Stale:
             mount.tell(filerequests.Release(reply.handle))
+            mount.second_looks.expect(node, body.flags, user)
             raise
         before = node.told
         same = _content(mount.told(node, reply.entry)) == _content(before)
@@ -61,10 +63,21 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         flags = _KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
         mount.reply(header, replies.opened(file.number, flags | _whole_appends(body.flags)))
 
+    def failed(error: int) -> None:
+        if error in LED_ELSEWHERE:
+            mount.beliefs.changed(node)
+            mount.second_looks.expect(node, body.flags, user)
+            error = errno.ESTALE
+        mount.fail(header, error)
+
     if body.flags & os.O_TRUNC:
         mount.beliefs.changed(node)
-    ahead = AHEAD_BYTES if _is_to_be_read(mount, node, body.flags) else 0
-    mount.ask(header, filerequests.Open(path, body.flags, ahead), opened)
+    looked = mount.second_looks.take(node, body.flags, user)
+    if looked is not None and looked.opened is not None:
+        opened(looked.opened, looked.payload)
+        return
+    asked = filerequests.Open(path, body.flags, bytes_ahead(mount, node, body.flags))
+    mount.ask(header, asked, opened, failed=failed)
 
 
 def _whole_appends(flags: int) -> int:
@@ -76,11 +89,18 @@ def _whole_appends(flags: int) -> int:
     return _DIRECT_IO if flags & os.O_APPEND else 0
 
 
-def _is_to_be_read(mount: Mount, node: Node, flags: int) -> bool:
-    """Whether the kernel will ask for the bytes of a small file next."""
+def bytes_ahead(mount: Mount, node: Node | None, flags: int) -> int:
+    """Up to which size a file is to come along as it is opened: the kernel will read it next.
+
+    Args:
+        mount: Which may be to ask for nothing beforehand.
+        node: The file; None where it is not known which one it will be.
+        flags: Of open(2).
+    """
     if flags & (os.O_ACCMODE | os.O_DIRECT | os.O_TRUNC) or not mount.options.prefetch:
-        return False
-    return not node.told or node.given != _content(node.told)
+        return 0
+    has_it = node is not None and node.told and node.given == _content(node.told)
+    return 0 if has_it else AHEAD_BYTES
 
 
 def _content(attributes: bytes) -> tuple[bytes, bytes]:

@@ -8,13 +8,15 @@ from typing import Final
 
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.mechanism.loop import Loop
+from nodeagent.mechanism.pendingsignals import is_killed
 from ssi.protocol import filerequests
 from ssi.protocol.filerequests import FileRequest
 from ssi.transport.filelink import FileLink
 
-INTERRUPT_GRACE_S: Final = 0.3
-"""A signal that does not kill must not fail what ends in a moment anyway: stat(2) of a local file
-never fails with EINTR. What takes longer is given up, so that a program can be killed."""
+LOOKED_AFTER_S: Final = 0.3
+"""So often it is looked whether a program that was sent a signal is to end, as long as it waits.
+One that handles the signal waits on: no local file fails with EINTR, and what was asked may be
+done already."""
 
 
 @dataclass(slots=True)
@@ -22,6 +24,7 @@ class _Asked:
     """What the server was asked for a request, by its number; 0 where it waits for another's."""
 
     number: int
+    tid: int
     is_long: bool
     released: tuple[int, ...]
     life: int
@@ -64,28 +67,38 @@ class Waiting:
     def add(
         self,
         unique: int,
+        tid: int,
         number: int = 0,
         *,
         is_long: bool = False,
         released: tuple[int, ...] = (),
         life: int = 0,
     ) -> None:
-        """A request waits; one that ``is_long`` is given up as soon as it is interrupted."""
-        self._asked[unique] = _Asked(number, is_long, released, life)
+        """A request of a thread waits; one that ``is_long`` is given up once it is interrupted."""
+        self._asked[unique] = _Asked(number, tid, is_long, released, life)
 
     def end(self, unique: int) -> None:
         """It is about to be answered; harmless where it does not wait."""
         self._asked.pop(unique, None)
 
     def interrupt(self, unique: int) -> None:
-        """Its program was sent a signal."""
+        """Its program was sent a signal; of later ones the kernel does not tell."""
         asked = self._asked.get(unique)
         if asked is None:
             return
         if asked.is_long:
             self.give_up(unique)
         else:
-            self._loop.call_after(INTERRUPT_GRACE_S, lambda: self.give_up(unique))
+            self._loop.call_after(LOOKED_AFTER_S, lambda: self._look_after(unique))
+
+    def _look_after(self, unique: int) -> None:
+        asked = self._asked.get(unique)
+        if asked is None:
+            return
+        if is_killed(asked.tid):
+            self.give_up(unique)
+        else:
+            self._loop.call_after(LOOKED_AFTER_S, lambda: self._look_after(unique))
 
     def give_up(self, unique: int) -> None:
         """Nobody waits for it any more; harmless where nobody did."""

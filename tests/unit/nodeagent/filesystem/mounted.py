@@ -93,12 +93,15 @@ class Mounted:
         self._last = 0
         self.resent = 0
         """A bit that the kernel sets in numbers of requests that it sends again."""
+        self.tid = 1
+        """Of the thread that asks."""
 
     def request(self, opcode: Opcode, payload: bytes, node: int | None = None) -> int:
         self._last += 1
         number = self.node.number if node is None else node
         size = decoding.HEADER.size + len(payload)
-        head = decoding.HEADER.pack(size, opcode, self._last | self.resent, number, 0, 0, 1, 0, 0)
+        unique = self._last | self.resent
+        head = decoding.HEADER.pack(size, opcode, unique, number, 0, 0, self.tid, 0, 0)
         self.mount.dispatch(memoryview(head + payload))
         return self._last
 

@@ -16,7 +16,7 @@ from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.nodes import Listed
 from ssi.protocol.filereplies import Count, Opened
-from tests.unit.nodeagent.filesystem.mounted import DATA, FILE, HANDLE, ROOT, Mounted, entry
+from tests.unit.nodeagent.filesystem.mounted import DATA, FILE, HANDLE, KEY, ROOT, Mounted, entry
 
 
 @pytest.fixture
@@ -139,7 +139,8 @@ def test_name_that_leads_to_a_written_file_is_looked_up_again(mounted: Mounted) 
     assert mounted.kinds == ["Lookup"]
     mounted.answer(reply=entry(5000))
     assert mounted.answers() == {number: 0}
-    assert mounted.node.told[8:16] == (5000).to_bytes(8, "little")
+    told = mounted.mount.nodes.of_key(KEY)
+    assert told is not None and told.told[8:16] == (5000).to_bytes(8, "little")
 
 
 def test_listing_is_not_believed_of_a_written_file(mounted: Mounted) -> None:
