@@ -48,6 +48,8 @@ class OpenThing:
         knows_inode: An SQLite database that keeps a rollback journal: SQLite looks at the inode of
             its file before each transaction, and refuses to write to another one.
         is_locked: A lock is held through it, by flock(2), fcntl(2) or a lease.
+        has_lost_name: A file that was opened by a name which it has no more, though it has others;
+            or that the kernel made twice at once for several programs, on some file systems.
         watched: Devices of the file systems where an inotify has its watches.
     """
 
@@ -64,6 +66,7 @@ class OpenThing:
     is_elf: bool = False
     knows_inode: bool = False
     is_locked: bool = False
+    has_lost_name: bool = False
     watched: frozenset[int] = frozenset()
 
     @property
@@ -259,10 +262,11 @@ def _thing(
             return OpenThing(pid=pid, where=where, path=path, kind="gone")
         kind = _kind(path, status.st_mode)
         head = _head(place) if kind == "file" and status.st_size >= _HEAD_BYTES else b""
+    is_marked = path.endswith(DELETED) and not _is_at(f"/proc/{pid}/root{path}", status)
     return OpenThing(
         pid=pid,
         where=where,
-        path=path.removesuffix(DELETED) if status.st_nlink == 0 else path,
+        path=path.removesuffix(DELETED) if is_marked else path,
         kind=kind,
         size_bytes=status.st_size,
         links=status.st_nlink,
@@ -271,9 +275,19 @@ def _thing(
         writable=writable,
         is_shared=is_shared,
         is_locked=is_locked,
+        has_lost_name=is_marked and kind == "file" and status.st_nlink > 0,
         is_elf=not writable and head.startswith(ELF_MAGIC),
         knows_inode=writable and _keeps_rollback_journal(head),
     )
+
+
+def _is_at(path: str, status: os.stat_result) -> bool:
+    """Whether a file really has the name that the kernel gives to those without one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(found, status)
 
 
 def _kind(path: str, mode: int) -> str:

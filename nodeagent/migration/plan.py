@@ -174,6 +174,10 @@ def _blocker(thing: OpenThing, *, has_terminal: bool, root: str) -> str:
     if thing.is_deleted and thing.size_bytes > GHOST_LIMIT_BYTES:
         mib = thing.size_bytes // 1024 // 1024
         return f"{who}: {thing.path} is deleted and has {mib} MiB, more than 64 MiB"
+    if thing.has_lost_name:
+        return (
+            f"{who}: {thing.path} has lost the name by which it was opened; once closed, it moves"
+        )
     if thing.knows_inode and not thing.is_deleted:
         return (
             f"{who}: SQLite does not write to {thing.path} once it is another file; "

@@ -98,3 +98,34 @@ def test_job_that_replaces_its_files_finds_them_however_often_it_moves(ssi: Ssi)
     numbers = [int(line) for line in ssi.ok("logs", gpid).split()]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 20
     assert json.loads((home / "live").read_text())["number"] == numbers[-1]
+
+
+TOGETHER = """
+import os, sys, time
+def add():
+    log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    print(os.readlink(f"/proc/self/fd/{log}"), flush=True)
+    os._exit(0)
+children = [os.fork() or add() for _ in range(4)]
+for child in children: assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_programs_that_make_a_file_at_once_have_it_by_its_name(ssi: Ssi, place: str) -> None:
+    """Else CRIU finds it no more, and a job that did so cannot move."""
+    for turn in range(20):
+        told = python(ssi, "n1", TOGETHER, f"{place}/log{turn}")
+        assert told.splitlines() == [f"{place}/log{turn}"] * 4
+
+
+def test_file_that_lost_its_name_is_refused_by_name(ssi: Ssi) -> None:
+    line = "cd /srv && rm -f lost kept && exec 5>lost && ln lost kept && rm lost && sleep 60"
+    gpid = ssi.detached("n1", "sh", "-c", line)
+    eventually(lambda: "kept" in sh(ssi, "n1", "ls /srv"), what="it to be open")
+    eventually(lambda: "lost" not in sh(ssi, "n1", "ls /srv"), what="its name to be gone")
+    result = ssi("migrate", gpid, "n2")
+    assert result.status == 26, result
+    assert "/srv/lost has lost the name by which it was opened" in result.err
+    assert ssi.job(gpid)["state"] == "running"
+    ssi.ok("kill", gpid)
+    sh(ssi, "n1", "rm /srv/kept")

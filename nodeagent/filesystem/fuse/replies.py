@@ -43,6 +43,11 @@ def entry(node: int, attributes: bytes, entry_s: float, attributes_s: float) -> 
     return _ENTRY.pack(node, 0, *times) + attributes
 
 
+def absent(valid_s: float) -> bytes:
+    """A name that leads nowhere, and for how long that may be remembered."""
+    return _ENTRY.pack(0, 0, int(valid_s), 0, int(valid_s % 1 * 1e9), 0) + bytes(88)
+
+
 def attributes(packed: bytes, valid_s: float) -> bytes:
     """Attributes, and for how long they may be remembered."""
     return _ATTR.pack(int(valid_s), int(valid_s % 1 * 1e9), 0) + packed

@@ -22,6 +22,14 @@ TOLD_AT_MOST: Final = 10_000
 """Files that the kernel is made to forget at once: 25 ms, where a job is waiting for it."""
 
 
+ABSENCE_S: Final = 0.01
+"""For so long the kernel believes that there is no such name: until the file is made for which it
+was looked up, where that takes no longer."""
+
+_TICKS_S: Final = 0.02
+"""By so much the kernel believes it for longer: it counts in ticks, of which some have 10 ms."""
+
+
 class Beliefs:
     """See the module: listings, less what this machine has changed since they were read.
 
@@ -35,6 +43,7 @@ class Beliefs:
         self._believed_s = min(options.attributes_s, options.names_s)
         self._links_changed_at_s = 0.0
         self._doubted_s = 0.0
+        self._absence_until_s = 0.0
         self._told: dict[Node, float] = {}  # with when; the oldest first
 
     def listed(self, folder: Node) -> Listed | None:
@@ -56,6 +65,18 @@ class Beliefs:
         first, told_s = next(iter(self._told.items()))
         if len(self._told) > TOLD_AT_MOST or now_s - told_s > self._believed_s:
             del self._told[first]
+
+    def absence_told(self) -> float:
+        """The kernel is told that there is no such name; for how long it may believe that."""
+        believed_s = min(ABSENCE_S, self._believed_s)
+        if believed_s:
+            self._absence_until_s = time.monotonic() + believed_s + _TICKS_S
+        return believed_s
+
+    @property
+    def absence_s(self) -> float:
+        """For how long the kernel may yet believe of some name that there is none."""
+        return max(self._absence_until_s - time.monotonic(), 0.0)
 
     def doubt(self) -> list[Node]:
         """Somebody may know of changes that are not known here: nothing is believed any more.

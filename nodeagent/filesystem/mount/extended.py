@@ -24,7 +24,8 @@ def get(mount: Mount, header: Header, body: Body) -> None:
     if body.name == _DOUBT:
         for doubted in mount.beliefs.doubt():
             mount.notify(replies.forget_attributes(doubted.number))
-        mount.fail(header, errno.ENODATA)
+        # That names are absent it cannot be made to forget.
+        mount.fail_after(mount.beliefs.absence_s, header, errno.ENODATA)
         return
     if time.monotonic() < node.plain_until_s:
         mount.fail(header, errno.ENODATA)

@@ -81,7 +81,7 @@ def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes
         return False
     entry = listed.entries.get(name, _ABSENT)
     if entry is _ABSENT:
-        mount.fail(header, errno.ENOENT)  # which the kernel does not remember: it may be doubted
+        _tell_absence(mount, header)
         return True
     if entry is None or not mount.beliefs.stands(entry, listed.at_s):
         return False
@@ -106,9 +106,30 @@ def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
             found(reply, payload)
 
     def ask(then: Then) -> None:
-        mount.ask(header, filerequests.Lookup(mount.nodes.child_path(folder, name)), then)
+        asked = filerequests.Lookup(mount.nodes.child_path(folder, name))
+        mount.ask(header, asked, then, failed=failed)
+
+    def failed(error: int) -> None:
+        if error == errno.ENOENT:
+            _tell_absence(mount, header)
+        else:
+            mount.fail(header, error)
 
     ask(found_first)
+
+
+def _tell_absence(mount: Mount, header: Header) -> None:
+    """Answers that there is no such name.
+
+    What the kernel must not remember at all, it takes out of its table when the next program looks,
+    also while the first one makes that file: whose descriptor then has a name that is "(deleted)",
+    by which CRIU does not find it (``fuse_dentry_revalidate`` in Linux).
+    """
+    believed_s = mount.beliefs.absence_told()
+    if believed_s:
+        mount.reply(header, replies.absent(believed_s))
+    else:
+        mount.fail(header, errno.ENOENT)
 
 
 def _after_fetch(mount: Mount, header: Header, name: bytes, error: int) -> None:

@@ -151,6 +151,14 @@ class Mount:
         if header.opcode not in {Opcode.FORGET, Opcode.BATCH_FORGET}:  # which nobody waits for
             self._write([replies.header(header.unique, error, 0)])
 
+    def fail_after(self, delay_s: float, header: Header, error: int) -> None:
+        """Answers with an errno a moment later, or now."""
+        if not delay_s:
+            self.fail(header, error)
+            return
+        self.wait(header)
+        self._loop.call_after(delay_s, lambda: self.fail(header, error))
+
     def notify(self, notice: bytes) -> None:
         """Tells the kernel something unasked."""
         self._write([notice])

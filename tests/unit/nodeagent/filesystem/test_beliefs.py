@@ -131,3 +131,12 @@ def test_name_that_leads_to_another_file_is_looked_up_anew(nodes: Nodes, beliefs
     with pytest.raises(Stale):
         beliefs.check_same(node, file(8))
     assert nodes.root.listed.entries[b"a"] is None, "or the kernel would be told of seven again"
+
+
+def test_absence_is_believed_for_a_moment_and_never_where_nothing_is(nodes: Nodes) -> None:
+    beliefs = Beliefs(nodes, MountOptions())
+    assert beliefs.absence_s == 0.0
+    believed_s = beliefs.absence_told()
+    assert 0.0 < believed_s <= module.ABSENCE_S < beliefs.absence_s, "the kernel counts in ticks"
+    strict = Beliefs(nodes, MountOptions(attributes_s=0.0, names_s=0.0))
+    assert (strict.absence_told(), strict.absence_s) == (0.0, 0.0)

@@ -61,11 +61,12 @@ def test_file_that_is_gone_is_looked_up_again_and_may_be_made(mounted: Mounted, 
     mounted.answer(errno.ENOENT)
     assert mounted.kinds == ["Lookup"], "it may be what cannot be opened"
     mounted.answer(errno.ENOENT)
-    assert mounted.answers() == {looking: errno.ENOENT}
+    [(number, (told, data))] = mounted.replies().items()
+    assert (number, told, told_number(data)) == (looking, 0, 0), "there is none"
     again = mounted.request(Opcode.LOOKUP, NAME, ROOT)
     assert mounted.kinds == ["Lookup"], "nothing is left of it"
-    mounted.answer(errno.ENOENT)
-    assert mounted.answers() == {again: errno.ENOENT}
+    mounted.answer(errno.EACCES)
+    assert mounted.answers() == {again: errno.EACCES}
 
 
 def test_what_the_second_look_finds_is_what_is_opened(mounted: Mounted) -> None:
@@ -141,6 +142,20 @@ def test_attributes_of_a_file_that_is_gone_have_its_name_looked_up(
     asking = mounted.request(Opcode.GETATTR, GETATTR)
     mounted.answer(errno.ENOENT)
     assert mounted.answers() == {asking: told}
+
+
+def test_who_doubts_waits_until_the_kernel_has_forgotten_what_is_absent(mounted: Mounted) -> None:
+    doubt = struct.pack("=II", 0, 0) + b"ssi.doubt\0"
+    first = mounted.request(Opcode.GETXATTR, doubt, ROOT)
+    assert mounted.answers() == {first: errno.ENODATA}
+    mounted.request(Opcode.LOOKUP, NAME, ROOT)
+    mounted.answer(errno.ENOENT)
+    mounted.answers()
+    second = mounted.request(Opcode.GETXATTR, doubt, ROOT)
+    assert mounted.answers() == {}
+    [callback] = mounted.loop.callbacks
+    callback()
+    assert mounted.answers() == {second: errno.ENODATA}
 
 
 def looked_up(mounted: Mounted, name: bytes, found: Entry) -> Node:

@@ -65,3 +65,24 @@ def test_to_look_takes_nothing_out_of_a_pipe_that_is_opened_meanwhile(tmp_path: 
         reader.join()
     assert kinds >= {"file", "pipe"}
     assert [int(line) for line in read] == list(range(20000))
+
+
+def test_file_that_lost_the_name_by_which_it_was_opened_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+    with path.open("w") as file:
+        link = f"/proc/self/fd/{file.fileno()}"
+        assert not _thing(os.getpid(), "fd 3", link, writable=True).has_lost_name
+        (tmp_path / "two").hardlink_to(path)
+        path.unlink()
+        thing = _thing(os.getpid(), "fd 3", link, writable=True)
+        assert (thing.path, thing.has_lost_name, thing.is_deleted) == (str(path), True, False)
+        (tmp_path / "two").unlink()
+        thing = _thing(os.getpid(), "fd 3", link, writable=True)
+        assert (thing.path, thing.has_lost_name, thing.is_deleted) == (str(path), False, True)
+
+
+def test_file_that_is_called_deleted_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "one (deleted)"
+    with path.open("w") as file:
+        thing = _thing(os.getpid(), "fd 3", f"/proc/self/fd/{file.fileno()}", writable=True)
+    assert (thing.path, thing.has_lost_name) == (str(path), False)

@@ -74,6 +74,12 @@ def test_database_that_would_become_read_only_is_refused_with_a_way_out() -> Non
     assert "SQLite does not write to /srv/base" in blocker and "WAL" in blocker
 
 
+def test_file_that_lost_its_name_is_refused() -> None:
+    lost = OpenThing(pid=50, where="fd 5", path="/srv/log", kind="file", has_lost_name=True)
+    [blocker] = plan_of(lost).blockers
+    assert blocker.startswith("process 50, fd 5: /srv/log has lost the name")
+
+
 def test_what_its_home_has_no_more_is_named() -> None:
     def blockers(where: str, path: str) -> tuple[str, ...]:
         things = [OpenThing(pid=50, where=where, path=path, kind="gone")]
