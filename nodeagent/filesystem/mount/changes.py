@@ -57,12 +57,13 @@ def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRe
     def made(reply: FileReply, _payload: memoryview) -> None:
         assert isinstance(reply, Entry)
         is_only = folder.changes == changes
-        if isinstance(asked, filerequests.MakeLink):
+        is_link = isinstance(asked, filerequests.MakeLink)
+        if is_link:
             mount.beliefs.links_changed()
         mount.beliefs.name_changed(folder, name, reply)
         if is_only and reply.above:
             mount.told_of_folder(folder, reply.above)
-        node = mount.tell_entry(header, folder, name, reply)
+        node = mount.tell_entry(header, folder, name, reply, fresh=not is_link)
         if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
 

@@ -124,6 +124,8 @@ def _rendered(
     parts: list[bytes] = []
     left = body.size
     before = replies.ENTRY_BYTES if plus else 0
+    # Names that were removed since it was read are not to be told as if they were there.
+    is_known = not directory.names_only and directory.node.changed_at_s < directory.read_at_s
     for index in range(body.offset, len(directory.entries) + len(_DOTS)):
         name, entry = _named(directory, index)
         left -= before + replies.name_bytes(name)
@@ -137,7 +139,7 @@ def _rendered(
         values = ATTRIBUTES.unpack(entry.attributes)
         if plus:
             # One that has changed since the listing was read: the kernel asks for it by itself.
-            stands = not directory.names_only and mount.beliefs.stands(entry, directory.read_at_s)
+            stands = is_known and mount.beliefs.stands(entry, directory.read_at_s)
             parts.append(mount.entry(directory.node, name, entry)[1] if stands else b"\0" * before)
         parts.append(replies.name(values[0], index + 1, name, values[9]))
     return parts

@@ -234,6 +234,7 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
             return
         vouched_s = mount.beliefs.vouched_s(node)
         if vouched_s > 0:
+            mount.beliefs.told(node)
             mount.reply(header, replies.attributes(node.told, vouched_s))
             return
         try:

@@ -22,7 +22,7 @@ from nodeagent.filesystem.mount.identities import Identities
 from nodeagent.filesystem.mount.keptlistings import KeptListings
 from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
-from nodeagent.filesystem.mount.nodes import Node, is_alone, key_of
+from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
@@ -153,11 +153,11 @@ class Mount:
 
     def fail_after(self, delay_s: float, header: Header, error: int) -> None:
         """Answers with an errno a moment later, or now."""
-        if not delay_s:
+        if delay_s:
+            self.wait(header)
+            self._loop.call_after(delay_s, lambda: self.fail(header, error))
+        else:
             self.fail(header, error)
-            return
-        self.wait(header)
-        self._loop.call_after(delay_s, lambda: self.fail(header, error))
 
     def notify(self, notice: bytes) -> None:
         """Tells the kernel something unasked."""
@@ -243,9 +243,8 @@ class Mount:
             user, group, body, answered, data=data, within_s=within_s, released=released,
             number=header.unique & ~_IS_RESENT if once else 0,
         )  # fmt: skip
-        self.waiting.add(
-            header.unique, header.pid, number, is_long=waits, released=released, life=life
-        )
+        unique, tid = header.unique, header.pid
+        self.waiting.add(unique, tid, number, is_long=waits, released=released, life=life)
 
     def _ask_again(
         self,
@@ -380,17 +379,20 @@ class Mount:
         folder.told = self.identities.translate(attributes)
         self.beliefs.vouch(folder)
 
-    def tell_entry(self, header: Header, folder: Node, name: bytes, entry: Entry) -> Node:
-        """Answers with what a name leads to."""
-        node, packed = self.entry(folder, name, entry)
+    def tell_entry(
+        self, header: Header, folder: Node, name: bytes, entry: Entry, *, fresh: bool = False
+    ) -> Node:
+        """Answers with what a name leads to; ``fresh`` where that was made just now."""
+        node, packed = self.entry(folder, name, entry, fresh=fresh)
         self.reply(header, packed)
         return node
 
-    def entry(self, folder: Node, name: bytes, entry: Entry) -> tuple[Node, bytes]:
+    def entry(
+        self, folder: Node, name: bytes, entry: Entry, *, fresh: bool = False
+    ) -> tuple[Node, bytes]:
         """What a name leads to, which the kernel is about to be told."""
-        node = self.nodes.remember(folder, name, key_of(entry), alone=is_alone(entry))
-        attributes = self.told(node, entry)
-        options = self.options
+        node = self.nodes.remember(folder, name, key_of(entry), entry.attributes, fresh=fresh)
+        attributes, options = self.told(node, entry), self.options
         return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)
 
 

@@ -14,6 +14,7 @@ from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 ATTRIBUTE_MODE: Final = 9
 ATTRIBUTE_LINKS: Final = 10
+ATTRIBUTE_MTIME: Final = (4, 7)
 """Places in :data:`ATTRIBUTES`."""
 
 Key = tuple[int, int]
@@ -181,22 +182,32 @@ class Nodes:
         """The inode that a name is known to lead to."""
         return self._by_name.get((folder.number, name))
 
-    def remember(self, folder: Node, name: bytes, key: Key, *, alone: bool = False) -> Node:
+    def remember(
+        self,
+        folder: Node,
+        name: bytes,
+        key: Key,
+        attributes: bytes = b"",
+        *,
+        fresh: bool = False,
+    ) -> Node:
         """The inode that a name leads to; the kernel is about to be told of it once more.
+
+        Where what was known under another name is not it, the kernel may believe for a while that
+        the other name leads to the old inode, which is found under none from now on.
 
         Args:
             folder: The directory.
             name: In it.
             key: What the file is.
-            alone: It is a file with one name. Where it is known under another one, somebody else
-                has renamed it, or its number was another file's. The kernel may believe for a while
-                that the old name leads to the old inode, which is found under none from now on.
+            attributes: Of it; empty where it is known to be what has that key.
+            fresh: It was made just now, so that whatever had its number is gone.
         """
         node = self._by_key.get(key)
         is_placed = node is not None and (node.parent is folder and node.name == name)
-        if node is not None and alone and not is_placed and node.parent is not None:
+        if node is not None and (fresh or not _may_be(node, attributes, is_placed=is_placed)):
             self._unplace(node)
-            node = None
+            node, is_placed = None, False
         if node is None:
             self.last += 1
             node = Node(self.last, key, None, b"")
@@ -307,7 +318,21 @@ def key_of(entry: Entry) -> Key:
     return entry.device, int.from_bytes(entry.attributes[:8], "little")
 
 
-def is_alone(entry: Entry) -> bool:
-    """Whether it is a file that has one name."""
-    values = ATTRIBUTES.unpack(entry.attributes)
-    return values[ATTRIBUTE_LINKS] == 1 and not stat.S_ISDIR(values[ATTRIBUTE_MODE])
+def _may_be(node: Node, attributes: bytes, *, is_placed: bool) -> bool:
+    """Whether it is the file with these attributes, which has its number.
+
+    Numbers are given again. A file of one name that is found under another was renamed by somebody
+    else, or is another. So is a directory, but where nothing was changed in it meanwhile: somebody
+    here may stand in one that was renamed.
+    """
+    if not attributes:
+        return True
+    found = ATTRIBUTES.unpack(attributes)
+    known = ATTRIBUTES.unpack(node.told) if node.told else found
+    if stat.S_IFMT(known[ATTRIBUTE_MODE]) != stat.S_IFMT(found[ATTRIBUTE_MODE]):
+        return False
+    if is_placed or node.parent is None:
+        return True
+    if stat.S_ISDIR(found[ATTRIBUTE_MODE]):
+        return bool(node.told) and all(known[place] == found[place] for place in ATTRIBUTE_MTIME)
+    return bool(found[ATTRIBUTE_LINKS] > 1)

@@ -16,7 +16,7 @@ from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, Nodes, Stale
 from nodeagent.filesystem.mount.secondlooks import KEPT_S, LED_ELSEWHERE, SecondLook, SecondLooks
-from ssi.protocol.filereplies import ATTRIBUTES, Entry, Opened
+from ssi.protocol.filereplies import ATTRIBUTES, Entry, Listing, Nothing, Opened
 from ssi.protocol.filerequests import Open, Release
 from tests.unit.nodeagent.filesystem.mounted import FILE, KEY, ROOT, Mounted
 
@@ -176,6 +176,66 @@ def test_old_name_of_a_file_that_another_node_has_renamed_opens_nothing(mounted:
 
 def test_names_of_one_file_are_one_inode(mounted: Mounted) -> None:
     assert looked_up(mounted, b"g", entry(KEY[1], links=2)) is mounted.node
+
+
+@pytest.mark.parametrize(
+    ("changed_at_s", "is_same"), [(0, True), (5, False)], ids=["renamed", "another"]
+)
+def test_directory_under_another_name_is_the_same_where_nothing_changed_in_it(
+    changed_at_s: int, is_same: bool
+) -> None:
+    nodes, mode = Nodes(), stat.S_IFDIR
+    values = [7, 0, 0, 0, 0, 0, 0, 0, 0, mode | 0o755, 2, 0, 0, 0, 4096, 0]
+    folder = nodes.remember(nodes.root, b"d", KEY)
+    folder.told = ATTRIBUTES.pack(*values)
+    child = nodes.remember(folder, b"f", (1, 8))
+    values[4] = changed_at_s
+    found = nodes.remember(nodes.root, b"e", KEY, ATTRIBUTES.pack(*values))
+    assert (found is folder) is is_same
+    if is_same:
+        assert nodes.path(child) == b"e/f"
+    else:
+        with pytest.raises(Stale):
+            nodes.path(child)
+
+
+def test_number_that_another_kind_of_file_had_is_another_inode() -> None:
+    nodes = Nodes()
+    old = nodes.remember(nodes.root, b"d", KEY)
+    old.told = entry(KEY[1], mode=stat.S_IFDIR).attributes
+    assert nodes.remember(nodes.root, b"d", KEY, old.told) is old
+    assert nodes.remember(nodes.root, b"d", KEY, entry(KEY[1]).attributes) is not old
+
+
+def test_directory_that_was_just_made_is_none_that_had_its_number(mounted: Mounted) -> None:
+    mounted.node.told = entry(KEY[1], mode=stat.S_IFDIR).attributes
+    mounted.request(Opcode.MKDIR, struct.pack("=II", 0o755, 0) + b"d\0", ROOT)
+    mounted.answer(reply=entry(KEY[1], mode=stat.S_IFDIR))
+    [(error, data)] = mounted.replies().values()
+    made = mounted.mount.nodes.get(told_number(data))
+    assert error == 0 and made is not mounted.node
+    with pytest.raises(Stale):
+        mounted.mount.nodes.path(mounted.node)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_names_that_were_removed_since_a_listing_are_not_told_with_it(
+    mounted: Mounted, removed: bool
+) -> None:
+    listing = Listing(0, [(b"g", entry(9))])
+    mounted.request(Opcode.OPENDIR, struct.pack("=II", 0, 0), ROOT)
+    mounted.answer(reply=listing)
+    [(_, data)] = mounted.replies().values()
+    handle = told_number(data)
+    if removed:
+        mounted.request(Opcode.UNLINK, b"g\0", ROOT)
+        mounted.answer(reply=Nothing())
+        mounted.answers()
+    reading = struct.pack("=QQIIQII", handle, 2, 4096, 0, 0, 0, 0)
+    mounted.request(Opcode.READDIRPLUS, reading, ROOT)
+    [(error, data)] = mounted.replies().values()
+    assert error == 0
+    assert (told_number(data) == 0) is removed
 
 
 def test_next_worker_knows_which_inode_a_file_is(mounted: Mounted, tmp_path: Path) -> None:
