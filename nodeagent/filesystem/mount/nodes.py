@@ -14,7 +14,7 @@ from ssi.protocol.filereplies import ATTRIBUTES, Entry
 
 ATTRIBUTE_MODE: Final = 9
 ATTRIBUTE_LINKS: Final = 10
-ATTRIBUTE_MTIME: Final = (4, 7)
+ATTRIBUTE_CHANGED: Final = (4, 5, 7, 8)
 """Places in :data:`ATTRIBUTES`."""
 
 Key = tuple[int, int]
@@ -193,8 +193,9 @@ class Nodes:
     ) -> Node:
         """The inode that a name leads to; the kernel is about to be told of it once more.
 
-        Where what was known under another name is not it, the kernel may believe for a while that
-        the other name leads to the old inode, which is found under none from now on.
+        Where what was known under another name is not it, the old inode keeps that name, by which
+        the kernel may go on to ask for it for a while: whatever the server has there is another
+        file, or none; or this one, where it has a directory mounted in two places.
 
         Args:
             folder: The directory.
@@ -206,7 +207,6 @@ class Nodes:
         node = self._by_key.get(key)
         is_placed = node is not None and (node.parent is folder and node.name == name)
         if node is not None and (fresh or not _may_be(node, attributes, is_placed=is_placed)):
-            self._unplace(node)
             node, is_placed = None, False
         if node is None:
             self.last += 1
@@ -240,8 +240,8 @@ class Nodes:
         node = self._by_name.get((folder.number, name))
         if node is not None:
             self._unplace(node)
-            if not node.loses_a_link():
-                self._by_key.pop(node.key, None)  # its number may be given to another file
+            if not node.loses_a_link() and self._by_key.get(node.key) is node:
+                del self._by_key[node.key]  # its number may be given to another file
             self._drop_if_unused(node)
 
     def renamed(self, folder: Node, name: bytes, new_folder: Node, new_name: bytes) -> None:
@@ -322,8 +322,9 @@ def _may_be(node: Node, attributes: bytes, *, is_placed: bool) -> bool:
     """Whether it is the file with these attributes, which has its number.
 
     Numbers are given again. A file of one name that is found under another was renamed by somebody
-    else, or is another. So is a directory, but where nothing was changed in it meanwhile: somebody
-    here may stand in one that was renamed.
+    else, or is another. So is a directory, but where nothing of it has changed: that one has two
+    names, as it is mounted in two places. (A rename changes its ctime; its mtime may be that of
+    another one, of which it is a copy.)
     """
     if not attributes:
         return True
@@ -334,5 +335,5 @@ def _may_be(node: Node, attributes: bytes, *, is_placed: bool) -> bool:
     if is_placed or node.parent is None:
         return True
     if stat.S_ISDIR(found[ATTRIBUTE_MODE]):
-        return bool(node.told) and all(known[place] == found[place] for place in ATTRIBUTE_MTIME)
+        return bool(node.told) and all(known[place] == found[place] for place in ATTRIBUTE_CHANGED)
     return bool(found[ATTRIBUTE_LINKS] > 1)
