@@ -15,6 +15,9 @@ from tests.hosts.conftest import end_client_agent
 from tests.hosts.striking import stopped
 from tests.hosts.system import Ssi, eventually
 
+LIVES = frozenset({"joined", "refuted"})
+"""Events after which a node is alive."""
+
 
 def agent_log(ssi: Ssi, node: str) -> str:
     return Path(ssi.host(node).root, "var/lib/ssi/agent.log").read_text(errors="replace")
@@ -119,11 +122,13 @@ def test_node_that_lost_its_cable_is_dead_to_the_others_and_heals(ssi: Ssi) -> N
 
 
 def test_node_that_is_taken_down_has_left_and_did_not_die(ssi: Ssi) -> None:
+    # Others may have given it up a moment after we did, and it has not said yet that it lives.
+    eventually(lambda: events_of(ssi, "n3")[-1][0] in LIVES, what="n3 to live in the story, too")
     ssi.ok("down", "n3", "--force")
     try:
         kinds = [kind for kind, _ in events_of(ssi, "n3")]
         assert kinds[-1] == "left"
-        lived = max(at for at, kind in enumerate(kinds) if kind in {"joined", "refuted"})
+        lived = max(at for at, kind in enumerate(kinds) if kind in LIVES)
         assert "died" not in kinds[lived:]
     finally:
         ssi.ok("up", "n3")
