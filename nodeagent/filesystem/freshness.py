@@ -7,16 +7,26 @@ is asked, says so first: it reads an extended attribute of the mount's root that
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import suppress
 from typing import Final
 
 DOUBT: Final = "ssi.doubt"
 """The attribute. xattr(7) has no namespace of that name, so that the kernel passes it on to file
 systems that take any."""
 
+_ANSWERS: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP})
+"""Of a mount, and of a file system that is none of ours."""
+
 
 def doubt(root: str) -> None:
-    """What the mount with this root was told is not believed any more; other mounts know it all."""
-    with suppress(OSError):
+    """What the mount with this root was told is not believed any more; other mounts know it all.
+
+    Raises:
+        OSError: It could not be told.
+    """
+    try:
         os.getxattr(root, DOUBT)
+    except OSError as exc:
+        if exc.errno not in _ANSWERS:
+            raise

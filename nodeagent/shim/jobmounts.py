@@ -36,8 +36,9 @@ def furnish(files: Files, account: Account) -> None:
     if files.root:
         with _telling(files.node, f"the root {files.root}"):
             _furnish_root(files.root)
-    for root in {files.root, *(mount.root for mount in files.mounts)}:
-        doubt(root)
+    for root in {files.root, *(mount.root for mount in files.mounts)} - {""}:
+        with _telling(files.node, root):
+            doubt(root)
     targets = [mount.target for mount in files.mounts]
     for mount in files.mounts:
         if not any(is_within(mount.target, each) for each in targets if each != mount.target):

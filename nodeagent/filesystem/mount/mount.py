@@ -41,6 +41,7 @@ FOR_EVER_S: Final = 1e9
 _IS_RESENT: Final = 1 << 63
 """Set in the number of a request that the kernel sends again (``FUSE_UNIQUE_RESEND``)."""
 
+_NOBODY_WAITS: Final = {errno.ENOENT, errno.EINTR, errno.ENODEV, errno.ENOTCONN, errno.EBADF}
 _log: Final = logging.getLogger(__name__)
 
 Then: TypeAlias = Callable[[FileReply, memoryview], None]
@@ -169,7 +170,7 @@ class Mount:
             os.writev(self._descriptor, parts)
         except OSError as exc:
             # The asker was killed meanwhile, or what the notice is about is not known.
-            if exc.errno not in {errno.ENOENT, errno.EINTR, errno.ENODEV, errno.ENOTCONN}:
+            if exc.errno not in _NOBODY_WAITS:
                 _log.warning("event=fuse-write-failed reason=%s", exc)
 
     def close(self) -> None:
@@ -181,6 +182,7 @@ class Mount:
             self.settings.close()
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
+            self._descriptor = -1  # to what was put off another file might have its number
             self.link.close()
             self.memory.close()
 
@@ -243,8 +245,7 @@ class Mount:
             user, group, body, answered, data=data, within_s=within_s, released=released,
             number=header.unique & ~_IS_RESENT if once else 0,
         )  # fmt: skip
-        unique, tid = header.unique, header.pid
-        self.waiting.add(unique, tid, number, is_long=waits, released=released, life=life)
+        self.waiting.add(header, number, is_long=waits, released=released, life=life)
 
     def _ask_again(
         self,
@@ -291,7 +292,7 @@ class Mount:
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
-        self.waiting.add(header.unique, header.pid)
+        self.waiting.add(header)
 
     def waits(self, header: Header) -> bool:
         """Whether the kernel still wants an answer to what waits."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from nodeagent.filesystem.fuse.requests import Header
 from nodeagent.filesystem.mount.released import Released
 from nodeagent.mechanism.loop import Loop
 from nodeagent.mechanism.pendingsignals import is_killed
@@ -66,16 +67,15 @@ class Waiting:
 
     def add(
         self,
-        unique: int,
-        tid: int,
+        header: Header,
         number: int = 0,
         *,
         is_long: bool = False,
         released: tuple[int, ...] = (),
         life: int = 0,
     ) -> None:
-        """A request of a thread waits; one that ``is_long`` is given up once it is interrupted."""
-        self._asked[unique] = _Asked(number, tid, is_long, released, life)
+        """A request waits; one that ``is_long`` is given up as soon as it is interrupted."""
+        self._asked[header.unique] = _Asked(number, header.pid, is_long, released, life)
 
     def end(self, unique: int) -> None:
         """It is about to be answered; harmless where it does not wait."""

@@ -57,3 +57,16 @@ def test_one_that_is_to_end_waits_no_longer(mounted: Mounted) -> None:
         program.wait()
     time_passes(mounted)
     assert mounted.answers() == {number: errno.EINTR}
+
+
+def test_what_was_put_off_goes_to_no_other_file_once_the_mount_has_ended(tmp_path: Path) -> None:
+    mounted = Mounted(tmp_path)
+    mounted.mount.beliefs.absence_told()
+    mounted.request(Opcode.GETXATTR, struct.pack("=II", 0, 0) + b"ssi.doubt\0", ROOT)
+    before = set(os.listdir("/proc/self/fd"))
+    mounted.close()
+    others = [os.memfd_create(str(number)) for number in range(len(before))]
+    time_passes(mounted)
+    assert [os.fstat(other).st_size for other in others] == [0] * len(others)
+    for other in others:
+        os.close(other)
