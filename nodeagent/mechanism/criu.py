@@ -20,6 +20,12 @@ KERNEL_FACTS: Final = Path("/run/criu.kdat")
 WORKER: Final = "swrk"
 """Word of the command line of which :func:`worker_arguments` is made."""
 
+LAZY_PAGES: Final = "lazy-pages"
+"""That of :func:`lazy_pages_arguments`."""
+
+OURS: Final = frozenset({(WORKER,), (LAZY_PAGES,)})
+"""What follows the name of a CRIU that a shim has begun."""
+
 LAZY_SOCKET: Final = "lazy-pages.socket"
 """Where a restore hands over the memory of its processes (CRIU ``uffd.c``)."""
 
@@ -130,7 +136,7 @@ def lazy_pages_arguments(criu: str, images: str, work: str, pages: int) -> list[
     """
     common = _common(work, "lazy.log", real_ids=False, terminal=False)
     source = ("--page-server", *_page_socket(pages), "--images-dir", images)
-    return [criu, "lazy-pages", *source, *common]
+    return [criu, LAZY_PAGES, *source, *common]
 
 
 def _page_socket(descriptor: int) -> tuple[str, ...]:

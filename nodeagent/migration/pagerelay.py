@@ -19,6 +19,7 @@ from nodeagent.job import Job
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import Lose, Ok
 from ssi.model.errors import SsiError
+from ssi.model.job import JobState
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.migration import EndLoan, GetPages, Pages
 from ssi.protocol.refusals import LinkDown, LinkRefused, TimedOut
@@ -97,8 +98,11 @@ class PageRelay:
             while (wanted := await self._next(reader)) is not None:
                 pages = await self._fetch(wanted)
                 count = wanted.size_bytes // PAGE_BYTES
-                writer.write(HEADER.pack(ADD_PRESENT, count, wanted.address, wanted.pid))
-                writer.writelines(pages)
+                header = HEADER.pack(ADD_PRESENT, count, wanted.address, wanted.pid)
+                # Not by writelines: before Python 3.13.8, that of a connection which is lost leaves
+                # its descriptor with the loop, and the next one of that number is never read.
+                # Source: https://github.com/python/cpython/issues/136234
+                writer.write(b"".join((header, *pages)))
                 await writer.drain()
             writer.write(bytes(4))  # how CRIU's page server says that all was well
             await writer.drain()
@@ -167,6 +171,9 @@ async def borrow(peers: Peers, job: Job, source: str, path: Path) -> None:
         job.arriving = False
 
     async def lost(reason: str) -> None:
+        if await _has_exited(job):
+            await end("")  # it needs no memory any more
+            return
         with suppress(SsiError):
             await job.shim().ask(Lose(reason=reason), Ok, ASK_TIMEOUT_S)
         await end(reason)
@@ -176,3 +183,11 @@ async def borrow(peers: Peers, job: Job, source: str, path: Path) -> None:
 
     job.arriving = True
     await PageRelay(peers, source, key, lost, done).open(path)
+
+
+async def _has_exited(job: Job) -> bool:
+    """Whether a job has ended, or is about to, as it would have ended with all of its memory."""
+    if await job.is_ending():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(job.ended.wait(), ASK_TIMEOUT_S)
+    return job.row.state is JobState.EXITED

@@ -183,7 +183,7 @@ def _is_of_shim(child: HostProcess) -> bool:
     """
     if child.name == "criu":
         words = child.command
-        return not words or words[1:2] == (criu.WORKER,) or words[0].startswith("criu: ")
+        return not words or words[1:2] in criu.OURS or words[0].startswith("criu: ")
     return child.name == SHIM_NAME
 
 

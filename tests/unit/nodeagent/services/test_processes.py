@@ -124,7 +124,8 @@ def test_criu_of_a_shim_is_a_process_of_the_host_from_its_fork_on() -> None:
     nameless = process(62, 50, name="criu", command=())
     waiting = process(62, 50, name="criu", command=("/usr/sbin/criu", "swrk", "9"))
     busy = process(62, 50, name="criu", command=("criu: dump --rpc -t 101",))
-    for own in (unborn, nameless, waiting, busy):
+    serving = process(62, 50, name="criu", command=("/usr/sbin/criu", "lazy-pages", "-v"))
+    for own in (unborn, nameless, waiting, busy, serving):
         row = node.rows(INIT, SHIM, ROOT, own)[62]
         assert (row.gpid, row.job) == (30_000_062, 0)
 
