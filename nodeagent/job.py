@@ -113,6 +113,10 @@ class Job:
         release_asked: Its client has, but another job has not read all of its output yet.
         pulled_at_s: When another job last asked for a stream of it, by the monotonic clock.
         moving: Held while a move of it is led from here.
+        stopping: Held while its processes are being stopped, and no dump begins.
+        dumping: It is dumped, or is about to be, and will go on here.
+        pledged: The copy here will not run again, whatever becomes of the move.
+        doomed: It was killed while it stood still, and its move is to come to nothing.
         ended: Set when the job has ended here, or left.
         left_cgroup: It has ended, and its cgroup is removed.
         unread: Keys for its terminal that it had not read when it ended.
@@ -139,6 +143,10 @@ class Job:
     release_asked: bool = False
     pulled_at_s: dict[StreamName, float] = field(default_factory=dict)
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
+    dumping: bool = False
+    pledged: bool = False
+    doomed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     left_cgroup: bool = False
     unread: bytes = b""
@@ -155,6 +163,11 @@ class Job:
     def is_unsettled(self) -> bool:
         """Whether a move of it has begun and not ended."""
         return self.stage != "running" or self.row.state is JobState.MIGRATING
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether what is done to its processes now would be lost, or disturb a dump of them."""
+        return self.is_unsettled or self.dumping
 
     def reader_of(self, stream: StreamName) -> StreamReader | None:
         """Which other job reads that stream of it; None for none, or one that wants no more."""
@@ -233,6 +246,7 @@ class Job:
 
     def pledge(self) -> None:
         """Notes to whom the job is given, before its copy here is killed."""
+        self.pledged = True
         pledge = Pledge(destination=self.destination, carried=tuple(self.carried))
         try:
             replace_file(self._pledge_path, msgspec.json.encode(pledge), durable=False)
@@ -241,6 +255,7 @@ class Job:
 
     def withdraw_pledge(self) -> None:
         """The job is to run here again."""
+        self.pledged = False
         self._pledge_path.unlink(missing_ok=True)
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nodeagent.departed import Departed
+from nodeagent.departed import LATELY_S, Departed
 from nodeagent.job import ROW_NAME, Job, Note
 from nodeagent.mechanism import cgroup
 from nodeagent.places import Places
@@ -24,7 +25,7 @@ from nodeagent.shim.messages import GetStatus, Ok, Release, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.gpid import Gpid, gpid_of_job_process
-from ssi.model.job import JobRow, JobState
+from ssi.model.job import JobRow, JobState, Whereabouts
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import JobMoved, NoSuchProcess, NotServed
 
@@ -112,6 +113,26 @@ class JobTable:
             for job in self.living()
             if job.stage != "lent"
         ]
+
+    def whereabouts(self) -> tuple[Whereabouts, ...]:
+        """Of the jobs that are here, have just ended here, or have just left.
+
+        Who asks several nodes hears of one that moves meanwhile twice, or not at all, and tells by
+        this which node to believe.
+        """
+        ended_ms = (time.time() - LATELY_S) * 1000
+        here = (
+            Whereabouts(job.row.gpid, job.row.epoch + 1, job.destination)
+            if job.pledged or job.stage in {"committed", "lent"}
+            else Whereabouts(job.row.gpid, job.row.epoch, self._node)
+            for job in self.jobs.values()
+            if not job.is_over or (job.row.ended_ms or 0) > ended_ms
+        )
+        return (*here, *self.departed.lately())
+
+    def has_leavers(self) -> bool:
+        """Whether a job is leaving, or left lately: it and its processes may be elsewhere."""
+        return any(job.is_unsettled for job in self.jobs.values()) or bool(self.departed.lately())
 
     def make(self, row: JobRow, *, lasting: bool = True) -> Job:
         """A job with its directories and its row in one of them, not yet in the table.

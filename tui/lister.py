@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from ssi.client.listings import list_jobs
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.node import MeshEvent, NodeState
-from ssi.protocol.system import EventList, JobList, ListEvents, ListJobs
+from ssi.protocol.system import EventList, ListEvents
 from tui.model.listing import ListRow
 from tui.model.views import EVENTS, GPUS, JOBS, event_rows, gpu_rows, job_rows, node_rows
 from tui.watch import PATIENCE_S, Watch
@@ -23,7 +24,7 @@ async def fetch_rows(
         SsiError: The agent at the door does not answer.
     """
     if view == JOBS:
-        answers = await system.gather(ListJobs(), JobList, feed.nodes, PATIENCE_S)
+        answers = await list_jobs(system, feed.nodes, PATIENCE_S)
         jobs = [row for reply in answers.replies.values() for row in reply.rows]
         return job_rows(jobs, time.time())
     if view == EVENTS:

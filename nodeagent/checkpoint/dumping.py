@@ -33,6 +33,7 @@ from ssi.model.job import JobRow
 from ssi.model.process import ProcessRow
 from ssi.model.shim import DumpFailed
 from ssi.protocol.migration import FileMeta
+from ssi.protocol.refusals import JobMoved
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,10 @@ class Dumper:
 
         Raises:
             CannotCheckpoint: It cannot be dumped, for reasons that are told by name.
+            JobMoved: It has gone to another node.
         """
+        if job.stage == "moved":  # while the caller waited for its lock
+            raise JobMoved(gpid=job.row.gpid, node=job.destination)
         await asyncio.to_thread(self._capability.refresh)
         blockers = self._capability.blockers()
         if job.is_over or not job.shim_pid:
@@ -134,6 +138,8 @@ class Dumper:
         images.mkdir(mode=0o700)
         held_s = time.monotonic()
         try:
+            async with job.stopping:
+                job.dumping = True
             if not job.row.frozen and cgroup.is_unified(cgroup.make_for_job(job.row.gpid)):
                 await hold_job(job)
             request = Dump(criu=self._capability.path, images=str(images))
@@ -172,6 +178,7 @@ class Dumper:
             job.stage = stage
         if not job.row.frozen:
             thaw_job(job)
+        job.dumping = False
         return time.monotonic()
 
     def _held(

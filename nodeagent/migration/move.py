@@ -29,6 +29,7 @@ class Move:
         images: Directory of its images, in memory.
         began_s: When, by the monotonic clock.
         frozen_s: Since when the job stands still.
+        step: Of the hand-over, which is told where that fails.
         files: Data files as they were last described, by path.
         steady: Those whose size and time told of every change since; the others are read again
             once the job stands still.
@@ -58,6 +59,7 @@ class Move:
     images: Path
     began_s: float = field(default_factory=time.monotonic)
     frozen_s: float = 0.0
+    step: str = ""
     plan: Plan = field(default_factory=Plan)
     files: dict[str, FileMeta] = field(default_factory=dict)
     steady: Mapping[str, FileMeta] = field(default_factory=dict)

@@ -6,37 +6,31 @@ this side only gives the job up once the destination has said that it runs there
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from nodeagent.freezing import make_answer, refreeze
+from nodeagent.freezing import refreeze
 from nodeagent.job import Job
-from nodeagent.jobtable import JobTable, make_directory, remove_tree, stage_of
+from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism import trustedpath
 from nodeagent.migration.ahead import send_ahead
 from nodeagent.migration.capability import Capability
-from nodeagent.migration.describe import describe_directory, describe_parents
+from nodeagent.migration.handover import DUMP, HandOver, refused
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.imagelane import Lane
-from nodeagent.migration.images import ImageManifest
 from nodeagent.migration.lending import Lending
 from nodeagent.migration.move import Move
-from nodeagent.migration.preflight import LOOK_TIMEOUT_S, Preflight, look_again
+from nodeagent.migration.preflight import Preflight
 from nodeagent.migration.reason import leaf_of, text_of
-from nodeagent.migration.sending import Sending, send_files
-from nodeagent.migration.survey import described
 from nodeagent.migration.transfer import Courier
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import (
     Commit,
     DropLent,
-    Dump,
-    Dumped,
     GetStatus,
     Ok,
     Release,
@@ -50,23 +44,15 @@ from ssi.model.migration import CannotMigrate, Live, MigrationFailed, MigrationL
 from ssi.model.process import ProcessRow
 from ssi.protocol.migration import (
     AbandonMigration,
-    CompareFiles,
-    FileMeta,
-    FilesCompared,
     JobMigrated,
-    JobRestored,
     MigrationChecked,
-    RestoreJob,
     ResumeJob,
 )
-from ssi.protocol.refusals import NotAJob
+from ssi.protocol.refusals import JobMoved, NotAJob
 
 _log = logging.getLogger(__name__)
 
 ASK_TIMEOUT_S: Final = 20.0
-DUMP_TIMEOUT_S: Final = 600.0
-RESTORE_TIMEOUT_S: Final = 600.0
-_DUMP: Final = "dump"
 
 
 class Source:
@@ -103,6 +89,7 @@ class Source:
         self._images = images
         self._settle = settle
         self.lending = Lending(node, peers)
+        self._handover = HandOver(peers, capability, pids, self.lending)
         self._preflight = Preflight(node, peers, capability, rows, images, table.begin)
 
     async def check(self, job: Job, destination: str, live: Live | None = None) -> MigrationChecked:
@@ -120,6 +107,8 @@ class Source:
             MigrationLost: Not all of its memory came; it was killed.
         """
         async with job.moving:
+            if job.stage == "moved":  # by another who asked first
+                raise JobMoved(gpid=job.row.gpid, node=job.destination)
             move = self._preflight.begin(job, destination, live)
             if not job.is_unsettled:  # else that is whom doubt has to ask
                 job.destination = destination
@@ -127,7 +116,7 @@ class Source:
             try:
                 return await self._make(move)
             except MigrationFailed as exc:
-                if not move.rounds or exc.step != _DUMP or exc.has_ended:
+                if not move.rounds or exc.step != DUMP or exc.has_ended:
                     raise
                 reason = exc.reason
                 _log.warning("event=again-at-once gpid=%d reason=%s", job.row.gpid, reason)
@@ -151,111 +140,35 @@ class Source:
     async def _prepare(self, move: Move) -> None:
         """All that can be done while the job still runs."""
         checked = await self._preflight.look(move, dry_run=False)
-        self._refuse(
-            move, [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
-        )
+        blockers = [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
+        if blockers:
+            raise refused(move, blockers)
         if move.offer is not None:
             move.lane = Lane(self._peers.address(move.destination), move.offer)
         await reach(Point.SOURCE_CARRY, move.row.gpid)
         try:
-            await self._carry(move, move.absent(), frozen=False)
+            await self._handover.carry(move, move.absent(), frozen=False)
             if move.live is Live.PRE:
                 await send_ahead(move, self._courier, self._capability.path)
         except* (SsiError, OSError) as group:
             remove_tree(move.images)
             await self._abandon(move)
-            raise CannotMigrate(
-                gpid=move.row.gpid, destination=move.destination, blockers=[text_of(leaf_of(group))]
-            ) from group
+            raise refused(move, [text_of(leaf_of(group))]) from group
 
     async def _hand_over(self, move: Move) -> None:
-        """Freezes the job, sends what is left and has it restored up to the barrier."""
-        job, step = move.job, _DUMP
-        move.frozen_s = time.monotonic()
+        """The job stands at the barrier, or runs on here."""
+        job = move.job
         try:
-            if job.is_over:
-                self._refuse(move, ["it has ended"])
-            job.become(JobState.MIGRATING)
-            await job.note()
-            make_answer(job)
-            await reach(Point.SOURCE_DUMP, move.row.gpid)
-            if not move.rounds:
-                make_directory(move.images)
-            sending = Sending(self._courier, move)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(sending.run())
-                try:
-                    dumped = await self._dump(move)
-                    written_s = time.monotonic()
-                    sending.reader.written.set()  # the rest of them leaves beside the files
-                    step = "files"
-                    await reach(Point.SOURCE_TRANSFER, move.row.gpid)
-                    await self._carry_rest(move)
-                except BaseException:
-                    sending.reader.give_up()
-                    raise
-                step = "images"
-            sending.check()
-            _log.info("event=images-sent gpid=%d by_lane=%s", job.row.gpid, sending.by_lane)
-            move.send_ms = (time.monotonic() - written_s) * 1000
-            manifest = sending.reader.manifest
-            move.image_bytes = manifest.size_bytes
-            if move.live is Live.POST:
-                self.lending.offer(move, self._pids(job))
-            step = "restore"
-            await reach(Point.SOURCE_RESTORE, move.row.gpid)
-            await self._restore(move, dumped, manifest, by_lane=sending.by_lane)
-            written = (item.path for item in move.plan.files if item.writable)
-            job.carried = sorted({*job.carried, *written})
-            await job.note()
+            await self._handover.run(move)
         except* (SsiError, OSError) as group:
             error = leaf_of(group)
             await self._undo(move)
+            if job.doomed.is_set():
+                raise self._failed(move, move.step, "it was killed", has_ended=True) from error
             if isinstance(error, CannotMigrate):
                 raise error from None
-            has_ended = await job.is_ending() if step == _DUMP else job.is_over
-            raise self._failed(move, step, error, has_ended=has_ended) from error
-
-    async def _carry_rest(self, move: Move) -> None:
-        """Sends what changed of the files since they were sent.
-
-        Only now does nothing change any more: what was opened since the plan was made is seen here.
-        """
-        metas = await asyncio.to_thread(look_again, move, self._pids(move.job))
-        self._refuse(move, move.plan.blockers)
-        await self._carry(move, metas, frozen=True)
-
-    async def _dump(self, move: Move) -> Dumped:
-        criu, lazy = self._capability.path, move.live is Live.POST
-        request = Dump(criu=criu, images=str(move.images), lazy=lazy, parent=move.parent)
-        dumped = await move.job.shim().ask(request, Dumped, DUMP_TIMEOUT_S)
-        move.job.stage = "stopped"
-        move.dump_ms = dumped.dump_ms
-        return dumped
-
-    async def _restore(
-        self, move: Move, dumped: Dumped, manifest: ImageManifest, *, by_lane: bool
-    ) -> None:
-        paths = [item.path for item in (*move.plan.files, *move.plan.directories)]
-        directories = [
-            *describe_parents(paths),
-            *(describe_directory(item) for item in move.plan.directories),
-        ]
-        request = RestoreJob(
-            job=move.row,
-            source=self._node,
-            shim_state=dumped.state,
-            images=(*move.ahead.entries, *manifest.entries),
-            members=move.job.membership.export(),
-            files=tuple(move.files.values()),
-            directories=tuple(directories),
-            lazy=move.live is Live.POST,
-            followed=described(describe_directory, move.plan.followed),
-            by_lane=by_lane,
-        )
-        restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
-        assert isinstance(restored, JobRestored), restored
-        move.restore_ms = restored.restore_ms
+            has_ended = await job.is_ending() if move.step == DUMP else job.is_over
+            raise self._failed(move, move.step, text_of(error), has_ended=has_ended) from error
 
     async def _commit(self, move: Move) -> float:
         """The copy here is killed; from now on the job is the destination's.
@@ -267,9 +180,7 @@ class Source:
         run, so nothing is resumed before the shim has been asked again (:mod:`doubt`).
         """
         job = move.job
-        if job.is_over:
-            await self._undo(move)
-            self._refuse(move, ["it has ended"])
+        await self._check_lives(move)
         job.pledge()
         await reach(Point.SOURCE_COMMIT, move.row.gpid)
         try:
@@ -299,12 +210,14 @@ class Source:
         Returns:
             When it was known to run there, by the monotonic clock, and how much came after that.
         """
+        await self._check_lives(move)
+        move.job.pledged = True
         try:
             loan = await self.lending.lend(move)
         except SsiError as exc:
             await self._undo(move)
             has_ended = move.job.is_over
-            raise self._failed(move, "lend", exc, has_ended=has_ended) from exc
+            raise self._failed(move, "lend", exc.what(), has_ended=has_ended) from exc
         resumed_s = await self.lending.resume(move, loan)
         try:
             await self.lending.give(move, loan)
@@ -314,6 +227,16 @@ class Source:
             raise
         await self._leave(move.job, move.destination, DropLent())
         return resumed_s, loan.given_bytes
+
+    async def _check_lives(self, move: Move) -> None:
+        """The last moment in which an end of the copy here is that of the job.
+
+        Raises:
+            CannotMigrate: It has ended, or was killed.
+        """
+        if move.job.is_over or move.job.doomed.is_set():
+            await self._undo(move)
+            raise refused(move, ["it has ended"])
 
     async def let_go(self, job: Job, destination: str) -> None:
         """The job runs at the destination: nothing of it is kept here, nor what went along."""
@@ -332,6 +255,7 @@ class Source:
     async def _undo(self, move: Move) -> None:
         """The job runs on here."""
         job = move.job
+        job.pledged = False
         self.lending.withdraw(move)
         try:
             status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
@@ -366,34 +290,12 @@ class Source:
             # It drops what it was given by itself, once it has asked here how things stand.
             _log.warning("event=abandon-not-told gpid=%d reason=%s", gpid, exc)
 
-    async def _carry(self, move: Move, metas: Sequence[FileMeta], *, frozen: bool) -> None:
-        """Sends what the destination lacks of these files."""
-        if not metas:
-            return
-        gpid, epoch = move.key
-        parents = describe_parents([meta.path for meta in metas])
-        files = (*parents, *metas)
-        request = CompareFiles(gpid=gpid, epoch=epoch, files=files, frozen=frozen)
-        compared = await self._peers.ask(move.destination, request, timeout_s=LOOK_TIMEOUT_S)
-        assert isinstance(compared, FilesCompared), compared
-        move.files.update({meta.path: meta for meta in metas})
-        wanted = zip(metas, compared.missing[-len(metas) :], strict=True)
-        move.carried += await send_files(self._courier, move, list(wanted), frozen=frozen)
-
-    def _refuse(self, move: Move, blockers: Sequence[str]) -> None:
-        if blockers:
-            raise CannotMigrate(
-                gpid=move.row.gpid, destination=move.destination, blockers=list(blockers)
-            )
-
-    def _failed(
-        self, move: Move, step: str, error: SsiError | OSError, *, has_ended: bool
-    ) -> MigrationFailed:
+    def _failed(self, move: Move, step: str, reason: str, *, has_ended: bool) -> MigrationFailed:
         return MigrationFailed(
             gpid=move.row.gpid,
             source=self._node,
             destination=move.destination,
             step=step,
-            reason=text_of(error),
+            reason=reason,
             has_ended=has_ended,
         )

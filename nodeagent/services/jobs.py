@@ -300,7 +300,11 @@ class JobService:
             for process in self._scan():
                 states.setdefault(process.job, []).append(process.state)
         rows = [_with_processes(job.row, states.get(job.row.gpid, [])) for job in jobs]
-        return JobList(node=self._node, rows=tuple(sorted(rows, key=lambda row: row.start_ms)))
+        return JobList(
+            node=self._node,
+            rows=tuple(sorted(rows, key=lambda row: row.start_ms)),
+            whereabouts=self._table.whereabouts(),
+        )
 
     async def _wait(self, caller: Caller, body: WaitJob) -> JobReply:
         job = owned_job(self._table, body.gpid, caller, self._node)

@@ -30,6 +30,7 @@ from nodeagent.services.jobs import JobService
 from nodeagent.services.migration import MigrationService
 from nodeagent.services.mounts import MountService
 from nodeagent.services.pipes import PipeService
+from nodeagent.services.signalling import SignalService
 from nodeagent.services.streams import StreamService
 from nodeagent.services.table import TableService
 from nodeagent.services.tuning import TuningService
@@ -118,8 +119,9 @@ class NodeServices:
         """Serves all that belongs to a node."""
         ClientKeys(self._node, self._register).register_handlers(dispatcher)
         self._table.register_handlers(dispatcher)
+        SignalService(self._node, self.jobs, self._table).register_handlers(dispatcher)
         WatchService(self._node, self._table).register_handlers(dispatcher)
-        TuningService(self._node, self._table).register_handlers(dispatcher)
+        TuningService(self._node, self.jobs, self._table).register_handlers(dispatcher)
         self._job_service.register_handlers(dispatcher)
         self._streams.register_handlers(dispatcher)
         self._pipes.register_handlers(dispatcher)

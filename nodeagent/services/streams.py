@@ -12,6 +12,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
+from nodeagent.services.standing import until_it_goes_on
 from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
     GetStatus,
@@ -177,7 +178,8 @@ class StreamService:
         return owned_job(self._table, gpid, caller, self._node)
 
     async def _resize(self, caller: Caller, body: ResizeTerminal) -> Done:
-        job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+        owned_job(self._table, body.gpid, caller, self._node)
+        job = await until_it_goes_on(self._table, body.gpid)
         resize = Resize(terminal=body.terminal, repaint=body.repaint)
         await job.shim().ask(resize, Ok, GRACE_S)
         return Done()

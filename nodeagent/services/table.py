@@ -1,36 +1,27 @@
-"""The process table: what runs here under which gpid, and signals to it."""
+"""The process table: what runs here under which gpid."""
 
 from __future__ import annotations
 
 import logging
 import pwd
-import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from nodeagent.dispatch import Caller, Dispatcher
-from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
-from nodeagent.mechanism import cgroup, signals
+from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.procfs import HostProcess, ProcessTable, read_state
 from nodeagent.mechanism.threads import read_threads
-from nodeagent.services.permission import owned_job
 from nodeagent.services.processes import HeldJob, ScanTime, hide_commands, process_rows, select_rows
 from nodeagent.services.threads import rows_with_threads
-from nodeagent.stopping import until_stopped
 from ssi.model.process import ProcessRow
 from ssi.model.shim import ShimGone
-from ssi.protocol.jobs import ANY_START, SignalProcess
-from ssi.protocol.message import Done
-from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
+from ssi.protocol.refusals import NotServed
 from ssi.protocol.system import ListProcesses, Locate, Located, ProcessList
 
 _log = logging.getLogger(__name__)
-
-STOP_ROUNDS = 5
-"""How often a job is read again for processes that it forked while it was being signalled."""
 
 
 class TableService:
@@ -53,7 +44,6 @@ class TableService:
         """Serves what belongs to processes."""
         dispatcher.serve(ListProcesses, self._list)
         dispatcher.serve(Locate, self._locate)
-        dispatcher.serve(SignalProcess, self._signal)
 
     def rows(self) -> list[ProcessRow]:
         """All processes, freshly read.
@@ -123,7 +113,10 @@ class TableService:
             with suppress(ShimGone):  # it has just ended, and its watcher will say so
                 await job.note()
         return ProcessList(
-            node=self._node, taken_at_s=time.time(), rows=tuple(hide_commands(rows, caller.user))
+            node=self._node,
+            taken_at_s=time.time(),
+            rows=tuple(hide_commands(rows, caller.user)),
+            whereabouts=self._jobs.whereabouts(),
         )
 
     async def _locate(self, _caller: Caller, body: Locate) -> Located:
@@ -133,83 +126,9 @@ class TableService:
         row = next((row for row in self.rows() if row.gpid == body.gpid), None)
         if row is not None:
             return Located(here=True, start_ms=row.start_ms, job=row.job)
-        if job is not None and not job.released:
+        if job is not None and not job.released and job.stage != "lent":
             return Located(here=True, start_ms=job.row.start_ms, job=body.gpid)
-        return Located(here=False)
-
-    async def _signal(self, caller: Caller, body: SignalProcess) -> Done:
-        if not 0 <= body.signal < signal.NSIG:
-            raise NotServed(node=self._node, request=f"signal {body.signal}")
-        departed = self._jobs.departed.of(body.gpid)
-        if body.gpid in self._jobs.jobs or (departed is not None and departed.node):
-            await self._signal_job(caller, body)
-        else:
-            row = next((row for row in self.rows() if row.gpid == body.gpid), None)
-            if row is None:
-                raise NoSuchProcess(gpid=body.gpid, detail=f"not on {self._node}")
-            self._signal_row(caller, body, row)
-            if body.signal == signal.SIGSTOP:
-                await until_stopped([row.pid])
-        return Done()
-
-    async def _signal_job(self, caller: Caller, body: SignalProcess) -> None:
-        """Signals every process of a job, as systemd does for a unit (systemd.kill(5)).
-
-        The job's processes are read again until no new one turns up: one that is being forked
-        while the others are signalled must not escape. One that is stopped is waited for.
-        """
-        job = owned_job(self._jobs, body.gpid, caller, self._node)
-        if job.is_over or body.start_ms not in {ANY_START, job.row.start_ms}:
-            raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")
-        try:
-            signalled: dict[int, int] = {}
-            for _ in range(STOP_ROUNDS):
-                found = self._signal_all(body, signalled)
-                if body.signal != signal.SIGSTOP or job.row.frozen or not found:
-                    break
-                await until_stopped(signalled.values())
-        finally:
-            if job.row.frozen and body.signal == signal.SIGKILL:
-                thaw_job(job)  # the freezer of cgroups v1 would hold a killed process for ever
-
-    def _signal_all(self, body: SignalProcess, signalled: dict[int, int]) -> bool:
-        """Signals those that are not among ``signalled`` (pids by gpid); whether there were any."""
-        known = len(signalled)
-        for _ in range(STOP_ROUNDS):
-            fresh = [
-                row
-                for row in self.rows()
-                if row.job == body.gpid and row.gpid not in signalled and row.state != "Z"
-            ]
-            if not fresh:
-                break
-            for row in fresh:
-                signalled[row.gpid] = row.pid
-                with suppress(ProcessLookupError):
-                    signals.send(row.pid, body.signal)
-        return len(signalled) > known
-
-    def _signal_row(self, caller: Caller, body: SignalProcess, row: ProcessRow) -> None:
-        if body.start_ms not in {ANY_START, row.start_ms}:
-            raise NoSuchProcess(gpid=body.gpid, detail="another process has its pid now")
-        caller_uid = 0 if caller.is_root else self._uid_of(caller.user)
-        try:
-            signals.send_checked(row.pid, body.signal, caller_uid, lambda: self._is_still(row))
-        except ProcessLookupError as exc:
-            raise NoSuchProcess(gpid=body.gpid, detail="it has just ended") from exc
-        except PermissionError as exc:
-            deed = f"signal {body.gpid} ({row.name} of {row.user})"
-            raise NotPermitted(node=self._node, user=caller.user, deed=deed) from exc
-
-    def _uid_of(self, user: str) -> int:
-        try:
-            return pwd.getpwnam(user).pw_uid
-        except KeyError as exc:
-            raise UserUnknown(node=self._node, user=user) from exc
-
-    def _is_still(self, row: ProcessRow) -> bool:
-        again = next((r for r in self.rows() if r.pid == row.pid), None)
-        return again is not None and again.gpid == row.gpid and again.start_ms == row.start_ms
+        return Located(here=False, moving=self._jobs.has_leavers())
 
     def _user_name(self, uid: int) -> str:
         name = self._names.get(uid)

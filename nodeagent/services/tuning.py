@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import tuning
 from nodeagent.mechanism.tracing import system_calls
+from nodeagent.services.standing import until_it_goes_on
 from nodeagent.services.table import TableService
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import Done
@@ -30,11 +32,13 @@ class TuningService:
 
     Args:
         node: Name of this node.
+        jobs: Its jobs.
         table: Knows who is who.
     """
 
-    def __init__(self, node: str, table: TableService) -> None:
+    def __init__(self, node: str, jobs: JobTable, table: TableService) -> None:
         self._node = node
+        self._jobs = jobs
         self._table = table
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
@@ -43,6 +47,9 @@ class TuningService:
         dispatcher.serve(InspectProcess, self._inspect)
 
     async def _tune(self, caller: Caller, body: TuneProcess) -> Done:
+        job = self._find(body.gpid, body.start_ms).job
+        if job in self._jobs.jobs:
+            await until_it_goes_on(self._jobs, job)
         with self._held(caller, body.gpid, body.start_ms, "tune") as (row, _directory):
             if not caller.is_root and (
                 body.io_class == _REALTIME or (body.nice is not None and body.nice < row.nice)

@@ -17,10 +17,10 @@ from shell.session.outcome import INTERRUPTED, Outcome
 from shell.session.placing import nodes_of
 from shell.session.resident import NAME
 from ssi.client.hearing import hearing
+from ssi.client.listings import list_jobs
 from ssi.model.errors import UsageError
 from ssi.model.job import JobState
 from ssi.model.nodeset import fold
-from ssi.protocol.system import JobList, ListJobs
 
 if TYPE_CHECKING:
     from shell.session.running import Runner
@@ -128,7 +128,7 @@ class OwnCommands:
         """All jobs of this person on all nodes, those of other shells, too."""
         system = self._session.system
         nodes = await system.select(None)
-        answers = await system.gather(ListJobs(), JobList, nodes, timeout_s=SILENT_S)
+        answers = await list_jobs(system, nodes, timeout_s=SILENT_S)
         if answers.failures:
             silent = fold(sorted(answers.failures))
             self._complain(f"ssi: no answer from {silent}: what runs there is not shown\n")

@@ -16,9 +16,10 @@ from ssi.cli.outcome import complain, run_async
 from ssi.cli.output import Output, Seen, makes, shows, tells
 from ssi.client.checkpoints import Checkpoints
 from ssi.client.moves import Mover
-from ssi.client.system import System
+from ssi.client.system import Location, System
 from ssi.model.checkpoint import FilesRule
 from ssi.model.errors import SsiError, UsageError
+from ssi.protocol.checkpoints import JobRevived
 from ssi.view import checkpoints as view
 from ssi.view.jsonview import JsonObject
 from ssi.view.listing import Report
@@ -46,8 +47,11 @@ def checkpoint(
 
     async def body(system: System) -> int:
         async def deed(gpid: str) -> tuple[str, str, JsonObject]:
-            job = await Mover(system).locate(parse_gpids([gpid])[0])
-            made = await Checkpoints(system).make(job, name, stop=stop)
+            mover = Mover(system)
+            made = await mover.follow(
+                await mover.locate(parse_gpids([gpid])[0]),
+                lambda job: Checkpoints(system).make(job, name, stop=stop),
+            )
             named = f"{made.row.node}:{made.row.name}"
             return view.made_line(made), named, view.made_object(made)
 
@@ -109,9 +113,12 @@ def clone(
 
     async def body(system: System) -> int:
         async def deed(gpid: str) -> tuple[str, str, JsonObject]:
-            job = await Mover(system).locate(parse_gpids([gpid])[0])
-            where = await system.select_one(node or job.node)
-            revived = await Checkpoints(system).clone(job, where, share_files=share_files)
+            async def cloned(job: Location) -> JobRevived:
+                where = await system.select_one(node or job.node)
+                return await Checkpoints(system).clone(job, where, share_files=share_files)
+
+            mover = Mover(system)
+            revived = await mover.follow(await mover.locate(parse_gpids([gpid])[0]), cloned)
             return view.revived_line(revived), str(revived.row.gpid), view.revived_object(revived)
 
         return await _each(output, gpids, deed)

@@ -51,14 +51,18 @@ async def each_located(
 
     async def one(gpid: int) -> tuple[str, SsiError | None]:
         node = ""
+
+        async def there(location: Location) -> None:
+            nonlocal node
+            node = location.node
+            await deed(location)
+
         try:
             if at_once is not None:
                 node = await system.birthplace(gpid)
                 if node and await at_once(gpid, node):
                     return node, None
-            location = await system.locate(gpid)
-            node = location.node
-            await deed(location)
+            await system.follow(gpid, there)
         except SsiError as exc:
             return node, exc
         return node, None

@@ -6,8 +6,8 @@ import time
 
 from ssi.cli.options import NodesOption
 from ssi.cli.output import Output, Seen, shows
+from ssi.client.listings import list_jobs
 from ssi.client.system import System
-from ssi.protocol.system import JobList, ListJobs
 from ssi.view.jobs import job_listing
 
 
@@ -16,7 +16,7 @@ def jobs(output: Output, nodes: NodesOption = None) -> None:
     """Show your jobs; as root, everyone's."""
 
     async def take(system: System) -> Seen:
-        answers = await system.gather(ListJobs(), JobList, await system.select(nodes))
+        answers = await list_jobs(system, await system.select(nodes))
         rows = sorted(
             (row for reply in answers.replies.values() for row in reply.rows),
             key=lambda row: row.start_ms,

@@ -13,9 +13,9 @@ import typer
 from ssi.cli.outcome import note, run_async
 from ssi.cli.settings import settings
 from ssi.client.connection import Connection
+from ssi.client.listings import list_jobs
 from ssi.client.system import System
 from ssi.model.errors import SsiError, UsageError
-from ssi.protocol.system import JobList, ListJobs
 from ssi.view.prometheus import CONTENT_TYPE, render
 
 LOCAL: Final = "127.0.0.1"
@@ -66,7 +66,7 @@ async def _print(system: System) -> int:
 async def look(system: System) -> str:
     """What is known now; nodes that do not answer are in it with their state."""
     rows = (await system.nodes()).rows
-    answers = await system.gather(ListJobs(), JobList, rows)
+    answers = await list_jobs(system, rows)
     return render(rows, [row for reply in answers.replies.values() for row in reply.rows])
 
 

@@ -126,10 +126,13 @@ async def _move(
         if destination != AUTO:
             return 0, view.moved_object(adopted.source, adopted.destination, adopted.report)
         job = await mover.locate(adopted.report.row.gpid)
-    moved = await (
-        mover.move_anywhere(job, request.live)
-        if destination == AUTO
-        else mover.move(job, destination, request.live)
+    moved = await mover.follow(
+        job,
+        lambda job: (
+            mover.move_anywhere(job, request.live)
+            if destination == AUTO
+            else mover.move(job, destination, request.live)
+        ),
     )
     if not request.output.is_data:
         print(view.moved_line(moved.source, moved.destination, moved.report), flush=True)
@@ -145,10 +148,13 @@ async def _check(
         process = await mover.find(exc.gpid)
         checked = await mover.check_adoption(process, "" if destination == AUTO else destination)
         return _told(checked, silent=request.output.is_data)
-    checked = await (
-        mover.check_anywhere(job, request.live)
-        if destination == AUTO
-        else mover.check(job, destination, request.live)
+    checked = await mover.follow(
+        job,
+        lambda job: (
+            mover.check_anywhere(job, request.live)
+            if destination == AUTO
+            else mover.check(job, destination, request.live)
+        ),
     )
     return _told(checked, silent=request.output.is_data)
 

@@ -12,6 +12,7 @@ import typer
 from ssi.cli.invocation import own_pids
 from ssi.cli.options import NodesOption
 from ssi.cli.output import Output, Seen, shows
+from ssi.client.listings import list_processes
 from ssi.client.system import Answers, System
 from ssi.model.node import NodeRow
 from ssi.protocol.system import ListProcesses, ProcessList
@@ -96,7 +97,7 @@ def ps(
 async def _look(system: System, wanted: Wanted) -> Seen:
     rows = await system.select(wanted.nodes)
     request = ListProcesses(jobs=wanted.jobs, threads=wanted.threads)
-    answers = await system.gather(request, ProcessList, rows)
+    answers = await list_processes(system, request, rows)
     listing = wanted.listing(_placed(rows, answers, skip_own=bool(wanted.pattern)))
     found = listing.placed or not (wanted.pattern or wanted.users)
     return Seen(

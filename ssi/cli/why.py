@@ -10,7 +10,7 @@ import typer
 from ssi.cli.gpids import parse_gpids
 from ssi.cli.output import Output, Seen, shows
 from ssi.client.moves import Mover
-from ssi.client.system import System
+from ssi.client.system import Location, System
 from ssi.view.moves import Candidate, candidate_listing, candidates_of
 
 
@@ -31,9 +31,12 @@ def why(
 
 
 async def _candidates(mover: Mover, gpid: int) -> list[Candidate]:
-    job = await mover.locate(gpid)
+    return await mover.follow(await mover.locate(gpid), lambda job: _candidates_of(mover, job))
+
+
+async def _candidates_of(mover: Mover, job: Location) -> list[Candidate]:
     placement = await mover.candidates(job)
     checks = await asyncio.gather(
         *(mover.check(job, suggestion.node) for suggestion in placement.suggestions)
     )
-    return candidates_of(gpid, placement.suggestions, checks, placement.rejections)
+    return candidates_of(job.job, placement.suggestions, checks, placement.rejections)

@@ -17,13 +17,14 @@ from ssi.client.connection import Connection
 from ssi.client.files.guest import Guest
 from ssi.client.files.place import absolute, joined, parse_place
 from ssi.client.files.tree import Attributes, Tree
+from ssi.client.listings import list_jobs, list_processes
 from ssi.client.nodegroups import expand_among
 from ssi.client.system import System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.node import NodeState
 from ssi.protocol.checkpoints import CheckpointList, ListCheckpoints
-from ssi.protocol.system import JobList, ListJobs, ListProcesses, ProcessList
+from ssi.protocol.system import ListProcesses
 
 PATIENCE_S: Final = 0.2
 """Within so long a person does not notice. Shells end this after it."""
@@ -97,7 +98,7 @@ def _of_ssh(config: Path) -> list[str]:
 
 
 async def _jobs(system: System, _word: str) -> Iterable[Candidate]:
-    answers = await system.gather(ListJobs(), JobList, await system.select(None))
+    answers = await list_jobs(system, await system.select(None))
     rows = [row for reply in answers.replies.values() for row in reply.rows]
     rows.sort(key=lambda row: (row.state is JobState.EXITED, -row.start_ms))
     return [
@@ -113,7 +114,7 @@ def _command(argv: Sequence[str]) -> str:
 async def _gpids(system: System, _word: str) -> Iterable[Candidate]:
     """Processes of the user, newest first."""
     own = pwd.getpwuid(os.geteuid()).pw_name
-    answers = await system.gather(ListProcesses(), ProcessList, await system.select(None))
+    answers = await list_processes(system, ListProcesses(), await system.select(None))
     rows = [(node, row) for node, reply in answers.replies.items() for row in reply.rows]
     rows.sort(key=lambda found: (found[1].user != own, -found[1].started_at_s))
     return [

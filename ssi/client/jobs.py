@@ -30,7 +30,14 @@ from ssi.protocol.jobs import (
 )
 from ssi.protocol.message import Done, ReplyMessage, RequestMessage
 from ssi.protocol.pipes import JoinStreams
-from ssi.protocol.refusals import JobMoved, LinkDown, NodeDown, NoSuchProcess, TimedOut
+from ssi.protocol.refusals import (
+    JobMoved,
+    JobStandsStill,
+    LinkDown,
+    NodeDown,
+    NoSuchProcess,
+    TimedOut,
+)
 
 if TYPE_CHECKING:
     from ssi.client.hastening import Hastening
@@ -309,6 +316,10 @@ class JobHandle:
                 # It went back and forth meanwhile: nodes that point at each other are asked at
                 # leisure, and from then on every one of them again.
                 self._node, asked = exc.node, set()
+            except JobStandsStill:
+                if loop.time() > give_up_at_s:
+                    raise
+                request_id = secrets.token_bytes(16)
             except (LinkDown, NodeDown, TimedOut, ShimSilent, DoorClosed) as exc:
                 if loop.time() > give_up_at_s:
                     raise

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from ssi.client.errors import NoNodeFits
-from ssi.client.system import Location, System
+from ssi.client.system import DoneT, Location, System, followed
 from ssi.model.errors import SsiError
 from ssi.model.migration import CannotMigrate, MigrationFailed
 from ssi.policy.arrivals import Arrivals
@@ -57,6 +58,10 @@ class Mover:
         if location.job != gpid:
             location = await self._system.locate(location.job)
         return location
+
+    async def follow(self, job: Location, deed: Callable[[Location], Awaitable[DoneT]]) -> DoneT:
+        """Does something to a job that was just located, as :meth:`System.follow`."""
+        return await followed(job, lambda: self.locate(job.job), deed)
 
     async def find(self, gpid: int) -> Location:
         """Where a process is, be it of a job or not.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ssi.client.connection import DEFAULT_TIMEOUT_S, Connection
 from ssi.client.errors import NoNodeFits
@@ -18,10 +19,18 @@ from ssi.policy.placement import Suggestion, suggest
 from ssi.protocol.codec import BadMessage, VersionMismatch
 from ssi.protocol.envelope import PROTOCOL_VERSION
 from ssi.protocol.message import ReplyMessage, RequestMessage
-from ssi.protocol.refusals import LinkRefused, NodeDown, NoSuchProcess
+from ssi.protocol.refusals import JobMoved, LinkRefused, NodeDown, NoSuchProcess
 from ssi.protocol.system import ListNodes, Locate, Located, NodeList
 
 ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
+DoneT = TypeVar("DoneT")
+PlaceT = TypeVar("PlaceT")
+
+PAUSES_S: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""Before nodes are asked again for what may just be between two of them, once each."""
+
+_FOLLOWED: Final = 5
+"""So often it is tried to reach what moves on each time before it is reached."""
 
 
 @dataclass(slots=True)
@@ -204,13 +213,33 @@ class System:
             rows = tuple(row for row in rows if row.number == parts.node_number)
             if not rows:
                 raise NoSuchProcess(gpid=gpid, detail=f"there is no node {parts.node_number}")
-        answers = await self.gather(Locate(gpid=gpid), Located, rows, self.timeout_s or timeout_s)
-        for name, located in answers.replies.items():
-            if located.here:
-                return Location(node=name, gpid=gpid, start_ms=located.start_ms, job=located.job)
+        for pause_s in PAUSES_S:
+            answers = await self.gather(
+                Locate(gpid=gpid), Located, rows, self.timeout_s or timeout_s
+            )
+            for name, located in answers.replies.items():
+                if located.here:
+                    return Location(
+                        node=name, gpid=gpid, start_ms=located.start_ms, job=located.job
+                    )
+            if not any(located.moving for located in answers.replies.values()):
+                break
+            await asyncio.sleep(pause_s)
         for error in answers.failures.values():
             raise error
         raise NoSuchProcess(gpid=gpid)
+
+    async def follow(self, gpid: int, deed: Callable[[Location], Awaitable[DoneT]]) -> DoneT:
+        """Does something to a process where it is, and tries again where it has left meanwhile.
+
+        Args:
+            gpid: Of the process.
+            deed: Asks the node that has it. It was not done where that has it no more.
+
+        Raises:
+            SsiError: As :meth:`locate`, or as the deed.
+        """
+        return await followed(await self.locate(gpid), lambda: self.locate(gpid), deed)
 
     async def birthplace(self, gpid: int) -> str:
         """The node where a gpid was given, and most likely is; empty where it does not live.
@@ -233,6 +262,23 @@ class System:
         if not suggestions:
             raise NoNodeFits(detail="none of them is alive")
         return suggestions[0]
+
+
+async def followed(
+    place: PlaceT,
+    find: Callable[[], Awaitable[PlaceT]],
+    deed: Callable[[PlaceT], Awaitable[DoneT]],
+) -> DoneT:
+    """Does something at a place, or where ``find`` says if what it is done to has left.
+
+    Raises:
+        SsiError: As ``find``, or as the deed does the last time.
+    """
+    for _ in range(_FOLLOWED - 1):
+        with suppress(JobMoved, NoSuchProcess):
+            return await deed(place)
+        place = await find()  # which tells, too, if it has ended
+    return await deed(place)
 
 
 def why_dead(row: NodeRow) -> SsiError:

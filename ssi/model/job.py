@@ -121,6 +121,20 @@ class StreamReader(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     settled: bool = False
 
 
+class Whereabouts(msgspec.Struct, frozen=True, array_like=True):
+    """What a node knows of where a job is.
+
+    Attributes:
+        gpid: First gpid of the job.
+        epoch: Of the owner that it speaks of; whoever knows of a later one knows better.
+        node: That owner; empty where the job has ended and is forgotten.
+    """
+
+    gpid: int
+    epoch: int
+    node: str
+
+
 class JobRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A job as the node that has it sees it.
 

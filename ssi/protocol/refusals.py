@@ -193,6 +193,24 @@ class JobMoved(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class JobStandsStill(SsiError):
+    """The job is being moved or kept: what was done to it now would be lost."""
+
+    word = "job-stands-still"
+    exit_code = 23
+    gpid: int
+    node: str
+    destination: str = ""
+
+    def what(self) -> str:
+        moves = f", and moves to {self.destination}" if self.destination else ""
+        return f"job {self.gpid} on {self.node} stands still{moves}: nothing was done to it"
+
+    def advice(self) -> str:
+        return "try again once it goes on; `ssi kill -s KILL` ends it even now"
+
+
+@dataclass(eq=False, kw_only=True)
 class NotServed(SsiError):
     """The agent does not serve such requests."""
 

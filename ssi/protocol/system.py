@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ssi.model.examination import NodeFacts
-from ssi.model.job import JobRow
+from ssi.model.job import JobRow, Whereabouts
 from ssi.model.node import MeshEvent, NodeRow, Roster
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import ReplyMessage, RequestMessage
@@ -121,11 +121,16 @@ class ListProcesses(RequestMessage, frozen=True, tag="list-processes"):
 
 
 class ProcessList(ReplyMessage, frozen=True, tag="processes"):
-    """The processes of one node at one time (its wall clock, seconds)."""
+    """The processes of one node at one time (its wall clock, seconds).
+
+    Attributes:
+        whereabouts: Of the jobs that it has, and of those that left or ended lately.
+    """
 
     node: str
     taken_at_s: float
     rows: tuple[ProcessRow, ...]
+    whereabouts: tuple[Whereabouts, ...] = ()
 
 
 class ListJobs(RequestMessage, frozen=True, tag="list-jobs"):
@@ -139,10 +144,15 @@ class ListJobs(RequestMessage, frozen=True, tag="list-jobs"):
 
 
 class JobList(ReplyMessage, frozen=True, tag="jobs"):
-    """Jobs of one node, oldest first."""
+    """Jobs of one node, oldest first.
+
+    Attributes:
+        whereabouts: As those of :class:`ProcessList`.
+    """
 
     node: str
     rows: tuple[JobRow, ...]
+    whereabouts: tuple[Whereabouts, ...] = ()
 
 
 class Locate(RequestMessage, frozen=True, tag="locate"):
@@ -157,11 +167,13 @@ class Located(ReplyMessage, frozen=True, tag="located"):
     Attributes:
         start_ms: Identity of the process beside its gpid, where it is here.
         job: First gpid of its job; 0 for a process of the host.
+        moving: It is not here; a job is on its way from here, or was lately, and may have it.
     """
 
     here: bool
     start_ms: int = 0
     job: int = 0
+    moving: bool = False
 
 
 class CordonNode(RequestMessage, frozen=True, tag="cordon-node"):

@@ -86,7 +86,7 @@ def test_a_job_whose_source_dies_before_its_memory_came_is_killed_and_lost(ssi: 
         slow_link(source, "40mbit"),
         ssi.start("migrate", gpid, "n2", "--live", "post") as command,
     ):
-        eventually(lambda: ssi.job(gpid)["node"] == "n2", what="it is known to be there")
+        eventually(lambda: ssi.job(gpid).get("node") == "n2", what="it is known to be there")
         (kept,) = processes_on(source)
         source.run("kill", "-9", kept)
         _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)

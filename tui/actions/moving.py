@@ -145,7 +145,7 @@ async def _blockers(mover: Mover, job: Location, node: str) -> list[str]:
     """What stands in the way of one job; nothing is touched."""
     try:
         if job.job:
-            checked: MigrationChecked = await mover.check(job, node)
+            checked: MigrationChecked = await mover.follow(job, lambda at: mover.check(at, node))
         else:
             checked = await mover.check_adoption(job, node)
     except SsiError as exc:
@@ -187,9 +187,9 @@ async def _move(mover: Mover, target: Target, job: Location, node: str) -> Outco
         if not job.job:
             moved = await mover.adopt(job, node)
         elif node:
-            moved = await mover.move(job, node)
+            moved = await mover.follow(job, lambda at: mover.move(at, node))
         else:
-            moved = await mover.move_anywhere(job)
+            moved = await mover.follow(job, mover.move_anywhere)
     except SsiError as exc:
         return failed(what, exc)
     report = moved.report

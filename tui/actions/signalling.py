@@ -7,11 +7,11 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from ssi.client.system import System
+from ssi.client.system import ReplyT, System, followed
 from ssi.model.errors import SsiError
 from ssi.model.gpid import parts_of
 from ssi.protocol.jobs import FreezeJob, JobReply, SignalProcess, WaitJob
-from ssi.protocol.message import Done
+from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.refusals import NoSuchProcess, NotAJob
 from ssi.view.text import plain
 from tui.desk import Desk
@@ -61,8 +61,7 @@ async def send(system: System, target: Target, number: signal.Signals) -> Outcom
     what = f"{number.name.removeprefix('SIG')} to {described(target)}"
     request = SignalProcess(gpid=target.gpid, start_ms=target.start_ms, signal=number.value)
     try:
-        node = await node_of(system, target)
-        await system.ask(request, Done, node=node, timeout_s=TIMEOUT_S)
+        await ask(system, target, request, Done)
     except SsiError as exc:
         return failed(what, exc)
     return Outcome(what=what, fate=Fate.DONE)
@@ -74,17 +73,33 @@ async def turn_freezer(system: System, target: Target) -> Outcome:
     try:
         if not target.job:
             raise NotAJob(gpid=target.gpid, node=target.node)
-        node = await node_of(system, target)
-        now = await system.ask(
-            WaitJob(gpid=target.job, wait_ms=0), JobReply, node=node, timeout_s=TIMEOUT_S
-        )
+        now = await ask(system, target, WaitJob(gpid=target.job, wait_ms=0), JobReply)
         if now.row.frozen:
             what = f"thaw {described(target)}"
         request = FreezeJob(gpid=target.job, start_ms=now.row.start_ms, frozen=not now.row.frozen)
-        await system.ask(request, JobReply, node=node, timeout_s=TIMEOUT_S)
+        await ask(system, target, request, JobReply)
     except SsiError as exc:
         return failed(what, exc)
     return Outcome(what=what, fate=Fate.DONE)
+
+
+async def ask(
+    system: System,
+    target: Target,
+    request: RequestMessage,
+    kind: type[ReplyT],
+    timeout_s: float = TIMEOUT_S,
+) -> ReplyT:
+    """The reply of the node where a process is, also where it moves as that is asked.
+
+    Raises:
+        SsiError: As :func:`node_of`, or what the node says.
+    """
+
+    async def asked(node: str) -> ReplyT:
+        return await system.ask(request, kind, node=node, timeout_s=timeout_s)
+
+    return await followed(await node_of(system, target), lambda: node_of(system, target), asked)
 
 
 async def node_of(system: System, target: Target) -> str:

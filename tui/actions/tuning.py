@@ -11,10 +11,10 @@ from ssi.protocol.table import Aspect, InspectProcess, ProcessInspected, TunePro
 from tui.actions.signalling import (
     TIMEOUT_S,
     about,
+    ask,
     confirmed,
     described,
     each,
-    node_of,
 )
 from tui.desk import Desk
 from tui.model.entry import Target
@@ -163,8 +163,7 @@ async def _renice(desk: Desk, step: int) -> None:
 async def _tune(desk: Desk, deed: str, target: Target, request: TuneProcess) -> Outcome:
     what = f"{deed} {described(target)}"
     try:
-        node = await node_of(desk.system, target)
-        await desk.system.ask(request, Done, node=node, timeout_s=TIMEOUT_S)
+        await ask(desk.system, target, request, Done)
     except SsiError as exc:
         return failed(what, exc)
     return Outcome(what=what, fate=Fate.DONE)
@@ -183,9 +182,8 @@ async def _inspected(desk: Desk, target: Target, aspect: Aspect) -> Sequence[str
     """What the node tells; None where it does not, which is shown."""
     request = InspectProcess(gpid=target.gpid, start_ms=target.start_ms, aspect=aspect)
     try:
-        node = await node_of(desk.system, target)
         patience_s = CALLS_TIMEOUT_S if aspect == "calls" else TIMEOUT_S
-        reply = await desk.system.ask(request, ProcessInspected, node=node, timeout_s=patience_s)
+        reply = await ask(desk.system, target, request, ProcessInspected, patience_s)
     except SsiError as exc:
         desk.tell(failed(f"{aspect} of {described(target)}", exc))
         return None

@@ -13,10 +13,11 @@ from ssi.cli.outcome import run_async
 from ssi.cli.output import Output, Seen, shows_where_w_is_taken
 from ssi.cli.signals import parse_signal, signal_each
 from ssi.cli.slurm.options import NodeList
+from ssi.client.listings import list_jobs
 from ssi.client.system import Answers, System
 from ssi.model.errors import UsageError
 from ssi.model.job import JobRow, JobState
-from ssi.protocol.system import JobList, ListJobs
+from ssi.protocol.system import JobList
 from ssi.view.slurm import partition_listing, queue_listing
 
 Users = Annotated[
@@ -98,7 +99,7 @@ def sinfo(output: Output, among: NodeList = None) -> None:
 
 
 async def _jobs(system: System, among: str | None) -> Answers[JobList]:
-    return await system.gather(ListJobs(), JobList, await system.select(among))
+    return await list_jobs(system, await system.select(among))
 
 
 def _living(answers: Answers[JobList], owners: set[str] | None) -> list[JobRow]:

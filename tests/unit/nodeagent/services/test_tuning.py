@@ -7,11 +7,13 @@ import pwd
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from nodeagent.dispatch import Caller
+from nodeagent.jobtable import JobTable
 from nodeagent.services.table import TableService
 from nodeagent.services.tuning import TuningService
 from ssi.protocol.message import ReplyMessage, RequestMessage
@@ -42,12 +44,15 @@ def sleeper() -> Iterator[Table]:
         child.kill()
 
 
+NO_JOBS = cast("JobTable", SimpleNamespace(jobs={}))
+
+
 def asked(table: Table, body: RequestMessage, caller: Caller) -> ReplyMessage | Exception:
     answers: list[ReplyMessage | Exception] = []
 
     async def test() -> None:
         async with dispatcher() as d:
-            TuningService("n1", cast("TableService", table)).register_handlers(d)
+            TuningService("n1", NO_JOBS, cast("TableService", table)).register_handlers(d)
             answer = await d.answer(request_of(body), caller)
             answers.append(error_in(answer) if hasattr(answer, "word") else reply_in(answer))
 

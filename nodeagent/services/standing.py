@@ -1,0 +1,39 @@
+"""Jobs that stand still for a moment, as they are moved or kept.
+
+What is done to a process once CRIU has read it is done to what will never run again, where the job
+goes on elsewhere: a signal, a priority, a size of its terminal would be lost. So such requests wait
+until the job goes on, and are done to it where it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from nodeagent.job import Job
+from nodeagent.jobtable import JobTable
+from ssi.protocol.refusals import JobStandsStill
+
+PATIENCE_S: Final = 4.0
+"""How long is waited; less than a command waits for its answer."""
+
+_POLL_S: Final = 0.005
+
+
+async def until_it_goes_on(table: JobTable, gpid: int) -> Job:
+    """The job of that first gpid, once what is done to it stays with it; at once for most.
+
+    It may be over by then.
+
+    Raises:
+        JobMoved: It goes on elsewhere, and it is known where.
+        NoSuchProcess: There is none here.
+        JobStandsStill: Still; nothing was done to it.
+    """
+    give_up_at_s = time.monotonic() + PATIENCE_S
+    while (job := table.find(gpid)).stands_still and not job.is_over:
+        if time.monotonic() > give_up_at_s:
+            raise JobStandsStill(gpid=gpid, node=job.row.node, destination=job.destination)
+        await asyncio.sleep(_POLL_S)
+    return job
