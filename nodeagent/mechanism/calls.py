@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 from nodeagent.mechanism import libc, machinecode
 
 _NUMBERS: Final = {
+    "read": (0, 63),
     "write": (1, 64),
     "ioctl": (16, 29),
     "fcntl": (72, 25),
@@ -42,6 +43,7 @@ _NUMBERS: Final = {
     "setgroups": (116, 159),
     "setresgid": (119, 149),
     "setresuid": (117, 147),
+    "seccomp": (317, 277),
     "execve": (59, 221),
     "faccessat": (269, 48),
     "exit_group": (231, 94),

@@ -41,6 +41,10 @@ GIVE_UP_S: Final = 10.0
 ASK_TIMEOUT_S: Final = 10.0
 RETRY_S: Final = 0.5
 
+STALLED_S: Final = 30.0
+"""CRIU asks for one piece after the other: one that asks for none for so long never will. Well
+before the source gives up (:mod:`~nodeagent.migration.loan`), which cannot end the job here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -108,6 +112,8 @@ class PageRelay:
             await writer.drain()
         except SsiError as exc:
             await self._lost(f"{self._source} does not give it: {exc.what()}")
+        except TimeoutError:  # which is an OSError
+            await self._lost("criu, which brings its memory, does not ask for it any more")
         except (OSError, EOFError):
             await self._lost("criu, which brings its memory, ended")
         else:
@@ -120,8 +126,11 @@ class PageRelay:
 
         Raises:
             EOFError: CRIU is gone.
+            TimeoutError: It asks for nothing, and does not say that this was all.
         """
-        command, count, address, pid = HEADER.unpack(await reader.readexactly(HEADER.size))
+        async with asyncio.timeout(STALLED_S):
+            header = await reader.readexactly(HEADER.size)
+        command, count, address, pid = HEADER.unpack(header)
         if command in CLOSES:
             return None
         if command != GET or not 0 < count <= MAX_BYTES // PAGE_BYTES:

@@ -15,12 +15,13 @@ import fcntl
 import os
 import signal
 import termios
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from nodeagent.mechanism import landlock, libc
+from nodeagent.mechanism import closes, landlock, libc
 from nodeagent.mechanism.calls import Calls, Mark, Slot
 from nodeagent.shim.messages import Account
 from ssi.model.errors import SsiError
@@ -33,6 +34,8 @@ _JOIN: Final = b"0"
 """Who writes that to ``cgroup.procs`` is the one that joins."""
 
 _AT_FDCWD: Final = -100
+_LISTENER_S: Final = 2.0
+_POLL_S: Final = 0.0002
 _LEAST_COPY: Final = 10
 """Descriptors are copied from above the lowest three: a source may itself be one of those."""
 
@@ -52,6 +55,9 @@ class Launch:
         terminal: stdin or stdout is the terminal of this session: be its foreground group.
             Otherwise the command gets a session of its own.
         root: Its root directory; empty: ours.
+        asks: Our descriptor from which it reads a byte before it executes the command: once we have
+            its :meth:`Child.listener`, which hears of each descriptor that it closes. None: it asks
+            nobody.
         job: Make it fit to move: adopt orphans, have SysV IPC objects apart from everybody's, see
             no Landlock. Needs root.
     """
@@ -66,6 +72,7 @@ class Launch:
     cgroup: str = ""
     terminal: bool = False
     root: str = ""
+    asks: int | None = None
     job: bool = False
 
 
@@ -81,6 +88,21 @@ class Child:
         self.pid = pid
         self.report = report
         self._orders = orders
+
+    def listener(self) -> int | None:
+        """A descriptor of what it asks before it closes one (:mod:`~nodeagent.mechanism.closes`).
+
+        None where the kernel does not let it ask, or it has ended.
+        """
+        give_up_at_s = time.monotonic() + _LISTENER_S
+        while (number := self._orders.asks()) is None and time.monotonic() < give_up_at_s:
+            time.sleep(_POLL_S)
+        if number is None or number < 0:
+            return None
+        try:
+            return libc.descriptor_of(self.pid, number)
+        except OSError:
+            return None
 
     def refusal(self) -> SsiError | None:
         """Why it does not run its command; None where it does. Closes :attr:`report`.
@@ -216,6 +238,7 @@ class _Orders:
         self._enter_session(stdio)
         self._separate()
         self._assume()
+        self._asks = self._ask()
         self._execute()
 
     def refusal(self) -> SsiError | None:
@@ -301,6 +324,17 @@ class _Orders:
         self._must("account", "setgroups", len(account.groups), groups)
         self._must("account", "setresgid", account.gid, account.gid, account.gid)
         self._must("account", "setresuid", account.uid, account.uid, account.uid)
+
+    def asks(self) -> int | None:
+        """The child's number of its listener, or its error; None before it has come to it."""
+        return None if self._asks is None else self.calls.result(self._asks)
+
+    def _ask(self) -> Slot | None:
+        if self._launch.asks is None:
+            return None
+        slot = self.calls.add("seccomp", *closes.asking())
+        self.calls.add("read", self._launch.asks, self.calls.text(_BORN), len(_BORN))
+        return slot
 
     def _execute(self) -> None:
         """As execvp(3) in the first directory that lets us in, with its name in PWD."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from nodeagent.mechanism import criu
+from nodeagent.mechanism.closes import Listener
 from nodeagent.mechanism.loop import Loop, Timer
 from nodeagent.shim.child import Launch, start_child
 from nodeagent.shim.messages import Account
@@ -41,6 +42,7 @@ class Run:
         terminal: The slave of the job's terminal, where it has one: its standard input.
         cgroup: That it joins, and what it restores with it; empty: ours.
         limit_s: After which it is killed.
+        closing: Called with the number of each descriptor before it closes that; None: with none.
     """
 
     arguments: Sequence[str]
@@ -50,6 +52,7 @@ class Run:
     terminal: int | None = None
     cgroup: str = ""
     limit_s: float = TIME_LIMIT_S
+    closing: Callable[[int], None] | None = None
 
 
 class Imager:
@@ -68,6 +71,12 @@ class Imager:
         self._loop = loop
         self._timer: Timer | None = None
         self._is_late = False
+        self._closes: Listener | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the run asks before it closes a descriptor."""
+        return self._closes is not None
 
     def start(self, run: Run, done: Done) -> None:
         """Starts it; ``done`` is called once it has ended.
@@ -101,6 +110,7 @@ class Imager:
         assert self.pid == 0
         self._is_late = False
         self.work.mkdir(mode=0o711, exist_ok=True)
+        held, hold = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         output = os.open(self.work / "output", flags, 0o600)
@@ -112,12 +122,16 @@ class Imager:
             real_account=run.real,
             terminal=run.terminal is not None,
             cgroup=run.cgroup,
+            asks=None if run.closing is None else held,
         )
         try:
             child = start_child(launch)
+            if run.closing is not None:
+                self._listen(child.listener(), run.closing)
+                os.write(hold, b"\n")
         finally:
-            os.close(null)
-            os.close(output)
+            for descriptor in (null, output, held, hold):
+                os.close(descriptor)
         self.pid = child.pid
         self.limit(run.limit_s)
 
@@ -125,6 +139,7 @@ class Imager:
             assert self._timer is not None
             self._timer.cancel()
             self.pid = 0
+            self._listen_no_more()
             self.was_killed = status > _BY_SIGNAL
             refusal = child.refusal()
             reason = refusal.what() if refusal is not None else self._reason(status, run.log)
@@ -132,6 +147,29 @@ class Imager:
             done(reason)
 
         self._loop.on_exit(self.pid, ended)
+
+    def _listen(self, descriptor: int | None, closing: Callable[[int], None]) -> None:
+        if descriptor is None:
+            return
+        closes = self._closes = Listener(descriptor)
+
+        def asked() -> None:
+            try:
+                number = closes.hear()
+            except OSError:  # it has ended
+                self._listen_no_more()
+                return
+            if number is not None:
+                closing(number)
+                closes.answer()
+
+        self._loop.watch(descriptor, readable=asked)
+
+    def _listen_no_more(self) -> None:
+        if self._closes is not None:
+            self._loop.watch(self._closes.descriptor)
+            os.close(self._closes.descriptor)
+            self._closes = None
 
     def _reason(self, status: int, log: str) -> str | None:
         if status == 0:

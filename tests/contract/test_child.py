@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from nodeagent.mechanism import libc
 from nodeagent.mechanism.calls import Calls
+from nodeagent.mechanism.closes import Listener
 from nodeagent.shim.child import Launch, start_child
 from nodeagent.shim.messages import Account
 from ssi.model.errors import SsiError
@@ -139,3 +141,29 @@ def test_command_of_another_user_has_its_ids_and_leaves_ours_as_they_were() -> N
     _, text, refusal = _run("sh", "-c", "id -u; id -g; id -G", account=nobody)
     assert (text.split(), refusal) == (["65534", "65534", "65534", "5"], None)
     assert (os.geteuid(), libc.dumpable()) == (0, before)
+
+
+def test_child_that_asks_has_what_it_closes_until_it_is_answered() -> None:
+    null = os.open("/dev/null", os.O_RDWR)
+    held, hold = os.pipe()
+    words = ("sh", "-c", "exec 7</dev/null; exec 7<&-; exec 8</dev/null; kill -9 $$")
+    launch = Launch(argv=words, environment={"PATH": PATH}, stdio=(null, null, null), asks=held)
+    child = start_child(launch)
+    descriptor = child.listener()
+    assert descriptor is not None
+    os.write(hold, b"\n")
+    listener, heard = Listener(descriptor), []
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while poll.poll(30_000) == [(descriptor, select.POLLIN)]:  # and not that it has ended
+        number = listener.hear()
+        assert number is not None
+        assert Path(f"/proc/{child.pid}/fd/{number}").is_symlink()
+        heard.append(number)
+        listener.answer()
+    assert child.refusal() is None
+    assert os.waitpid(child.pid, 0)[1] == signal.SIGKILL
+    assert heard.count(7) == 1
+    assert 8 not in heard, "its end is not asked about"
+    for opened in (null, held, hold, descriptor):
+        os.close(opened)

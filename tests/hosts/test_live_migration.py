@@ -32,6 +32,8 @@ while True:
     time.sleep(0.02)
 """
 
+FORKER = "i=0; while :; do i=$((i+1)); echo $i; (sleep 0.02 & wait); /bin/true; done"
+
 
 @contextmanager
 def slow_link(host: Host, rate: str) -> Iterator[None]:
@@ -99,6 +101,37 @@ def test_a_job_whose_source_dies_before_its_memory_came_is_killed_and_lost(ssi: 
     )
     lines = ssi.ok("logs", gpid).splitlines()
     assert all(line.endswith("True") for line in lines), "it never saw zeros"
+
+
+def test_a_job_whose_criu_dies_before_its_memory_came_is_lost_and_sees_no_zeros(ssi: Ssi) -> None:
+    gpid = holder(ssi, "random", 64)
+    source, target = ssi.host("n1"), ssi.host("n2")
+    with (
+        slow_link(source, "40mbit"),
+        ssi.start("migrate", gpid, "n2", "--live", "post") as command,
+    ):
+        eventually(lambda: ssi.job(gpid).get("node") == "n2", what="it is known to be there")
+        (criu,) = target.run("pgrep", "-f", "^[^ ]*criu lazy-pages").stdout.decode().split()
+        assert target.run("kill", "-9", criu).returncode == 0
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+    assert command.returncode == 37, error
+    assert b"was lost" in error
+    eventually(lambda: ssi.job(gpid)["state"] == "lost", what="it is told as lost")
+    eventually(
+        lambda: not processes_on(target) and not processes_on(source), what="nothing of it runs"
+    )
+    lines = ssi.ok("logs", gpid).splitlines()
+    assert all(line.endswith("True") for line in lines), "it never saw zeros"
+
+
+def test_a_job_that_forks_all_the_time_gets_its_memory_too(ssi: Ssi) -> None:
+    gpid = ssi.detached("n1", "sh", "-c", FORKER)
+    eventually(lambda: ssi.ok("logs", gpid), what="it forks")
+    for destination in ("n2", "n1") * 12:
+        move(ssi, gpid, destination, "--live", "post")
+    ssi.ok("kill", "-9", gpid)
+    told = ssi.ok("logs", gpid).split()
+    assert told == [str(number + 1) for number in range(len(told))]
 
 
 def test_memory_is_compressed_on_a_slow_link_and_not_on_a_fast_one(ssi: Ssi) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from nodeagent.migration import pagerelay
 from nodeagent.migration.pagerelay import ADD_PRESENT, GET, HEADER, PageRelay
 from nodeagent.peers import Peers
 from ssi.protocol.message import RequestMessage
@@ -31,7 +34,9 @@ class FakePeers(Peers):
         return Pages(data=bytes([body.address // MIB]) * body.size_bytes)
 
 
-async def talk(path: Path, peers: Peers, *asked: tuple[int, int]) -> tuple[bytes, list[str]]:
+async def talk(
+    path: Path, peers: Peers, *asked: tuple[int, int], closes: bool = True
+) -> tuple[bytes, list[str]]:
     """What comes back for addresses and numbers of pages, and what the agent is told."""
     told: list[str] = []
     over = asyncio.Event()
@@ -48,7 +53,8 @@ async def talk(path: Path, peers: Peers, *asked: tuple[int, int]) -> tuple[bytes
     reader, writer = await asyncio.open_unix_connection(path)
     for address, count in asked:
         writer.write(HEADER.pack(GET, count, address, 1000))
-    writer.write(HEADER.pack(FORCE_CLOSE, 0, 0, 0))
+    if closes:
+        writer.write(HEADER.pack(FORCE_CLOSE, 0, 0, 0))
     answer = await reader.read()
     await over.wait()
     writer.close()
@@ -73,3 +79,12 @@ def test_memory_that_cannot_be_had_is_told_before_criu_sees_the_end(tmp_path: Pa
 def test_nonsense_from_the_socket_loses_the_job(tmp_path: Path) -> None:
     _answer, told = asyncio.run(talk(tmp_path / "s", FakePeers(), (MIB, 1 << 40)))
     assert told == ["criu, which brings its memory, ended"]
+
+
+def test_criu_that_asks_for_nothing_any_more_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pagerelay, "STALLED_S", 0.1)
+    answer, told = asyncio.run(talk(tmp_path / "s", FakePeers(), (3 * MIB, 1), closes=False))
+    assert len(answer) == HEADER.size + 4096
+    assert told == ["criu, which brings its memory, does not ask for it any more"]

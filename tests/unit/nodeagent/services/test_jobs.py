@@ -20,7 +20,7 @@ from nodeagent.services.members import Membership
 from nodeagent.shim.messages import Ok, Start
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
-from ssi.model.job import JobRow, JobSpec, JobState
+from ssi.model.job import JobRow, JobSpec, JobState, Whereabouts
 from ssi.model.jobfiles import FilesUnavailable, JobFiles
 from ssi.model.launch import StartFailed
 from ssi.protocol.jobs import JobReply, StartJob, WaitJob
@@ -50,6 +50,9 @@ class _Table:
 
     def find(self, _gpid: int) -> Job:
         return self.jobs[GPID]
+
+    def whereabouts(self) -> tuple[Whereabouts, ...]:
+        return (Whereabouts(GPID, 1, "n1"),)
 
     def let_go(self, job: Job) -> None:
         self.let_go_of.append(job)
