@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from nodeagent.services.sequence import SequenceBroken
 from ssi.model.gpid import Gpid
+from ssi.protocol.refusals import SequenceBroken
 
 _log = logging.getLogger(__name__)
 

@@ -6,34 +6,18 @@ on the disk, before any number of that block is given; so a crash loses numbers 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nodeagent.files import replace_file
-from ssi.model.errors import SsiError
 from ssi.model.gpid import JOB_BASE, NODE_SPAN
+from ssi.protocol.refusals import SequenceBroken
 
 BLOCK: Final = 1000
 """Numbers per write: a larger one writes less often and loses more at a crash."""
 
 FIRST: Final = 1
 LAST: Final = NODE_SPAN - JOB_BASE - 1
-
-
-@dataclass(eq=False, kw_only=True)
-class SequenceBroken(SsiError):
-    """The file of the sequence cannot be read, so any number might be one given before."""
-
-    word = "sequence-broken"
-    path: str
-    reason: str
-
-    def what(self) -> str:
-        return f"no new job can be named: {self.path}: {self.reason}"
-
-    def advice(self) -> str:
-        return "`ssi down` and `ssi up` give this machine a new node number and an empty sequence"
 
 
 class Sequence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ssi.model import freezing  # noqa: F401 - what FreezeJob is refused with
 from ssi.model.job import JobRow, JobSpec, StreamName, Terminal
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
@@ -84,6 +85,7 @@ class StreamData(ReplyMessage, frozen=True, tag="stream-data"):
         ended: Nothing follows ``data``, ever.
         is_raw: The terminal gives its program each key at once, and not lines.
         signal_keys: ``^C`` and the like are signals at that terminal.
+        moving: There may be more; the job is just being moved, and cannot be asked.
     """
 
     offset: int
@@ -91,6 +93,7 @@ class StreamData(ReplyMessage, frozen=True, tag="stream-data"):
     ended: bool
     is_raw: bool = False
     signal_keys: bool = True
+    moving: bool = False
 
 
 class WriteStream(RequestMessage, frozen=True, tag="write-stream"):

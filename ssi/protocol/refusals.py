@@ -230,6 +230,21 @@ class NotServed(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class SequenceBroken(SsiError):
+    """The file of the sequence cannot be read, so any number might be one given before."""
+
+    word = "sequence-broken"
+    path: str
+    reason: str
+
+    def what(self) -> str:
+        return f"no new job can be named: {self.path}: {self.reason}"
+
+    def advice(self) -> str:
+        return "`ssi down` and `ssi up` give this machine a new node number and an empty sequence"
+
+
+@dataclass(eq=False, kw_only=True)
 class AgentFailed(SsiError):
     """A handler broke: a bug of ours."""
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from nodeagent.services.members import Member, Membership, Sighting
-from nodeagent.services.sequence import SequenceBroken
 from ssi.model.gpid import Gpid
+from ssi.protocol.refusals import SequenceBroken
 
 
 def make(first: int = 15_000_001) -> Membership:

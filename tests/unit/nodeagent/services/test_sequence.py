@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nodeagent.files import replace_file
-from nodeagent.services.sequence import BLOCK, LAST, Sequence, SequenceBroken
+from nodeagent.services.sequence import BLOCK, LAST, Sequence
+from ssi.protocol.refusals import SequenceBroken
 
 
 @pytest.fixture
