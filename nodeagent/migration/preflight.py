@@ -121,12 +121,12 @@ class Preflight:
     def _obstacles(self, move: Move, *, dry_run: bool) -> tuple[str, ...]:
         """What makes it idle to look further."""
         job = move.job
+        if job.is_over or not job.shim_pid:
+            return ("it has ended",)
         if move.destination == self._node:
             return (f"it is on {self._node} already",)
         if dry_run and job.moving.locked():
             return (f"another move of it is under way, to {job.destination}",)
-        if job.is_over or not job.shim_pid:
-            return ("it has ended",)
         if job.arriving:
             return ("its memory is still on its way from where it was before",)
         if job.is_unsettled:

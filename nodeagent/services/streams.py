@@ -66,7 +66,7 @@ class StreamService:
             return await self._read_for_job(caller, job, body)
         wait_ms = min(body.wait_ms, MAX_WAIT_MS)
         if job.row.state is JobState.MIGRATING:
-            return StreamData(offset=body.offset, data=b"", ended=False)
+            return StreamData(offset=body.offset, data=b"", ended=False, moving=True)
         if job.link is None:
             return _from_log(job, body)
         read = Read(
@@ -89,7 +89,7 @@ class StreamService:
             # The copy here was killed when its move was committed: its pipes have ended, the job
             # has not.
             await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
-            return StreamData(offset=body.offset, data=b"", ended=False)
+            return StreamData(offset=body.offset, data=b"", ended=False, moving=True)
         return StreamData(
             offset=data.offset,
             data=data.data,
@@ -111,7 +111,7 @@ class StreamService:
             raise CannotJoin(gpid=body.gpid, stream=body.stream, reason=reason)
         job.pulled_at_s[body.stream] = time.monotonic()
         wait_ms = min(body.wait_ms, MAX_WAIT_MS)
-        nothing = StreamData(offset=body.offset, data=b"", ended=False)
+        nothing = StreamData(offset=body.offset, data=b"", ended=False, moving=True)
         if job.row.state is JobState.MIGRATING:
             return nothing
         if job.link is None:

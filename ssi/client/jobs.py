@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from ssi.client.connection import Connection
 from ssi.client.errors import DoorClosed
-from ssi.client.system import System
+from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobSpec, JobState, StreamName, Terminal
 from ssi.model.shim import ShimSilent
@@ -46,6 +47,9 @@ ReplyT = TypeVar("ReplyT", bound=ReplyMessage)
 
 PATIENCE_S: Final = 30.0
 """How long a broken link or a silent node is waited for before a job counts as out of reach."""
+
+_MOVING_S: Final = 0.02
+"""Between two questions about a job that is just being moved."""
 
 POLL_MS: Final = 10_000
 """How long one question for bytes or an exit stays open; it also renews the job's lease."""
@@ -142,9 +146,11 @@ class JobHandle:
             NoSuchProcess: There is none.
             NotPermitted: It is another user's.
         """
-        location = await system.locate(gpid)
-        reply = await system.ask(WaitJob(gpid=gpid, wait_ms=0), JobReply, node=location.node)
-        return cls(system, reply.row)
+
+        async def seen(location: Location) -> JobReply:
+            return await system.ask(WaitJob(gpid=gpid, wait_ms=0), JobReply, node=location.node)
+
+        return cls(system, (await system.follow(gpid, seen)).row)
 
     async def read(
         self,
@@ -172,11 +178,26 @@ class JobHandle:
         if self.output is not None:
             data = self.output[0 if stream == "stdout" else 1][offset:]
             return StreamData(offset=offset, data=data, ended=True)
-        if self._hastening is None or stream != "stdout" or not wait_ms or modes is not None:
+        if not wait_ms:
+            return await self._ask_what_there_is(body)
+        if self._hastening is None or stream != "stdout" or modes is not None:
             return await self._ask(body, StreamData)
         return await self._hastening.read(
             offset, wait_ms / 1000, lambda: self._ask(body, StreamData)
         )
+
+    async def _ask_what_there_is(self, body: ReadStream) -> StreamData:
+        """What a stream has now. A job that is just being moved has more than it can show.
+
+        Raises:
+            JobStandsStill: For longer than is waited.
+        """
+        give_up_at_s = time.monotonic() + PATIENCE_S
+        while (data := await self._ask(body, StreamData)).moving:
+            if time.monotonic() > give_up_at_s:
+                raise JobStandsStill(gpid=self.row.gpid, node=self._node)
+            await asyncio.sleep(_MOVING_S)
+        return data
 
     async def write(
         self, offset: int, data: bytes, *, end: bool = False, terminal: Terminal | None = None

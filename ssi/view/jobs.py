@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Final
 
 from ssi.model.job import JobRow, JobState
 from ssi.view.colour import of_state
 from ssi.view.jsonview import JsonObject
 from ssi.view.listing import Field, Listing
 from ssi.view.quantity import age
+
+MOST_NODES: Final = 5
+"""Of which a way is shown; of a longer one the first and the last."""
 
 
 def job_listing(rows: Sequence[JobRow], *, now_ms: float) -> Listing[JobRow]:
@@ -32,7 +36,7 @@ def job_listing(rows: Sequence[JobRow], *, now_ms: float) -> Listing[JobRow]:
             right=True,
             spare=2,
         ),
-        Field(name="way", cell=lambda row: ">".join(row.nodes), spare=3),
+        Field(name="way", cell=lambda row: way_of(row.nodes), spare=3),
         Field(name="home", cell=lambda row: row.home or "-", wide=True),
         Field(name="cwd", cell=lambda row: row.cwd, wide=True),
         Field(name="command", cell=_command),
@@ -44,6 +48,14 @@ def job_listing(rows: Sequence[JobRow], *, now_ms: float) -> Listing[JobRow]:
         objects_of=job_objects,
         name_of=lambda row: str(row.gpid),
     )
+
+
+def way_of(nodes: Sequence[str]) -> str:
+    """Where a job has been, in one narrow cell: where it began, and was last."""
+    if len(nodes) <= MOST_NODES:
+        return ">".join(nodes)
+    left_out = len(nodes) - MOST_NODES + 1
+    return ">".join((nodes[0], f"({left_out} more)", *nodes[left_out + 1 :]))
 
 
 def job_objects(rows: Sequence[JobRow]) -> list[JsonObject]:

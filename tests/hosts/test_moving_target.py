@@ -97,6 +97,7 @@ def test_a_job_that_moves_is_listed_once_by_all(ssi: Ssi) -> None:
             for listing in ("jobs", "ps"):
                 rows = [row for row in ssi.json(listing) if str(row["gpid"]) == gpid]
                 assert len(rows) == 1, (listing, rows)
+            assert ssi.ok("logs", gpid) == "counts\n"
             ssi.ok("why", gpid)
     assert journey.failed == []
     ssi.ok("kill", "-9", gpid)

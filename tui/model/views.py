@@ -9,6 +9,7 @@ from typing import Final
 
 from ssi.model.job import JobRow, JobState
 from ssi.model.node import MeshEvent, NodeRow, NodeState
+from ssi.view.jobs import way_of
 from ssi.view.quantity import NONE, age, milliseconds, size, used_of
 from ssi.view.table import Column
 from tui.model.entry import Entry, Target, target_of
@@ -84,7 +85,7 @@ def job_rows(jobs: Iterable[JobRow], now_s: float) -> list[ListRow]:
                 _job_state(job),
                 age(now_s - job.start_ms / 1000),
                 str(job.processes),
-                ">".join(job.nodes),
+                way_of(job.nodes),
                 shlex.join(job.argv) + (f"  ({job.problem})" if job.problem else ""),
             ),
             tone=_job_tone(job),
