@@ -16,7 +16,16 @@ from nodeagent.dispatch import Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.mechanism import cgroup, signals
-from nodeagent.migration import ahead, arrival, destination, doubt, move, preflight, source
+from nodeagent.migration import (
+    ahead,
+    arrival,
+    destination,
+    doubt,
+    handover,
+    move,
+    preflight,
+    source,
+)
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point
 from nodeagent.migration.plan import Plan
@@ -173,12 +182,12 @@ def in_place_of_the_world(world: World) -> Iterator[None]:
     """The product reads our clock, connects to our shims and finds nothing on the machine."""
     clock = VirtualTime(world.loop)
     with _patching() as patch:
-        for module in (ahead, arrival, destination, doubt, job_module, move, source):
+        for module in (ahead, arrival, destination, doubt, handover, job_module, move, source):
             patch(module, "time", clock)
-        for module in (ahead, destination, source):
+        for module in (ahead, destination, handover, source):
             patch(module, "reach", world.reach)
         patch(destination, "look", lambda *_: ([], []))
-        patch(source, "look_again", lambda *_: ())
+        patch(handover, "look_again", lambda *_: ())
         patch(preflight.Preflight, "_survey", _survey)
         patch(Capability, "refresh", lambda _: None)
         patch(Capability, "blockers", lambda _: [])
