@@ -108,6 +108,11 @@ class Board:
         self._moved += 1
         self.say(moved_line(moved.source, moved.destination, moved.report))
 
+    def went(self, gpid: int) -> None:
+        """It has ended meanwhile, or somebody else moved it."""
+        self._moving.discard(gpid)
+        self._draw()
+
     def stays(self, gpid: int, error: SsiError) -> None:
         """It could not be moved; the reason is told at the end."""
         self._moving.discard(gpid)

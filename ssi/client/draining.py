@@ -15,6 +15,7 @@ from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.message import Done
+from ssi.protocol.refusals import JobMoved, NoSuchProcess
 from ssi.protocol.system import CordonNode, JobList, ListJobs
 
 MAX_ROUNDS: Final = 10
@@ -31,6 +32,9 @@ class Watcher(Protocol):
 
     def moved(self, moved: Moved) -> None:
         """It has arrived."""
+
+    def went(self, gpid: int) -> None:
+        """It has ended meanwhile, or somebody else moved it."""
 
     def stays(self, gpid: int, error: SsiError) -> None:
         """It could not be moved."""
@@ -114,6 +118,8 @@ class Draining:
             job = Location(node=self._node, gpid=row.gpid, start_ms=row.start_ms, job=row.gpid)
             try:
                 moved = await self._mover.move_anywhere(job)
+            except (JobMoved, NoSuchProcess):
+                self._watcher.went(row.gpid)  # the next round sees if it is back
             except SsiError as exc:
                 self._failed[row.gpid] = exc
                 self._watcher.stays(row.gpid, exc)

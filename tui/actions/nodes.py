@@ -102,6 +102,10 @@ class Board:
             Outcome(what=what, fate=Fate.DONE, detail=f"{way}, frozen for {frozen_ms:.0f} ms")
         )
 
+    def went(self, gpid: int) -> None:
+        """It has ended meanwhile, or somebody else moved it."""
+        self._desk.say(f"{gpid} has left")
+
     def stays(self, gpid: int, error: SsiError) -> None:
         """It could not be moved."""
         self._desk.tell(failed(f"move {gpid}", error))

@@ -16,6 +16,7 @@ from ssi.model.migration import CannotMigrate, MigrationFailed, MigrationInDoubt
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.messages import ReplyBody
 from ssi.protocol.migration import JobMigrated, MigrateJob
+from ssi.protocol.refusals import JobMoved
 from ssi.protocol.system import (
     CordonNode,
     JobList,
@@ -93,6 +94,9 @@ class Notes:
     def moved(self, moved: Moved) -> None:
         self.told.append(f"moved {moved.report.row.gpid}")
 
+    def went(self, gpid: int) -> None:
+        self.told.append(f"went {gpid}")
+
     def stays(self, gpid: int, error: SsiError) -> None:
         self.told.append(f"stays {gpid} {error.word}")
 
@@ -113,6 +117,21 @@ def test_all_jobs_leave_a_cordoned_node_and_spread() -> None:
     places = [each.destination for each in drained.moved]
     assert (places.count("n2"), places.count("n3")) == (4, 4)
     assert cluster.most_at_once == 4
+
+
+def test_a_job_that_somebody_else_moves_at_that_moment_has_not_failed_to() -> None:
+    cluster = Cluster(job(1), job(2))
+
+    async def moved_by_another(body: MigrateJob) -> JobMigrated:
+        if body.gpid == 1 and len(cluster.sent) < 2:
+            cluster.sent.append((1, body.destination))
+            raise JobMoved(gpid=1, node="n3")
+        return await Cluster._move(cluster, body)
+
+    cluster._move = moved_by_another  # type: ignore[method-assign]
+    drained = drain(cluster)
+    assert drained.left == []
+    assert {each.report.row.gpid for each in drained.moved} == {1, 2}, "it was back by then"
 
 
 def test_a_job_that_one_node_refuses_goes_to_the_next() -> None:
