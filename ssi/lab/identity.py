@@ -118,7 +118,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _make_key(path: Path, comment: str) -> None:
-    if not path.exists():
+    if not path.with_name(f"{path.name}.pub").exists():  # which is written last
+        path.unlink(missing_ok=True)
         run_step(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
 
 

@@ -78,8 +78,14 @@ def save(blueprint: Blueprint) -> None:
 
 
 def remove(name: str) -> None:
-    """None of the lab's files exists; its hosts are dead, so nothing is mounted in them."""
+    """None of the lab's files exists; its hosts are dead, so nothing is mounted in them.
+
+    What says that a disk is whole goes first: of a removal that is cut short, the next lab of that
+    name takes nothing over.
+    """
     folder = folder_of(name)
+    for born in folder.glob("*/born"):
+        born.unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
 
