@@ -274,7 +274,7 @@ def test_a_process_of_another_user_moves_or_is_refused_before_the_job_is_touched
     """As master and workers of a server: CRIU needs a power for it that not every root has."""
     as_ada = "setpriv --reuid ada --regid ada --init-groups sleep 300"
     gpid = ssi.detached("n1", "sh", "-c", f"{as_ada}; true")
-    eventually(lambda: "ada" in ssi.ok("ps", "-n", "n1"), what="it runs as ada")
+    eventually(lambda: ("ada", "sleep") in who_runs_what(ssi, gpid), what="it runs as ada")
     if not lacks_sys_resource(Path("/proc/self/status").read_text()):
         assert MOVED.match(ssi.ok("migrate", gpid, "n2"))
     else:
@@ -393,6 +393,11 @@ def assert_runs_on(ssi: Ssi, gpid: str, node: str) -> None:
     row = ssi.job(gpid)
     assert (row["state"], row["node"]) == ("running", node)
     assert gpid in processes_of(ssi, gpid)
+
+
+def who_runs_what(ssi: Ssi, gpid: str) -> set[tuple[object, object]]:
+    """User and program of each process: the words of a command line tell neither."""
+    return {(row["user"], row["name"]) for row in processes_of(ssi, gpid).values()}
 
 
 def rss(ssi: Ssi, gpid: str) -> int:
