@@ -1,6 +1,7 @@
 """Calls of the C library that Python 3.11 does not have.
 
-Source: unshare(2), setns(2), mount(2), prctl(2), clone(2), mprotect(2), syscall(2).
+Source: unshare(2), setns(2), mount(2), prctl(2), clone(2), mprotect(2), ptrace(2), sigqueue(3),
+syscall(2).
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ PR_SET_SECCOMP: Final = 22
 PR_SET_CHILD_SUBREAPER: Final = 36
 
 SECCOMP_MODE_FILTER: Final = 2
+
+PTRACE_DETACH: Final = 17
+PTRACE_SEIZE: Final = 0x4206
+PTRACE_INTERRUPT: Final = 0x4207
+PTRACE_PEEKSIGINFO: Final = 0x4209
+WALL: Final = 0x40000000
+"""For waitpid(2): also threads of other processes."""
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _held: Final = ctypes.PyDLL(None, use_errno=True)
@@ -267,6 +275,32 @@ def make_executable(address: int, size: int) -> None:
     """
     flags = mmap.PROT_READ | mmap.PROT_EXEC
     _check(_libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), flags), "mprotect")
+
+
+def ptrace(request: int, thread: int, address: int = 0, data: int = 0) -> int:
+    """What the kernel answers; for requests whose answer is no word of the tracee's memory.
+
+    Raises:
+        OSError: Not permitted, no such thread, or it does not stand still.
+    """
+    result: int = _libc.ptrace(
+        ctypes.c_long(request),
+        ctypes.c_int(thread),
+        ctypes.c_void_p(address),
+        ctypes.c_void_p(data),
+    )
+    _check(min(result, 0), "ptrace")
+    return result
+
+
+def sigqueue(pid: int, number: int, value: int) -> None:
+    """Sends a signal with a value.
+
+    Raises:
+        OSError: Not permitted, no such process, or too many signals wait for its user.
+    """
+    result = _libc.sigqueue(ctypes.c_int(pid), ctypes.c_int(number), ctypes.c_void_p(value))
+    _check(result, "sigqueue")
 
 
 def system_call(number: int, *arguments: int) -> int:

@@ -60,9 +60,11 @@ class Lending:
         Raises:
             SsiError: Its shim did not do so.
         """
-        await move.job.shim().ask(Lend(), Ok, ASK_TIMEOUT_S)
+        answer = await move.job.shim().ask(Lend(), Ok, ASK_TIMEOUT_S)
         move.job.stage = "lent"
-        return self.lender.loan(move.row.gpid)
+        loan = self.lender.loan(move.row.gpid)
+        loan.sent = answer.sent
+        return loan
 
     async def resume(self, move: Move, loan: Loan) -> float:
         """The job runs at the destination; since when, by the monotonic clock.

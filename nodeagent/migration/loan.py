@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from nodeagent.dispatch import Audience, Caller, Dispatcher
+from ssi.model.sentsignal import SentSignal
 from ssi.protocol.envelope import BULK_CHUNK_BYTES
 from ssi.protocol.message import Done
 from ssi.protocol.migration import EndLoan, GetPages, Pages
@@ -33,6 +34,7 @@ class Loan:
         given_bytes: So far.
         ended: Set when no more is wanted.
         problem: Why the job was lost; empty where all went well.
+        sent: Signals to the copy here before it was lent.
     """
 
     gpid: int
@@ -43,6 +45,7 @@ class Loan:
     asked_s: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     problem: str = ""
+    sent: tuple[SentSignal, ...] = ()
 
     async def wait(self) -> None:
         """Returns once no more is wanted, or nobody has asked for too long."""

@@ -19,6 +19,7 @@ from nodeagent.jobtable import JobTable, remove_tree, stage_of
 from nodeagent.mechanism import trustedpath
 from nodeagent.migration.ahead import send_ahead
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.forwarding import forward
 from nodeagent.migration.handover import DUMP, HandOver, refused
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.imagelane import Lane
@@ -42,6 +43,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import CannotMigrate, Live, MigrationFailed, MigrationLost
 from ssi.model.process import ProcessRow
+from ssi.model.sentsignal import SentSignal
 from ssi.protocol.migration import (
     AbandonMigration,
     JobMigrated,
@@ -168,7 +170,10 @@ class Source:
             if isinstance(error, CannotMigrate):
                 raise error from None
             has_ended = await job.is_ending() if move.step == DUMP else job.is_over
-            raise self._failed(move, move.step, text_of(error), has_ended=has_ended) from error
+            reason = text_of(error)
+            if has_ended and move.step != DUMP:  # then that is what the error is of
+                reason = "it was killed"
+            raise self._failed(move, move.step, reason, has_ended=has_ended) from error
 
     async def _commit(self, move: Move) -> float:
         """The copy here is killed; from now on the job is the destination's.
@@ -182,10 +187,11 @@ class Source:
         job = move.job
         await self._check_lives(move)
         job.pledge()
+        sent: tuple[SentSignal, ...] = ()
         await reach(Point.SOURCE_COMMIT, move.row.gpid)
         try:
             if job.stage != "committed":
-                await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)
+                sent = (await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)).sent
         except ShimGone:
             # The shim died at this very moment, and the stopped copy with it: as good as killed.
             _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
@@ -198,8 +204,10 @@ class Source:
         except SsiError as exc:
             _log.warning("event=resume-unsure gpid=%d reason=%s", gpid, exc)
             await self._settle(job)
+            await forward(self._peers, gpid, move.destination, sent)
             return time.monotonic()
         resumed_s = time.monotonic()
+        await forward(self._peers, gpid, move.destination, sent)
         await reach(Point.SOURCE_LET_GO, gpid)
         await self.let_go(job, move.destination)
         return resumed_s
@@ -219,6 +227,7 @@ class Source:
             has_ended = move.job.is_over
             raise self._failed(move, "lend", exc.what(), has_ended=has_ended) from exc
         resumed_s = await self.lending.resume(move, loan)
+        await forward(self._peers, move.row.gpid, move.destination, loan.sent)
         try:
             await self.lending.give(move, loan)
         except MigrationLost:
@@ -246,7 +255,8 @@ class Source:
         job.stage = "moved"
         if job.link is not None:
             with suppress(ShimGone, ShimSilent):
-                await job.link.ask(last, Ok, 15.0)
+                answer = await job.link.ask(last, Ok, 15.0)
+                await forward(self._peers, job.row.gpid, destination, answer.sent)
         for path in job.carried:
             trustedpath.remove(path)
         self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")

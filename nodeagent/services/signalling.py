@@ -6,7 +6,7 @@ import pwd
 import signal
 from contextlib import nullcontext, suppress
 
-from nodeagent.dispatch import Caller, Dispatcher
+from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.freezing import thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
@@ -14,14 +14,18 @@ from nodeagent.mechanism import signals
 from nodeagent.services.permission import owned_job
 from nodeagent.services.standing import until_it_goes_on
 from nodeagent.services.table import TableService
+from nodeagent.shim.messages import Ok, SendSignals
 from nodeagent.stopping import until_stopped
 from ssi.model.process import ProcessRow
 from ssi.protocol.jobs import ANY_START, SignalProcess
 from ssi.protocol.message import Done
+from ssi.protocol.migration import ForwardSignals
 from ssi.protocol.refusals import NoSuchProcess, NotPermitted, NotServed, UserUnknown
 
 STOP_ROUNDS = 5
 """How often a job is read again for processes that it forked while it was being signalled."""
+
+SHIM_TIMEOUT_S = 5.0
 
 
 class SignalService:
@@ -41,6 +45,7 @@ class SignalService:
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves signals."""
         dispatcher.serve(SignalProcess, self._signal)
+        dispatcher.serve(ForwardSignals, self._take_forwarded, Audience.NODE)
 
     async def _signal(self, caller: Caller, body: SignalProcess) -> Done:
         if not 0 <= body.signal < signal.NSIG:
@@ -50,6 +55,15 @@ class SignalService:
             await self._signal_job(caller, body)
         else:
             await self._signal_process(caller, body)
+        return Done()
+
+    async def _take_forwarded(self, caller: Caller, body: ForwardSignals) -> Done:
+        job = await until_it_goes_on(self._jobs, body.gpid)
+        if caller.node not in job.row.nodes:
+            deed = f"forward signals to job {body.gpid}"
+            raise NotPermitted(node=self._node, user=caller.node, deed=deed)
+        if not job.is_over:
+            await job.shim().ask(SendSignals(signals=body.signals), Ok, SHIM_TIMEOUT_S)
         return Done()
 
     async def _signal_job(self, caller: Caller, body: SignalProcess) -> None:

@@ -17,11 +17,14 @@ from nodeagent.shim import tree
 from nodeagent.shim.aftermath import STOPPED, ZOMBIE, to_wake, with_losses
 from nodeagent.shim.job import Job
 from nodeagent.shim.messages import CopyAhead, Dump, Dumped, Ok, StandByToDump
+from nodeagent.shim.movable import check_complete, check_movable
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
+from nodeagent.shim.standstill import Standstill
 from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_state
 from nodeagent.shim.tree import Member
 from nodeagent.shim.worker import Setting, Worker, real_ids_of
+from ssi.model.sentsignal import SentSignal
 from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
 
 _LAST_MOMENT_S: Final = 0.1
@@ -49,6 +52,7 @@ class Dumping:
         self._terminal: SavedTerminal | None = None
         self._freezer = ""
         self._lazy = False
+        self._standstill: Standstill | None = None
 
     def stand_by(self, request: StandByToDump) -> None:
         """A dump that follows finds CRIU loaded.
@@ -129,7 +133,7 @@ class Dumping:
             try:
                 if failure is not None:
                     raise DumpFailed(reason=failure)
-                state = self._save()
+                state = self._save(worker)
             except DumpFailed as exc:
                 # A signal may have ended it when it had stopped some of them already.
                 self._run_on(may_be_stopped=failure is None or worker.was_killed)
@@ -173,6 +177,7 @@ class Dumping:
             answer.give(Ok())
             return
         job.doing = "a commit"
+        sent = self._take_sent()
 
         def buried(failure: ShimFailed | None) -> None:
             job.doing = ""
@@ -182,13 +187,14 @@ class Dumping:
             job.take(Step.COMMIT)
             job.stdio.close()
             job.release_terminal()
+            self._end_standstill()
             if self._freezer:
                 cgroup.thaw(self._freezer)  # nothing is in it, and CRIU must be able to enter it
-            answer.give(Ok())
+            answer.give(Ok(sent=sent))
 
         job.bury(buried)
 
-    def lend(self) -> None:
+    def lend(self) -> Ok:
         """The job runs elsewhere; here it stays for the sake of its memory, and cannot run.
 
         Raises:
@@ -198,11 +204,8 @@ class Dumping:
         job.check(Step.LEND)
         if not self._lazy:
             raise WrongStage(request="lend", stage="dumped with its memory")
-        if job.cgroup and cgroup.is_unified(job.cgroup):
-            # It is stopped anyway. But whoever sent SIGCONT from outside would have two of it.
-            with contextlib.suppress(OSError):
-                cgroup.freeze(job.cgroup)
         job.take(Step.LEND)
+        return Ok(sent=self._take_sent())
 
     def drop_lent(self, answer: Answer, then: Callable[[], None]) -> None:
         """Kills what was lent, answers and calls ``then``.
@@ -213,6 +216,7 @@ class Dumping:
         job = self._job
         job.check(Step.DROP)
         job.doing = "a clearing up"
+        sent = self._take_sent()
 
         def buried(failure: ShimFailed | None) -> None:
             job.doing = ""
@@ -222,7 +226,8 @@ class Dumping:
             job.take(Step.DROP)
             job.stdio.close()
             job.release_terminal()
-            answer.give(Ok())
+            self._end_standstill()
+            answer.give(Ok(sent=sent))
             then()
 
         job.bury(buried)
@@ -251,12 +256,15 @@ class Dumping:
             lazy=lazy,
         )
 
-    def _save(self) -> bytes:
+    def _save(self, worker: Worker) -> bytes:
         """The state of the stopped job, with all that its pipes hold."""
         job = self._job
         assert job.account is not None
+        members = tree.read_members()
+        living = {m.pid for m in tree.descendants(members, job.root) if m.state != ZOMBIE}
+        self._standstill = Standstill(living, self.images, job.cgroup, worker.pid)
         try:
-            dead = frozenset(m.pid for m in tree.read_members() if m.state == ZOMBIE)
+            dead = frozenset(m.pid for m in members if m.state == ZOMBIE)
             mend_images(self.images, dead)
             job.stdio.collect()
             self._take_typeahead()
@@ -280,6 +288,14 @@ class Dumping:
             frozen=bool(self._freezer),
         )
         return encode_state(self.saved)
+
+    def _take_sent(self) -> tuple[SentSignal, ...]:
+        return () if self._standstill is None else self._standstill.take()
+
+    def _end_standstill(self) -> None:
+        if self._standstill is not None:
+            self._standstill.end()
+            self._standstill = None
 
     def _take_typeahead(self) -> None:
         """What the job has not read from its terminal is with us, and so are its echoes."""
@@ -310,9 +326,11 @@ class Dumping:
             job.terminal.give(self._terminal)
             self._terminal = None
         job.run_on()
-        # CRIU says that it was well, or dies, before each of them shows that it stopped.
+        self._end_standstill()
+        # CRIU says that it was well, or dies, before each of them shows that it stopped. All of the
+        # namespace, but us, is the job: who lost its parent is below its root no more.
         stopped = may_be_stopped and not self._freezer
-        tree_of_job = tree.descendants(tree.read_members(), job.root)
+        tree_of_job = tree.descendants(tree.read_members(), os.getpid())[:-1]
         for pid in to_wake(tree_of_job, self._stopped_before, all_stopped=stopped):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
@@ -339,47 +357,3 @@ def _mend(path: Path, mend: Callable[[bytes], bytes]) -> None:
     mended = mend(image)
     if mended != image:
         path.write_bytes(mended)
-
-
-def check_movable(job: Job) -> None:
-    """Holds when the job can be dumped at all.
-
-    Raises:
-        NotMovable: They cannot.
-    """
-    if job.host is None:
-        raise NotMovable(reason="the agent that started it has no root")
-    if job.stdio.keys is not None:
-        raise NotMovable(reason="its stdin is a pipe, and its keys come from a terminal")
-    if job.memory is not None:
-        raise NotMovable(reason="its memory is still on its way from where it was before")
-    if job.cgroup and cgroup.is_frozen(job.cgroup) and not cgroup.is_unified(job.cgroup):
-        # CRIU would wait for processes that cannot answer, and they would die when it gave up.
-        raise NotMovable(reason="it is frozen; thaw it first")
-
-
-def check_complete(
-    members: Iterable[Member],
-    root: int,
-    worker: Worker | None,
-    look_again: Callable[[], Iterable[Member]],
-) -> None:
-    """Holds when every process of the namespace is in the tree of the job, or is our CRIU.
-
-    Args:
-        members: All of them.
-        root: The job's first process.
-        worker: Our CRIU.
-        look_again: Reads them once more: a process that ended while it was read has no parent.
-
-    Raises:
-        DumpFailed: One is not, and a move would leave it behind.
-    """
-    known = (1, worker.pid if worker is not None else 0)
-    strangers = tree.outsiders(members, root, known)
-    if strangers:
-        there = {member.pid for member in tree.outsiders(look_again(), root, known)}
-        strangers = [member for member in strangers if member.pid in there]
-    if strangers:
-        names = ", ".join(f"{member.pid} ({member.name})" for member in strangers[:5])
-        raise DumpFailed(reason=f"these of its processes have left its tree: {names}")

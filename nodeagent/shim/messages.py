@@ -33,6 +33,7 @@ from nodeagent.shim.streammessages import (
 )
 from ssi.model.errors import FieldValue
 from ssi.model.job import Terminal
+from ssi.model.sentsignal import SentSignal
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 STREAM_BUFFER_BYTES: Final = 1024 * 1024
@@ -166,9 +167,17 @@ class Ok(Message, frozen=True, tag="ok"):
     Attributes:
         ready: The shim that was released waits for a :class:`ForkShim` on this connection, as a
             fresh one, and ends with it.
+        sent: Signals to the job that its images do not have.
     """
 
     ready: bool = False
+    sent: tuple[SentSignal, ...] = ()
+
+
+class SendSignals(Message, frozen=True, tag="send-signals"):
+    """Processes of the job get signals, in this order: :class:`Ok`. Who has ended, gets none."""
+
+    signals: tuple[SentSignal, ...]
 
 
 class Failed(Message, frozen=True, tag="failed"):
@@ -263,18 +272,21 @@ class Thaw(Message, frozen=True, tag="thaw"):
 
 
 class Commit(Message, frozen=True, tag="commit"):
-    """Kills and reaps the dumped job, keeping its images: :class:`Ok`."""
+    """Kills and reaps the dumped job, keeping its images: :class:`Ok`, with what was sent to it."""
 
 
 class Lend(Message, frozen=True, tag="lend"):
-    """The job that was dumped lazily runs elsewhere from now on: :class:`Ok`.
+    """The job that was dumped lazily runs elsewhere from now on: as :class:`Commit`.
 
     Its processes here are only the keepers of its memory, frozen, and never run again.
     """
 
 
 class DropLent(Message, frozen=True, tag="drop-lent"):
-    """All of a lent job's memory is elsewhere, or lost: kills what is here and ends: ``Ok``."""
+    """All of a lent job's memory is elsewhere, or lost: kills what is here and ends.
+
+    As :class:`Commit`.
+    """
 
 
 class Lose(Message, frozen=True, tag="lose"):
@@ -333,7 +345,7 @@ _OfLanes: TypeAlias = OpenLane | OpenChannel | JoinLane | AwaitLane
 _OfStandBy: TypeAlias = StandByToDump | StandByToRestore
 _OfDumps: TypeAlias = CopyAhead | Dump
 _OfMoves: TypeAlias = (
-    _OfDumps | Thaw | Commit | Lend | DropLent | Lose | RestoreHere | Restore | Resume
+    _OfDumps | Thaw | Commit | Lend | DropLent | Lose | RestoreHere | Restore | Resume | SendSignals
 )
 RequestMessage: TypeAlias = _OfLife | _OfStreams | _OfLanes | _OfStandBy | _OfMoves
 

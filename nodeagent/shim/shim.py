@@ -25,6 +25,7 @@ from nodeagent.shim.leftovers import Leftovers
 from nodeagent.shim.restore import Restoring
 from nodeagent.shim.server import Answer, Attempt, Server
 from nodeagent.shim.stage import MAY_END, Stage
+from nodeagent.shim.standstill import deliver
 from nodeagent.shim.streammessages import (
     BreakInput,
     CloseOutput,
@@ -118,7 +119,9 @@ class Shim:
                 self._release(request, answer)
             case m.StandByToDump() | m.CopyAhead() | m.Dump() | m.Thaw() | m.Commit():
                 self._leave(request, answer)
-            case m.StandByToRestore() | m.Restore() | m.Resume() | m.RestoreHere():
+            case (
+                m.StandByToRestore() | m.Restore() | m.Resume() | m.SendSignals() | m.RestoreHere()
+            ):
                 self._arrive(request, answer)
             case m.Lend() | m.DropLent() | m.Lose():
                 self._move_lazily(request, answer)
@@ -191,7 +194,7 @@ class Shim:
 
     def _arrive(
         self,
-        request: m.StandByToRestore | m.Restore | m.Resume | m.RestoreHere,
+        request: m.StandByToRestore | m.Restore | m.Resume | m.SendSignals | m.RestoreHere,
         answer: Answer,
     ) -> None:
         match request:
@@ -202,14 +205,16 @@ class Shim:
                 self._restoring.restore(request, answer)
             case m.Resume():
                 self._restoring.resume(answer)
+            case m.SendSignals():
+                deliver(request.signals)
+                answer.give(m.Ok())
             case m.RestoreHere():
                 self._restoring.restore_here(lambda failure: self._tell_status(answer, failure))
 
     def _move_lazily(self, request: m.Lend | m.DropLent | m.Lose, answer: Answer) -> None:
         match request:
             case m.Lend():
-                self._dumping.lend()
-                answer.give(m.Ok())
+                answer.give(self._dumping.lend())
             case m.DropLent():
                 self._dumping.drop_lent(answer, self._end_soon)
             case m.Lose():

@@ -41,6 +41,7 @@ from ssi.protocol.migration import (
     CompareFiles,
     EndLoan,
     FilesCompared,
+    ForwardSignals,
     GetOwnership,
     GetPages,
     JobMigrated,
@@ -121,6 +122,7 @@ RequestBody: TypeAlias = (
     | PutPieces
     | RestoreJob
     | ResumeJob
+    | ForwardSignals
     | GetPages
     | EndLoan
     | AbandonMigration

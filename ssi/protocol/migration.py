@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from ssi.model.job import JobRow
+from ssi.model.sentsignal import SentSignal
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
 
@@ -263,6 +264,17 @@ class ResumeJob(RequestMessage, frozen=True, tag="resume-job"):
     mutating: ClassVar[bool] = True
     gpid: int
     epoch: int
+
+
+class ForwardSignals(RequestMessage, frozen=True, tag="forward-signals"):
+    """What was sent to the job's copy at the source, that its images do not have: :class:`Done`.
+
+    Asked for once the job runs, by a node where it was.
+    """
+
+    mutating: ClassVar[bool] = True
+    gpid: int
+    signals: tuple[SentSignal, ...]
 
 
 class GetPages(RequestMessage, frozen=True, tag="get-pages"):

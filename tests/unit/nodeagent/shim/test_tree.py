@@ -1,6 +1,6 @@
 import pytest
 
-from nodeagent.shim.dump import check_complete
+from nodeagent.shim.movable import check_complete
 from nodeagent.shim.tree import Member, descendants, outsiders, parse_member
 from ssi.model.shim import DumpFailed
 
