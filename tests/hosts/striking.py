@@ -128,6 +128,21 @@ def kill_criu(host: Host, verb: bytes = b"") -> int:
     return killed
 
 
+@contextlib.contextmanager
+def standing_criu(host: Host, verb: bytes) -> Iterator[None]:
+    """Each CRIU there that is at this work stands still meanwhile; there is one at least."""
+    pids = [pid for pid in pids_of(host) if criu_at(pid).startswith(verb)]
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 def arm(ssi: Ssi, node: str) -> None:
     """Starts keeper and agent of a node again, so that moves can be held there."""
     host = ssi.host(node)

@@ -118,6 +118,7 @@ def test_what_ties_a_process_to_its_place_is_named(ssi: Ssi) -> None:
     gpids = {}
     for shown, (command, _reason) in TIED.items():
         gpids[shown] = started(ssi, f"{command} </dev/null >/dev/null 2>&1", shown)
+    eventually(lambda: ssi.ok("ps", "^cat$"), what="the other end of its pipe runs")
     result = ssi("adopt", *gpids.values())
     assert result.status == 35
     for shown, (_command, reason) in TIED.items():

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.moving import assert_runs_on, on_every_node, running
 from tests.hosts.screen import screen_of
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
-from tests.hosts.test_migration import assert_runs_on, on_every_node, running
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,8 @@ time.sleep(100)
 OUTSIDE = """
 import socket, time
 client = socket.socket(socket.AF_UNIX)
-client.connect("/run/compat-served")
+while client.connect_ex("/run/compat-served"):
+    time.sleep(0.05)  # it has its name before it listens
 time.sleep(100)
 """
 

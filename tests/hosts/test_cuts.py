@@ -132,7 +132,7 @@ def test_both_sides_of_a_partition_answer_for_themselves_and_heal(ssi: Ssi) -> N
             what="n1 is alone",
         )
         eventually(lambda: seen_by(ssi, "n2")["n1"] == "dead", within_s=60, what="n1 is dead")
-        assert seen_by(ssi, "n2")["n3"] == "alive"
+        eventually(lambda: seen_by(ssi, "n2")["n3"] == "alive", what="n3 lives to n2")
         alone, others = asked_on(ssi, "n1", "ps"), asked_on(ssi, "n2", "ps")
         assert alone.status == others.status == 4
         assert alone.err.startswith("ssi: n[2-3]") and others.err.startswith("ssi: n1")

@@ -25,6 +25,7 @@ from tests.hosts.striking import (
     full,
     kill_criu,
     pids_of,
+    standing_criu,
 )
 from tests.hosts.system import Ssi, eventually, pid_of
 
@@ -198,11 +199,13 @@ def test_a_job_that_ends_while_it_is_dumped_is_not_said_to_run_on(ssi: Ssi) -> N
         cells.begin_free("n1", "n2", memory_mib=300)
         (cell,) = cells.cells
         eventually(lambda: writes_memory(cell), what="criu is at work", every_s=0.005)
-        ssi.ok("kill", "-s", "KILL", cell.gpid)
+        with standing_criu(ssi.host("n1"), b"dump"):
+            ssi.ok("kill", "-s", "KILL", cell.gpid)
         assert cell.client is not None
         out, err = cell.client.communicate(timeout=60)
         assert cell.client.returncode == 27, (out, err)
         assert b"it has ended at n1" in err
+        assert ssi("wait", cell.gpid).status == 137, "it may still be about to end"
         row = next(row for row in ssi.json("jobs") if str(row["gpid"]) == cell.gpid)
         assert (row["state"], row["exit_status"]) == ("exited", 137)
     finally:
@@ -224,12 +227,14 @@ def test_what_is_told_is_true_wherever_a_criu_that_dumps_is_killed(ssi: Ssi, del
         assert cell.client is not None
         out, err = cell.client.communicate(timeout=60)
         words = (out + err).decode()
+        if "it has ended" in words:
+            ssi("wait", cell.gpid)  # it may still be about to
         row = next(row for row in ssi.json("jobs") if str(row["gpid"]) == cell.gpid)
         if cell.client.returncode == 0:
             assert (row["state"], row["node"]) == ("running", "n2"), words
         elif "runs on at n1" in words:
             assert (row["state"], row["node"]) == ("running", "n1"), words
-            assert cell.goes_on("n1")
+            eventually(lambda: cell.goes_on("n1"), what="it goes on")
             ssi.ok("migrate", cell.gpid, "n2")  # and it can be dumped after all
         else:
             assert "it has ended at n1" in words

@@ -74,6 +74,14 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 """
 
 
+@contextmanager
+def appending(ssi: Ssi, path: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Numbers are written to the end of a file of that path on n1, disturbed by a timer."""
+    command = ssi.host("n1").ssh_command("python3", "-c", APPEND, path)
+    with subprocess.Popen(command) as program:
+        yield program
+
+
 def await_files(ssi: Ssi, count: int) -> None:
     """Waits until more than so many files are in the directory."""
     eventually(
@@ -191,40 +199,43 @@ def test_killed_worker_is_replaced_and_nothing_is_lost(ssi: Ssi, place: str) -> 
     assert sh(ssi, "n1", "cat /proc/mounts") == before
 
 
-def test_restarted_file_server_goes_on_with_open_files(ssi: Ssi, place: str) -> None:
-    code = f"""
+RESTARTED = """
 import os, sys
 names = "f", "g", "h"
-opened = [open("{place}/" + name, "w+b", buffering=0) for name in names]
+opened = [open(sys.argv[1] + "/" + name, "w+b", buffering=0) for name in names]
 for file, name in zip(opened, names): file.write(name.encode())
 print("ready", flush=True); sys.stdin.readline()
-os.stat("{place}/new")  # the server is there again, and has given the handles to nobody yet
-late = open("{place}/new", "rb", buffering=0)
+new = sys.argv[1] + "/new"
+os.stat(new)  # the server is there again, and has given the handles to nobody yet
+late = open(new, "rb", buffering=0)
 os.copy_file_range(opened[1].fileno(), opened[2].fileno(), 1, 0, 1)
 print([os.pread(file.fileno(), 9, 0) for file in [*reversed(opened), late]])
 os.pwrite(opened[0].fileno(), b"after!", 0); os.fsync(opened[0].fileno())
 print([os.pread(file.fileno(), 9, 0) for file in opened])
 """
-    sh(ssi, "n2", "echo new > /srv/t/new")
-    command = ssi.host("n1").ssh_command("python3", "-c", code)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == b"ready\n"
-        old = sh(ssi, "n2", "pgrep -x ssi-files").strip()
-        sh(ssi, "n2", f"kill -9 {old}")
-        out = program.communicate(b"\n", timeout=PATIENCE_S)[0].decode()
-    assert out == "[b'hg', b'g', b'f', b'new\\n']\n[b'after!', b'g', b'hg']\n"
+
+
+def test_restarted_file_server_goes_on_with_open_files(ssi: Ssi, place: str) -> None:
+    with patient(ssi) as folder:
+        sh(ssi, "n2", "echo new > /srv/t/new")
+        command = ssi.host("n1").ssh_command("python3", "-c", RESTARTED, folder)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+            assert program.stdout is not None
+            assert program.stdout.readline() == b"ready\n"
+            old = sh(ssi, "n2", "pgrep -x ssi-files").strip()
+            sh(ssi, "n2", f"kill -9 {old}")
+            out = program.communicate(b"\n", timeout=PATIENCE_S)[0].decode()
+        assert out == "[b'hg', b'g', b'f', b'new\\n']\n[b'after!', b'g', b'hg']\n"
 
 
 def test_signals_do_not_double_what_is_appended_while_the_link_is_cut(ssi: Ssi, place: str) -> None:
     """A write that fails with EINTR is tried again: it must not have been done."""
     n2 = ssi.host("n2")
-    command = ssi.host("n1").ssh_command("python3", "-c", APPEND, f"{place}/log")
 
     def count() -> int:
         return int(sh(ssi, "n2", "cat /srv/t/log 2> /dev/null | wc -l"))
 
-    with subprocess.Popen(command) as program:
+    with patient(ssi) as folder, appending(ssi, f"{folder}/log") as program:
         eventually(lambda: count() > 20, what="it writes")
         n2.cut()
         time.sleep(1.5)

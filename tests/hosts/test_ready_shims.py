@@ -14,7 +14,7 @@ from ssi.client.system import System
 from ssi.lab import Host
 from ssi.model.job import JobSpec
 from ssi.protocol.system import ListProcesses, ProcessList
-from tests.hosts.system import PATIENCE_S, Ssi, eventually, pid_of
+from tests.hosts.system import COMMAND_TIMEOUT_S, PATIENCE_S, Ssi, eventually, pid_of
 from tests.hosts.test_many_jobs import has_reserve, held_by, kept_at
 
 WAIT_MS = 1000
@@ -156,7 +156,8 @@ def test_brief_jobs_are_none_of_anothers_business(ssi: Ssi) -> None:
 
     def seen(user: str) -> set[str]:
         words = ("env", f"which={WHICH}", "sh", "-c", loop)
-        lines = ssi.host("n2").run(*words, user=user).stdout.decode().split()
+        run = ssi.host("n2").run(*words, user=user, timeout_s=COMMAND_TIMEOUT_S)
+        lines = run.stdout.decode().split()
         assert lines[0::2] == [user] * 20, lines
         return set(lines[1::2])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from threading import Thread
 
+from tests.hosts.moving import running
 from tests.hosts.screen import screen_of, screen_with, type_numbers
 from tests.hosts.system import PATIENCE_S, Ssi, eventually
-from tests.hosts.test_migration import running
 from tests.hosts.typist import RAW
 
 

@@ -72,7 +72,7 @@ def test_what_is_no_gpid_and_what_no_process_has_is_told_apart(ssi: Ssi) -> None
         "for instance 10004321 [gpid-invalid]\n"
     )
     assert ssi("kill", "seven").status == 2
-    for gpid in ("10004999", "15999999", "99000001"):
+    for gpid in ("14999999", "15999999", "99000001"):
         result = ssi("kill", gpid)
         assert result.status == 8, result
         assert f"no process has gpid {gpid}" in result.err

@@ -12,6 +12,7 @@ import pytest
 
 from nodeagent.migration.hold import Point
 from ssi.lab import Host
+from tests.hosts.moving import processes_of
 from tests.hosts.striking import HOLDS, arm
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 from tests.hosts.test_live_migration import slow_link
@@ -45,10 +46,6 @@ def hearer(ssi: Ssi, mib: int = 0) -> tuple[str, str, str]:
     eventually(lambda: ssi.ok("logs", gpid).startswith("child "), what="it hears")
     (child,) = (str(row["pid"]) for name, row in processes_of(ssi, gpid).items() if name != gpid)
     return gpid, pid_on(ssi, gpid), child
-
-
-def processes_of(ssi: Ssi, gpid: str) -> dict[str, dict[str, object]]:
-    return {str(row["gpid"]): row for row in ssi.json("ps", "--jobs") if str(row["job"]) == gpid}
 
 
 def pid_on(ssi: Ssi, gpid: str) -> str:

@@ -41,6 +41,8 @@ print(json.dumps({"seen": seen, "gap": gap}), flush=True)
 def task_states(ssi: Ssi, gpid: str) -> list[str]:
     """The state of every thread of a job, as this machine's /proc has it."""
     rows = [row for row in ssi.json("ps", "--jobs") if str(row["job"]) == gpid]
+    if not rows:
+        return []  # it has not begun its program
     script = "cat " + " ".join(f"/proc/{row['pid']}/task/*/stat" for row in rows)
     lines = ssi.host(rows[0]["node"]).run("sh", "-c", script).stdout.decode().splitlines()
     return [line.rpartition(")")[2].split()[0] for line in lines]

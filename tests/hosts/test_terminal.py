@@ -168,30 +168,27 @@ def client_of(ssi: Ssi, command: str) -> int:
 
 
 def test_escapes_are_listed_and_one_leaves(ssi: Ssi, ada: Person) -> None:
-    at_a_shell(ada, options="--lease 2")
+    at_a_shell(ada, options="--lease 5")
+    gpid = running(ssi)
     ada.keys("~?")
     ada.sees(r"~\.  leave")
     ada.type("~~")
     ada.sees(r"/root: Is a directory")
     ada.keys("~.")
     assert ada.comes_back() == 255
-    eventually(lambda: not ssi.json("jobs") or not live(ssi), what="SIGHUP ends it")
-
-
-def live(ssi: Ssi) -> list[str]:
-    return [row["gpid"] for row in ssi.json("jobs") if row["state"] == "running"]
+    eventually(lambda: ssi.job(gpid)["state"] != "running", what="SIGHUP ends it")
 
 
 def test_a_disowned_job_goes_on_and_is_attached_from_another_node(
     ssi: Ssi, ada: Person, bob: Person
 ) -> None:
-    at_a_shell(ada, options="--lease 1")
+    at_a_shell(ada, options="--lease 5")
     gpid = running(ssi)
     ada.type("echo before-I-left")
     ada.sees(r"^before-I-left$")
     ada.keys("~d")
     assert ada.comes_back() == 0
-    time.sleep(3)  # its lease is over, but for that
+    time.sleep(6)  # its lease is over, but for that
     bob.runs(f"ssi lab ssh n3 --name {ssi.lab.name}")
     bob.sees(r"n3:~#")
     bob.type(f"clear; ssi attach {gpid}")
@@ -306,9 +303,10 @@ def test_a_key_and_its_echo_need_no_agent(ssi: Ssi, ada: Person) -> None:
 def test_a_client_that_was_killed_leaves_a_job_that_ends_after_its_lease(
     ssi: Ssi, ada: Person
 ) -> None:
-    at_a_shell(ada, options="--lease 2")
+    at_a_shell(ada, options="--lease 5")
+    gpid = running(ssi)
     os.kill(client_of(ssi, "bash"), signal.SIGKILL)
-    eventually(lambda: not live(ssi), what="its lease ends")
+    eventually(lambda: ssi.job(gpid)["state"] != "running", what="its lease ends")
 
 
 def test_a_terminal_can_be_had_without_one(ssi: Ssi) -> None:
