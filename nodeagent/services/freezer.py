@@ -11,6 +11,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.freezing import hold_job, thaw_job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
+from nodeagent.services.standing import not_moving
 from ssi.model.shim import ShimGone, ShimSilent
 from ssi.protocol.jobs import FreezeJob, JobReply
 from ssi.protocol.refusals import NoSuchProcess
@@ -36,7 +37,7 @@ class FreezerService:
 
     async def _freeze(self, caller: Caller, body: FreezeJob) -> JobReply:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        async with job.moving:  # a move thaws and freezes by itself
+        async with not_moving(job):  # a move thaws and freezes by itself
             job = owned_job(self._table, body.gpid, caller, self._node)
             if job.is_over or job.row.start_ms != body.start_ms:
                 raise NoSuchProcess(gpid=body.gpid, detail="it has ended" if job.is_over else "")

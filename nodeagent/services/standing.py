@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from nodeagent.job import Job
@@ -34,6 +36,33 @@ async def until_it_goes_on(table: JobTable, gpid: int) -> Job:
     give_up_at_s = time.monotonic() + PATIENCE_S
     while (job := table.find(gpid)).stands_still and not job.is_over:
         if time.monotonic() > give_up_at_s:
-            raise JobStandsStill(gpid=gpid, node=job.row.node, destination=job.destination)
+            raise _untouched(job)
         await asyncio.sleep(_POLL_S)
     return job
+
+
+@asynccontextmanager
+async def not_moving(job: Job) -> AsyncIterator[None]:
+    """No move of the job is led from here meanwhile.
+
+    Raises:
+        JobStandsStill: One is, and takes longer than is waited.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await job.moving.acquire()
+    except TimeoutError as exc:
+        raise _untouched(job) from exc
+    try:
+        yield
+    finally:
+        job.moving.release()
+
+
+def _untouched(job: Job) -> JobStandsStill:
+    return JobStandsStill(
+        gpid=job.row.gpid,
+        node=job.row.node,
+        destination=job.destination,
+        given_up=job.pledged or job.stage in {"committed", "lent"},
+    )

@@ -201,12 +201,17 @@ class JobStandsStill(SsiError):
     gpid: int
     node: str
     destination: str = ""
+    given_up: bool = False
 
     def what(self) -> str:
-        moves = f", and moves to {self.destination}" if self.destination else ""
-        return f"job {self.gpid} on {self.node} stands still{moves}: nothing was done to it"
+        how = f"is on its way to {self.destination}" if self.destination else "stands still"
+        if self.given_up:
+            how = f"was given to {self.destination}, which does not say whether it runs"
+        return f"job {self.gpid} on {self.node} {how}: nothing was done to it"
 
     def advice(self) -> str:
+        if self.given_up:
+            return f"see what is with {self.destination}; `ssi jobs` shows the job once it is known"
         return "try again once it goes on; `ssi kill -s KILL` ends it even now"
 
 

@@ -135,7 +135,7 @@ def test_a_job_that_stands_still_for_long_is_not_told_what_would_be_lost(ssi: Ss
     assert (command.returncode, error) == (0, b"")
     assert told.status == 23
     assert told.err == (
-        f"ssi: job {gpid} on n1 stands still, and moves to n2: nothing was done to it; "
+        f"ssi: job {gpid} on n1 is on its way to n2: nothing was done to it; "
         "try again once it goes on; `ssi kill -s KILL` ends it even now [job-stands-still]\n"
     )
     assert ssi.job(gpid)["state"] == "running"
