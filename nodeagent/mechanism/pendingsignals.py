@@ -5,7 +5,6 @@ Source: proc_pid_status(5) for the masks, signal(7) for what is done where nobod
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from typing import Final
@@ -30,16 +29,13 @@ _KILLS_NOBODY: Final = _mask(
 
 
 def any_waits(pid: int) -> bool:
-    """Whether any signal waits for a process, or for one of its threads; False after its end."""
+    """Whether any signal waits for a process or its first thread; False after its end."""
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
-        texts = [
-            read_file(f"/proc/{pid}/task/{each}/status", STATUS_LIMIT_BYTES) for each in threads
-        ]
+        text = read_file(f"/proc/{pid}/status", STATUS_LIMIT_BYTES)
     except GONE:
         return False
-    masks = (mask for text in texts for mask in _MASK.findall(text))
-    return any(int(value, 16) for name, value in masks if name in {b"SigPnd", b"ShdPnd"})
+    waiting = (value for name, value in _MASK.findall(text) if name in {b"SigPnd", b"ShdPnd"})
+    return any(int(value, 16) for value in waiting)
 
 
 def is_killed(tid: int) -> bool:

@@ -53,7 +53,8 @@ class Standstill:
     def take(self) -> tuple[SentSignal, ...]:
         """What processes have sent to it since it was dumped, or since this was asked last.
 
-        The end of a process is SIGKILL: nothing else ends one that is stopped.
+        The end of a process is SIGKILL: nothing else ends one that is stopped. What is sent to a
+        single thread but the first, as nobody does from outside, is found beside others only.
         """
         sent: list[SentSignal] = []
         for pid in sorted(self._living):
