@@ -171,7 +171,7 @@ class Source:
                 raise error from None
             has_ended = await job.is_ending() if move.step == DUMP else job.is_over
             reason = text_of(error)
-            if has_ended and move.step != DUMP:  # then that is what the error is of
+            if job.row.state is JobState.EXITED and move.step != DUMP:  # what the error is of
                 reason = "it was killed"
             raise self._failed(move, move.step, reason, has_ended=has_ended) from error
 
