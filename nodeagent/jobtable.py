@@ -33,6 +33,10 @@ _log = logging.getLogger(__name__)
 
 _Made = TypeVar("_Made")
 
+CGROUP_TRY_S = 0.02
+CGROUP_TRIES = 250
+"""For the processes of a job whose shim is gone to be gone, too."""
+
 FORGET_AFTER_S = 5.0
 """How long an ended foreground job is still told of to those who were there."""
 
@@ -269,9 +273,13 @@ class JobTable:
         if job.link is not None:
             await job.link.gone.wait()
         if job.is_over:
-            remove_cgroup(job)
-        if job.is_over and self.jobs.get(job.row.gpid) is job:
-            self._close(job)
+            gone = remove_cgroup(job)
+            if self.jobs.get(job.row.gpid) is job:
+                self._close(job)
+            if not gone:
+                await until_cgroup_is_gone(
+                    job.row.gpid, lambda: self.jobs.get(job.row.gpid, job) is not job
+                )
 
     def _close(self, job: Job) -> None:
         """Its shim has ended: nothing of a foreground job is kept, its client has gone."""
@@ -305,6 +313,19 @@ def remove_cgroup(job: Job) -> bool:
         gone = cgroup.remove_of_job(job.row.gpid)
         job.left_cgroup = gone and job.row.state is JobState.EXITED
     return job.left_cgroup
+
+
+async def until_cgroup_is_gone(gpid: int, is_wanted: Callable[[], bool] = lambda: False) -> None:
+    """Removes it: what was killed with its shim takes a moment to leave, longer with much memory.
+
+    Args:
+        gpid: The job's.
+        is_wanted: Whether a job of that gpid has come back meanwhile.
+    """
+    for _try in range(CGROUP_TRIES):
+        if is_wanted() or cgroup.remove_of_job(gpid):
+            return
+        await asyncio.sleep(CGROUP_TRY_S)
 
 
 def make_directory(directory: Path) -> None:

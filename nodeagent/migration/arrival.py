@@ -8,21 +8,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from nodeagent.job import Job
 from nodeagent.jobtable import remove_tree
-from nodeagent.mechanism import cgroup, signals
+from nodeagent.mechanism import signals
 from nodeagent.migration.imagelaneend import LaneEnd
 from nodeagent.migration.landing import Landing
 from nodeagent.shim.messages import Ok, Release
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
-
-CGROUP_TRY_S: Final = 0.02
-CGROUP_TRIES: Final = 250
-"""For the processes of an arrival that is given up to be gone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,11 +96,3 @@ async def _end_shim(job: Job) -> None:
         async with asyncio.timeout(5.0):
             await job.link.gone.wait()
     job.link.close()
-
-
-async def remove_cgroup(gpid: int) -> None:
-    """What was killed with its shim takes a moment to leave it."""
-    for _try in range(CGROUP_TRIES):
-        if cgroup.remove_of_job(gpid):
-            return
-        await asyncio.sleep(CGROUP_TRY_S)

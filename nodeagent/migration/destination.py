@@ -18,10 +18,10 @@ from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.freezing import refreeze
 from nodeagent.job import Job
 from nodeagent.jobfiles import file_obstacles, files_on
-from nodeagent.jobtable import JobTable, remove_tree
+from nodeagent.jobtable import JobTable, remove_tree, until_cgroup_is_gone
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.allocator import ALLOCATOR
-from nodeagent.migration.arrival import Arrival, end, remove_cgroup
+from nodeagent.migration.arrival import Arrival, end
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.intake import OfferLane, take_in
@@ -358,7 +358,7 @@ class Destination:
                 await arrival.opened()
             if arrival.job is not None:
                 await end(arrival.job)
-                await remove_cgroup(gpid)
+                await until_cgroup_is_gone(gpid)
             if arrival.lane is not None:
                 await arrival.lane.close()
             async with arrival.writing:

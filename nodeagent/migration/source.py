@@ -171,8 +171,8 @@ class Source:
                 raise error from None
             has_ended = await job.is_ending() if move.step == DUMP else job.is_over
             reason = text_of(error)
-            if job.row.state is JobState.EXITED and move.step != DUMP:  # what the error is of
-                reason = "it was killed"
+            if job.is_over and move.step != DUMP:  # what the error is of
+                reason = job.row.problem or "it was killed"
             raise self._failed(move, move.step, reason, has_ended=has_ended) from error
 
     async def _commit(self, move: Move) -> float:

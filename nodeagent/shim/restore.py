@@ -235,6 +235,8 @@ class Restoring:
                 return standby
             self._standby = None
             standby.dismiss()
+        if group and cgroup.is_unified(group) and cgroup.is_frozen(group):
+            cgroup.thaw(group)  # a shim that died has left it so
         # Low numbers for CRIU and its helpers: those of the job must be free for the job. (A dump
         # cannot do so: a job that forks at that moment would take them.)
         namespaces.set_last_pid(1)

@@ -186,11 +186,17 @@ def test_restored_job_is_in_its_cgroup(pair: Pair, shim: ShimClient) -> None:
     status = shim.start(*ECHO, cgroup=cgroup)
     assert "shim-test" in pair.here.outside(f"/proc/{status.root_pid}/cgroup").read_text()
     images, dumped = dump_here(pair, shim)
+    freezer = f"{cgroup}/cgroup.freeze"
+    assert pair.here.outside(freezer).read_text() == "1\n", "no SIGCONT makes it run"
     target = pair.there.shim()
+    pair.there.outside(freezer).write_text("1")  # as it is left by a shim that has died there
     ready = target.restore(pair.carry(images, pair.here, pair.there), dumped.state, cgroup=cgroup)
     assert "shim-test" in pair.there.outside(f"/proc/{ready.root_pid}/cgroup").read_text()
-    target.release()
-    shim.thaw()
+    shim.commit()
+    assert pair.here.outside(freezer).read_text() == "0\n"
+    target.resume()
+    target.write(b"there\n")
+    assert target.read_until(b"there\n")
 
 
 def test_steps_out_of_turn_are_refused(pair: Pair, shim: ShimClient) -> None:
