@@ -48,6 +48,9 @@ class Router:
 
     def connect(self) -> None:
         """Takes up its work; it knows of no connection that was there before."""
+        # That of a router that has lost its power goes a moment after it.
+        old = ("nsenter", "-t", str(self.inner.pid), "-n", "ip", "link", "delete", "home0")
+        subprocess.run(old, check=False, capture_output=True, timeout=20)
         ends = ("home0", "netns", str(self.inner.pid)), ("lan0", "netns", str(self.host.pid))
         _here("ip", "link", "add", *ends[0], "type", "veth", "peer", "name", *ends[1])
         settings = ("net.ipv4.ip_forward=1", "net.netfilter.nf_conntrack_tcp_loose=0")

@@ -85,7 +85,8 @@ def test_criu_finds_all_it_needs_inside_a_host(lab: Lab) -> None:
 def test_a_process_moves_from_host_to_host_with_plain_criu(lab: Lab) -> None:
     n1, n2 = lab.host("n1"), lab.host("n2")
     start = "setsid sh -c 'i=0; while :; do i=$((i+1)); echo $i >/root/count; sleep 0.05; done'"
-    pid = int(run(n1, f"exec 3<>/dev/null; {start} <&3 >&3 2>&3 & echo $!"))
+    far = "echo 20000 >/proc/sys/kernel/ns_last_pid"  # from those of n2, where they must be free
+    pid = int(run(n1, f"{far}; exec 3<>/dev/null; {start} <&3 >&3 2>&3 & echo $!"))
     wait_until((n1.root / "root/count").exists, "it counts on n1")
     images = "/tmp/images"
     run(n1, f"mkdir {images}; criu dump -t {pid} -D {images} -j -v0")

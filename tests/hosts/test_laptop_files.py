@@ -76,7 +76,9 @@ def test_nobody_sees_more_than_was_named(ssi: Ssi, laptop: Laptop, project: str)
         node = ssi.host("n3")
         listed = node.run("ls", "/ssi/c").stdout.decode()
         [name] = re.findall(r"^n4~[0-9a-f]{10}$", listed, re.MULTILINE)
-        assert f"(needs {name})" in laptop.said("ssi jobs")
+        eventually(
+            lambda: f"(needs {name})" in laptop.on("ssi jobs").out, what="the job to be listed"
+        )
         eventually(
             lambda: "1 job on n3 sees files of this machine" in laptop.on("ssi doctor").out,
             what="the doctor to know of the job",
@@ -181,7 +183,9 @@ def test_job_outlives_a_laptop_that_goes_away_and_comes_back(
         assert told(3)[2] == "well"
         laptop.root(f"kill -9 {laptop.agent()}")
         assert told(4)[3] == "away"
-        laptop.said("ssi jobs")
+        eventually(
+            lambda: laptop.on("ssi jobs").status == 0, what="the next agent to reach all nodes"
+        )
         assert told(5)[4] == "well", "the same descriptors, and another server"
         longest_s = max(float(line.split()[1]) for line in ssi.ok("logs", gpid).splitlines())
         assert 0.0 < longest_s < PATIENCE_S

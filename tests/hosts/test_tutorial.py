@@ -19,7 +19,7 @@ import pytest
 from ssi.lab import Lab
 from tests.hosts.conftest import end_client_agent
 from tests.hosts.person import Person, person
-from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi
+from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 NUMBER = re.compile(r"(?<![\w.~>])\d[\d.]*(?:ms|[sBKMG])?(?!\w)")
@@ -65,6 +65,8 @@ class Reading:
 
     def command(self, command: str, told: list[str]) -> None:
         """Runs a command, and finds each line that it is told to print."""
+        if command.startswith("ssi nodes"):
+            eventually(self.knows_all_nodes, what="this machine's agent has heard of all")
         if self.editor is not None and command.startswith("cat"):
             assert self.editor.comes_back() == 0
         command = GPID.sub(lambda found: self.known[found[0]], command)
@@ -81,8 +83,13 @@ class Reading:
         )
         said = done.stdout.replace(f" --name {self.ssi.lab.name}", "")
         said = said.replace(self.ssi.lab.name, "lab")
+        said = re.sub(r", compressed to \S+", "", said)  # where the machine is busy
         for line in filter(None, told):
             self.find(line, said, command)
+
+    def knows_all_nodes(self) -> bool:
+        rows = self.ssi.json("nodes")
+        return all(row["state"] == "alive" and row["metrics"] for row in rows)
 
     def find(self, line: str, said: str, command: str) -> None:
         """A line of the page in what was said, but for numbers and the width of columns."""
