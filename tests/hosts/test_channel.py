@@ -181,8 +181,8 @@ def test_a_port_that_nobody_comes_to_is_closed(shim: ShimClient) -> None:
     def listens() -> bool:
         """Without knocking: it would be who it waits for."""
         tables = (Path("/proc/net", name).read_text() for name in ("tcp", "tcp6"))
-        ends = (line.split()[1::2] for table in tables for line in table.splitlines()[1:])
-        return any(local.endswith(f":{opened.port:04X}") and state == "0A" for local, state in ends)
+        rows = (line.split() for table in tables for line in table.splitlines())
+        return any(row[1].endswith(f":{opened.port:04X}") and row[3] == "0A" for row in rows)
 
     assert listens()
     eventually(lambda: not listens(), what="its port is closed")
