@@ -158,9 +158,11 @@ class Watch:
             "now_s": time.monotonic(),
         }
         if change.whole:
-            self.census.hear(name, change.rows, **told)
+            self.census.hear(name, change.rows, departed=change.departed, **told)
         else:
-            self.census.hear_change(name, change.rows, change.gone, **told)
+            self.census.hear_change(
+                name, change.rows, change.gone, departed=change.departed, **told
+            )
         self._known[name] = change.table, change.version
         self.census.hear_traffic(name, change.traffic, change.taken_at_s)
         self.census.hear_gpus(name, change.gpus)

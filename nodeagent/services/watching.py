@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.mechanism.hostcounters import read_counters
@@ -13,6 +13,7 @@ from nodeagent.services.processes import hide_commands
 from nodeagent.services.table import TableService
 from nodeagent.tablelog import TableLog
 from ssi.model.counters import ProcessTraffic
+from ssi.model.job import Whereabouts
 from ssi.model.process import ProcessRow
 from ssi.protocol.table import TableChange, WatchProcesses
 
@@ -23,10 +24,14 @@ class WatchService:
     Args:
         node: Name of this node.
         table: Whose rows are told.
+        whereabouts: Of its jobs.
     """
 
-    def __init__(self, node: str, table: TableService) -> None:
+    def __init__(
+        self, node: str, table: TableService, whereabouts: Callable[[], Iterable[Whereabouts]]
+    ) -> None:
         self._node = node
+        self._whereabouts = whereabouts
         self._table = table
         self._log = TableLog()
         self._thread_log = TableLog()
@@ -55,6 +60,9 @@ class WatchService:
             counters=read_counters(),
             traffic=self._traffic(caller, rows) if body.traffic else (),
             gpus=gpus,
+            departed=tuple(
+                each for each in self._whereabouts() if each.node not in {self._node, ""}
+            ),
         )
 
     def _traffic(self, caller: Caller, rows: Iterable[ProcessRow]) -> tuple[ProcessTraffic, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal, TypeAlias
 
 from ssi.model.counters import HostCounters, ProcessGpu, ProcessTraffic
+from ssi.model.job import Whereabouts
 from ssi.model.process import ProcessRow
 from ssi.protocol.message import ReplyMessage, RequestMessage
 
@@ -42,6 +43,7 @@ class TableChange(ReplyMessage, frozen=True, tag="table-change"):
         gone: Gpids of those that ended or left.
         traffic: Of processes of the caller, and of all for root, where it was asked for.
         gpus: Of processes that have a GPU open, where it was asked for.
+        departed: The jobs that have just left for another node, or are about to run there.
     """
 
     node: str
@@ -54,6 +56,7 @@ class TableChange(ReplyMessage, frozen=True, tag="table-change"):
     counters: HostCounters | None = None
     traffic: tuple[ProcessTraffic, ...] = ()
     gpus: tuple[ProcessGpu, ...] = ()
+    departed: tuple[Whereabouts, ...] = ()
 
 
 class TuneProcess(RequestMessage, frozen=True, tag="tune-process"):

@@ -9,9 +9,11 @@ from typing import Final
 import msgspec
 
 from ssi.model.counters import ProcessGpu, ProcessTraffic
+from ssi.model.job import Whereabouts
 from ssi.model.process import ProcessRow
 from ssi.view.threads import with_commands
 from tui.model.entry import Entry
+from tui.model.transit import Transit
 
 STALE_S: Final = 3.5
 """Rows that are older are greyed and show their age: three looks in a row went unanswered."""
@@ -49,6 +51,7 @@ class Census:
 
     def __init__(self) -> None:
         self.sheets: dict[str, Sheet] = {}
+        self._transit = Transit()
 
     def hear(
         self,
@@ -58,8 +61,9 @@ class Census:
         taken_at_s: float,
         memory_bytes: int,
         now_s: float,
+        departed: Iterable[Whereabouts] = (),
     ) -> None:
-        """A node told all of its processes."""
+        """A node told all of its processes, and which jobs have just left it."""
         old = self.sheets.get(node, Sheet())
         lapse_s = taken_at_s - old.taken_at_s
         entries = {
@@ -69,6 +73,8 @@ class Census:
         self.sheets[node] = replace(
             old, entries=entries, taken_at_s=taken_at_s, heard_at_s=now_s, problem=""
         )
+        missed = (entry for gpid, entry in old.entries.items() if gpid not in entries)
+        self._hear_departed(node, missed, departed)
 
     def hear_change(
         self,
@@ -79,12 +85,12 @@ class Census:
         taken_at_s: float,
         memory_bytes: int,
         now_s: float,
+        departed: Iterable[Whereabouts] = (),
     ) -> None:
-        """A node told what is new since its last answer."""
+        """A node told what is new since its last answer, and which jobs have just left it."""
         sheet = self.sheets[node]
         lapse_s = taken_at_s - sheet.taken_at_s
-        for gpid in gone:
-            sheet.entries.pop(gpid, None)
+        missed = [sheet.entries.pop(gpid) for gpid in gone if gpid in sheet.entries]
         fresh = {
             row.gpid: _entry(node, row, sheet.entries.get(row.gpid), lapse_s, memory_bytes)
             for row in with_commands(changed, sheet.command)
@@ -95,6 +101,14 @@ class Census:
                     sheet.entries[gpid] = entry._replace(cpu_percent=0.0)
         sheet.entries.update(fresh)
         sheet.taken_at_s, sheet.heard_at_s, sheet.problem = taken_at_s, now_s, ""
+        self._hear_departed(node, missed, departed)
+
+    def _hear_departed(
+        self, node: str, missed: Iterable[Entry], departed: Iterable[Whereabouts]
+    ) -> None:
+        homes = {each.gpid: each.node for each in departed}
+        self._transit.leave(missed, homes)
+        self._transit.hear(node, self.sheets[node].entries, homes)
 
     def hear_traffic(self, node: str, told: Iterable[ProcessTraffic], taken_at_s: float) -> None:
         """A node told what processes have read and written."""
@@ -159,7 +173,7 @@ class Census:
 
     def by_gpid(self) -> dict[int, Entry]:
         """All processes, each once: one that moved is where it was told of last."""
-        found: dict[int, Entry] = {}
+        found = self._transit.entries()
         twice: set[int] = set()
         for _name, sheet in sorted(self.sheets.items()):
             twice |= found.keys() & sheet.entries.keys()
@@ -173,7 +187,7 @@ class Census:
         """The process of that gpid, where it was told of last."""
         held = [sheet for sheet in self.sheets.values() if gpid in sheet.entries]
         newest = max(held, key=lambda sheet: sheet.heard_at_s, default=None)
-        return newest.entries[gpid] if newest is not None else None
+        return newest.entries[gpid] if newest is not None else self._transit.entries().get(gpid)
 
 
 def _entry(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from ssi.model.job import Whereabouts
 from ssi.model.process import ProcessRow
 from tests.unit.view.samples import process
 from tui.model.browser import HOLD_S, Browser, window
@@ -15,8 +16,10 @@ from tui.model.choice import Choice
 from tui.model.entry import Identity
 
 
-def told(census: Census, node: str, rows: Sequence[ProcessRow], at_s: float) -> None:
-    census.hear(node, rows, taken_at_s=at_s, memory_bytes=8 << 30, now_s=at_s)
+def told(
+    census: Census, node: str, rows: Sequence[ProcessRow], at_s: float, *departed: Whereabouts
+) -> None:
+    census.hear(node, rows, taken_at_s=at_s, memory_bytes=8 << 30, now_s=at_s, departed=departed)
 
 
 def three() -> Browser:
@@ -169,6 +172,45 @@ def test_changes_are_taken_in_as_if_all_had_been_told() -> None:
     found = {entry.row.gpid: entry.cpu_percent for entry in census.entries()}
     assert found == {10000001: 50.0, 10000002: 0.0}
     assert census.age_s("n1", 102.0) == 0.0
+
+
+def test_what_left_with_its_job_is_shown_until_it_is_told_of_elsewhere() -> None:
+    """n1 tells that it has gone to n2 before n2, which was asked earlier, tells that it has it."""
+    census, job = Census(), 15000001
+    moving = [process(gpid=job, job=job), process(gpid=job + 1, job=job)]
+    told(census, "n1", [*moving, process(gpid=10000002)], 100.0)
+    told(census, "n2", [], 100.0)
+    away = Whereabouts(job, 2, "n2")
+    census.hear_change(
+        "n1",
+        [],
+        [job, job + 1, 10000002],
+        taken_at_s=101.0,
+        memory_bytes=8 << 30,
+        now_s=101.0,
+        departed=[away],
+    )
+    assert set(census.by_gpid()) == {job, job + 1}, "and what has ended is gone"
+    assert census.find(job) is not None
+    told(census, "n2", [], 101.1)
+    assert set(census.by_gpid()) == {job, job + 1}
+    told(census, "n2", [moving[0]], 102.0)
+    assert {gpid: entry.node for gpid, entry in census.by_gpid().items()} == {job: "n2"}
+
+
+def test_what_went_further_is_waited_for_there_and_not_for_ever() -> None:
+    census, job = Census(), 15000001
+    told(census, "n1", [process(gpid=job, job=job)], 100.0)
+    told(census, "n1", [], 101.0, Whereabouts(job, 2, "n2"))
+    told(census, "n2", [], 101.1, Whereabouts(job, 3, "n3"))
+    told(census, "n2", [], 102.1)
+    told(census, "n2", [], 103.1)
+    assert set(census.by_gpid()) == {job}
+    told(census, "n3", [], 103.2)
+    assert set(census.by_gpid()) == {job}
+    told(census, "n3", [], 104.2)
+    assert census.by_gpid() == {}, "it has ended there"
+    assert census.find(job) is None
 
 
 def test_tags_are_what_is_meant_and_the_cursor_where_there_are_none() -> None:
