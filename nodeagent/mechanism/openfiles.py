@@ -222,6 +222,12 @@ def _watched(told: Iterable[str]) -> frozenset[int]:
     )
 
 
+def mapping_link(base: str, addresses: str) -> str:
+    """The link to a mapped file, for the addresses as ``maps`` has them: without zeros before."""
+    first, _dash, end = addresses.partition("-")
+    return f"{base}/map_files/{first.lstrip('0') or '0'}-{end.lstrip('0')}"
+
+
 def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
     """Each mapped file once; writable where a shared mapping may change it."""
     seen: set[tuple[str, bool, bool]] = set()
@@ -236,7 +242,7 @@ def _mappings(pid: int, base: str) -> Iterator[OpenThing]:
             if (path, writable, is_shared) in seen:
                 continue
             seen.add((path, writable, is_shared))
-            link = f"{base}/map_files/{fields[0]}"
+            link = mapping_link(base, fields[0])
             try:
                 yield _thing(pid, "mapping", link, writable=writable, is_shared=is_shared)
             except (FileNotFoundError, PermissionError):

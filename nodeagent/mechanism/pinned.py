@@ -81,8 +81,13 @@ def open_regular(link: str, identity: Identity | None = None) -> int:
         return reopened(place)
 
 
+def identity_of(status: os.stat_result) -> Identity:
+    """Of what was looked at."""
+    return status.st_dev, status.st_ino
+
+
 def _checked(place: int, link: str, identity: Identity | None) -> os.stat_result:
     status = os.fstat(place)
-    if identity not in {None, (status.st_dev, status.st_ino)}:
+    if identity not in {None, identity_of(status)}:
         raise FileNotFoundError(errno.ENOENT, "another thing is there by now", link)
     return status

@@ -18,6 +18,7 @@ from nodeagent.shim.messages import Ok, Release
 from nodeagent.shimlink import ShimGone
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow
+from ssi.protocol.migration import FileMeta
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +30,9 @@ class Arrival:
         source: The node that leads.
         images: Directory of its images, in memory.
         landing: Its files.
+        uid: Of its owner.
+        programs: Of the job, as the source has described them.
+        shared: Paths on network file systems.
         checksums: Running CRC-32 and size of each image.
         lane: Where images may come that do not go over CURVE.
         opening: Gives it a shim, ahead of the images; None where that must wait.
@@ -43,6 +47,9 @@ class Arrival:
     source: str
     images: Path
     landing: Landing
+    uid: int = 0
+    programs: tuple[FileMeta, ...] = ()
+    shared: tuple[str, ...] = ()
     checksums: dict[str, tuple[int, int]] = field(default_factory=dict)
     lane: LaneEnd | None = None
     opening: asyncio.Task[Job | SsiError | OSError] | None = None

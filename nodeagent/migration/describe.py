@@ -101,8 +101,8 @@ def _meta(
         path=item.path,
         kind=_KINDS.get(stat.S_IFMT(status.st_mode), "file"),
         mode=stat.S_IMODE(status.st_mode),
-        user=_user_name(status.st_uid),
-        group=_group_name(status.st_gid),
+        user=user_name(status.st_uid),
+        group=group_name(status.st_gid),
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
         digests=digests,
@@ -111,14 +111,16 @@ def _meta(
     )
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Of that number; the number where it has none here."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
 
 
-def _group_name(gid: int) -> str:
+def group_name(gid: int) -> str:
+    """Of that number; the number where it has none here."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -23,6 +23,7 @@ from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.arrival import Arrival, end
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.exchanged import check_opened, expected_of
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.intake import OfferLane, take_in
 from nodeagent.migration.landing import Landing, undo_landing
@@ -163,6 +164,9 @@ class Destination:
                 source=caller.node,
                 images=images,
                 landing=Landing(self._node, gpid, images),
+                uid=body.uid,
+                programs=body.programs,
+                shared=body.shared,
             )
             arrival.lane = self._lane_for(arrival, self._packer) if body.lane else None
             if standing is None:
@@ -220,6 +224,8 @@ class Destination:
                 job.carried = arrival.landing.place(body.files)
                 await reach(Point.DESTINATION_RESTORE, body.job.gpid)
                 ready = await self._restore_shim(arrival, job, body)
+                expected = expected_of(arrival, job, body)
+                await asyncio.to_thread(check_opened, ready.root_pid, expected)
             except (SsiError, OSError) as exc:
                 await self._discard(arrival)
                 if isinstance(exc, OSError):

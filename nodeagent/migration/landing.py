@@ -22,7 +22,8 @@ import msgspec
 from nodeagent.files import replace_file
 from nodeagent.mechanism import trustedpath
 from nodeagent.mechanism.digest import digests_of, sha256
-from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES
+from nodeagent.mechanism.pinned import Identity, identity_of
+from nodeagent.migration.describe import CHUNK_BYTES, HEAD_BYTES, user_name
 from ssi.model.migration import FileConflict
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.migration import FileMeta
@@ -48,12 +49,14 @@ class Landing:
         images: Directory of its images, beside which lies what tells a later agent what is to be
             undone.
         placed: Paths of files that were put there.
+        brought: What is at their paths, of those that the job writes or that came with it.
     """
 
     node: str
     gpid: int
     images: Path
     placed: list[str] = field(default_factory=list)
+    brought: set[Identity] = field(default_factory=set)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
     _taken: dict[str, dict[int, bytes]] = field(default_factory=dict)
     """Of each staged file the digests of the chunks that are in it as they were announced."""
@@ -175,11 +178,13 @@ class Landing:
         """
         for meta in metas:
             if meta.path not in self._staged:
+                self._recognize(meta)
                 continue
             staging = self._staging(meta.path).name
             try:
                 with trustedpath.parent_of(meta.path) as (folder, name):
                     descriptor = _opened(folder, staging, os.O_RDONLY | os.O_NONBLOCK)
+                    self.brought.add(identity_of(os.fstat(descriptor)))
                     _give(descriptor, meta, mtime_ns=meta.mtime_ns)
                     # link(2) refuses where rename(2) would overwrite.
                     os.link(
@@ -193,6 +198,20 @@ class Landing:
         for path in self._staged.keys() - {meta.path for meta in metas}:
             trustedpath.remove(str(self._staging(path)))
         return list(self.placed)
+
+    def _recognize(self, meta: FileMeta) -> None:
+        """One that the job writes and that stands there already has to be its owner's still."""
+        if not meta.writable:
+            return
+        try:
+            with trustedpath.parent_of(meta.path) as (folder, name):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as exc:
+            raise FileConflict(node=self.node, path=meta.path, reason=str(exc)) from exc
+        if user_name(status.st_uid) != meta.user or stat.S_ISLNK(status.st_mode):
+            reason = "something else was put there"
+            raise FileConflict(node=self.node, path=meta.path, reason=reason)
+        self.brought.add(identity_of(status))
 
     def undo(self) -> None:
         """Removes all that was brought: the job stays where it was."""

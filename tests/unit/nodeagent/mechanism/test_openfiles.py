@@ -5,13 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from nodeagent.mechanism.openfiles import _thing, read_open_things, writers_outside
+from nodeagent.mechanism.openfiles import (
+    _thing,
+    mapping_link,
+    read_open_things,
+    writers_outside,
+)
 
 
 def test_who_asks_is_none_of_the_others_that_have_a_file_open(tmp_path: Path) -> None:
@@ -95,3 +101,35 @@ def test_file_that_is_called_deleted_is_none(tmp_path: Path) -> None:
     with path.open("w") as file:
         thing = _thing(os.getpid(), "fd 3", f"/proc/self/fd/{file.fileno()}", writable=True)
     assert (thing.path, thing.has_lost_name) == (str(path), False)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "name"),
+    [
+        ("0002e000-00030000", "2e000-30000"),
+        ("00400000-00401000", "400000-401000"),
+        ("7fb1071bf000-7fb1071c0000", "7fb1071bf000-7fb1071c0000"),
+        ("00000000-00001000", "0-1000"),
+    ],
+)
+def test_links_of_mappings_have_no_zeros_before(addresses: str, name: str) -> None:
+    assert mapping_link("/proc/7", addresses) == f"/proc/7/map_files/{name}"
+
+
+def test_a_mapping_at_a_low_address_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "low"
+    path.write_bytes(bytes(4096))
+    code = (
+        "import ctypes, os, sys; libc = ctypes.CDLL(None); file = os.open(sys.argv[1], os.O_RDWR);"
+        "libc.mmap.restype = ctypes.c_void_p; fixed, shared, readwrite = 0x10, 1, 3;"
+        "libc.mmap(ctypes.c_void_p(0x400000), ctypes.c_size_t(4096), readwrite, shared | fixed,"
+        " file, ctypes.c_long(0)); os.close(file); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdout.readline()
+        found = [each for each in read_open_things([child.pid]) if each.path == str(path)]
+        child.stdin.close()
+    assert [(each.where, each.writable) for each in found] == [("mapping", True)]

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from nodeagent.mechanism.digest import sha256
+from nodeagent.mechanism.pinned import identity_of
 from nodeagent.migration.describe import CHUNK_BYTES
 from nodeagent.migration.landing import Landing, conflict_of, write_at
 from ssi.model.migration import FileConflict
@@ -203,3 +204,31 @@ def test_what_was_staged_and_is_not_wanted_any_more_goes(tmp_path: Path) -> None
     file.put(data, *file.compare(data)[:1])
     assert file.landing.place([]) == []
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_what_is_at_a_path_is_known_again(file: Arriving) -> None:
+    file.arrives(CHUNKS[0])
+    assert file.landing.brought == {identity_of(file.path.stat())}
+
+
+def test_what_stood_there_is_known_again_if_the_job_writes_it(file: Arriving) -> None:
+    file.path.write_bytes(CHUNKS[0])
+    only_read = msgspec.structs.replace(file.meta(CHUNKS[0]), writable=False)
+    assert file.landing.place([only_read]) == []
+    assert file.landing.brought == set()
+    assert file.landing.place([file.meta(CHUNKS[0])]) == []
+    assert file.landing.brought == {identity_of(file.path.stat())}
+
+
+def test_another_file_or_a_link_that_took_the_place_of_one_is_refused(file: Arriving) -> None:
+    precious = file.path.with_name("precious")
+    precious.write_bytes(CHUNKS[0])
+    file.path.symlink_to(precious)
+    anothers = msgspec.structs.replace(file.meta(CHUNKS[0]), user="nobody")
+    for meta in (file.meta(CHUNKS[0]), anothers):
+        with pytest.raises(FileConflict, match="something else was put there"):
+            file.landing.place([meta])
+    file.path.unlink()
+    with pytest.raises(FileConflict, match="No such file"):
+        file.landing.place([file.meta(CHUNKS[0])])
+    assert file.landing.brought == set()
