@@ -103,10 +103,11 @@ def check_opened(root_pid: int, expected: Expected) -> None:
         RestoreFailed: They do.
         OSError: It cannot be seen.
     """
+    mapped: set[tuple[str, str, bool]] = set()
     for pid in (root_pid, *descendants(root_pid)):
         if read_state(pid) == ZOMBIE:
             continue
-        for where, path, status, writable in _held(pid, for_reading=expected.uid != 0):
+        for where, path, status, writable in _held(pid, mapped, for_reading=expected.uid != 0):
             if expected.is_open_to_user(status, writable=writable):
                 continue
             if not expected.has(status, path):
@@ -114,8 +115,17 @@ def check_opened(root_pid: int, expected: Expected) -> None:
                 raise RestoreFailed(reason=reason)
 
 
-def _held(pid: int, *, for_reading: bool) -> Iterator[tuple[str, str, os.stat_result, bool]]:
-    """How a process holds what has a name, the name, what that is, and whether for writing."""
+def _held(
+    pid: int, mapped: set[tuple[str, str, bool]], *, for_reading: bool
+) -> Iterator[tuple[str, str, os.stat_result, bool]]:
+    """How a process holds what has a name, the name, what that is, and whether for writing.
+
+    Args:
+        pid: Which.
+        mapped: Device, inode and whether for writing, of all mapped files that were told; those of
+            one program are mapped by each of its processes.
+        for_reading: Also what it can only read.
+    """
     base = f"/proc/{pid}"
     if for_reading:
         yield "cwd", os.readlink(f"{base}/cwd"), os.stat(f"{base}/cwd"), False  # noqa: PTH115, PTH116
@@ -127,7 +137,6 @@ def _held(pid: int, *, for_reading: bool) -> Iterator[tuple[str, str, os.stat_re
             writable = _is_writable(base, number)
             if _is_judged(status) and (writable or for_reading):
                 yield f"fd {number}", path, status, writable
-    seen = set()
     with open(f"{base}/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
         for line in maps:
             fields = line.rstrip("\n").split(maxsplit=5)
@@ -135,8 +144,8 @@ def _held(pid: int, *, for_reading: bool) -> Iterator[tuple[str, str, os.stat_re
                 continue
             writable = fields[1][1] == "w" and fields[1][3] == "s"
             held = (fields[3], fields[4], writable)
-            if held not in seen and (writable or for_reading):
-                seen.add(held)
+            if held not in mapped and (writable or for_reading):
+                mapped.add(held)
                 status = os.stat(mapping_link(base, fields[0]))  # noqa: PTH116
                 if _is_judged(status):
                     yield "mapping", fields[5], status, writable
