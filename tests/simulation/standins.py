@@ -187,6 +187,7 @@ def in_place_of_the_world(world: World) -> Iterator[None]:
         for module in (ahead, destination, handover, source):
             patch(module, "reach", world.reach)
         patch(destination, "look", lambda *_: ([], []))
+        patch(destination, "check_opened", lambda *_: None)
         patch(handover, "look_again", lambda *_: ())
         patch(preflight.Preflight, "_survey", _survey)
         patch(Capability, "refresh", lambda _: None)
