@@ -113,7 +113,12 @@ class JobTable:
     def held(self) -> list[HeldJob]:
         """The living jobs, as the process table wants them."""
         return [
-            HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
+            HeldJob(
+                gpid=job.row.gpid,
+                shim_pid=job.shim_pid,
+                membership=job.membership,
+                unsettled=job.is_unsettled,
+            )
             for job in self.living()
             if job.stage != "lent"
         ]

@@ -58,8 +58,11 @@ class Membership:
     def __repr__(self) -> str:
         return f"Membership({self._members})"
 
-    def observe(self, seen: Iterable[Sighting]) -> dict[int, Member]:
+    def observe(self, seen: Iterable[Sighting], *, unsettled: bool = False) -> dict[int, Member]:
         """The members by inner pid after one whole scan: newcomers named, the gone forgotten.
+
+        While a move of the job is ``unsettled`` none is forgotten: once its copy here was killed
+        there is none to be seen, and it may be restored here all the same.
 
         A newcomer for whom no gpid can be had is left out, and tried again next time.
 
@@ -81,8 +84,12 @@ class Membership:
                     continue
             members[pid] = member
             start_ticks[pid] = sighting.start_ticks
-        self._members, self._start_ticks = members, start_ticks
-        return dict(members)
+        if unsettled:
+            self._members.update(members)
+            self._start_ticks.update(start_ticks)
+        else:
+            self._members, self._start_ticks = dict(members), start_ticks
+        return members
 
     def export(self) -> tuple[tuple[int, int, int], ...]:
         """Inner pid, gpid and birth of each member as last observed, for the node it moves to."""

@@ -32,11 +32,13 @@ class HeldJob:
         gpid: Its first gpid.
         shim_pid: As the host sees it.
         membership: Names its processes, and is brought up to date by :func:`process_rows`.
+        unsettled: Whether a move of it has begun and not ended.
     """
 
     gpid: int
     shim_pid: int
     membership: Membership
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ def _members(
             inner = _inner_pid(namespace_pids(process.pid, process.start_ticks), len(outer))
             if inner is not None:
                 inner_pids[inner] = process
-        named = job.membership.observe(
+        sightings = (
             Sighting(
                 inner,
                 process.start_ticks,
@@ -159,6 +161,7 @@ def _members(
             )
             for inner, process in inner_pids.items()
         )
+        named = job.membership.observe(sightings, unsettled=job.unsettled)
         yield job.gpid, {inner_pids[inner].pid: member for inner, member in named.items()}
 
 

@@ -75,7 +75,7 @@ class SignalService:
         """
         job = self._asked(caller, body)
         is_here = job.stage in {"running", "stopped"} and not job.pledged
-        if body.signal == signal.SIGKILL and is_here:
+        if body.signal == signal.SIGKILL and (is_here or job.returning):
             self._kill(job, body)  # at once: its memory may be on its way for a minute
             return
         stops = body.signal == signal.SIGSTOP

@@ -102,7 +102,12 @@ class TableService:
     def pids_of(self, job: Job) -> list[int]:
         """The processes of a job that stands still; the host's others are not looked at."""
         scan = self._processes.scan_below(job.shim_pid)
-        held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
+        held = HeldJob(
+            gpid=job.row.gpid,
+            shim_pid=job.shim_pid,
+            membership=job.membership,
+            unsettled=job.is_unsettled,
+        )
         return [row.pid for row in self._rows(scan, [held]) if row.job == job.row.gpid]
 
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:

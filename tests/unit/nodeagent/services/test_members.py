@@ -42,6 +42,30 @@ def test_inner_pid_that_was_gone_for_one_scan_is_another_process() -> None:
     assert membership.observe([Sighting(2, 10, 1000)])[2].gpid == 15_000_002
 
 
+def test_what_was_killed_for_a_move_keeps_its_names_until_that_is_settled() -> None:
+    """The destination may lose it, and it is restored here from its images."""
+    membership = make()
+    membership.observe([Sighting(2, 10, 1000), Sighting(3, 11, 1100)])
+    assert membership.observe([], unsettled=True) == {}
+    membership.adopt(membership.export())
+    restored = [Sighting(2, 7777, 90_000), Sighting(3, 7777, 90_000)]
+    assert membership.observe(restored[:1], unsettled=True) == {2: Member(15_000_001, 1000)}
+    assert membership.observe(restored) == {
+        2: Member(15_000_001, 1000),
+        3: Member(15_000_002, 1100),
+    }
+    membership.observe(restored[:1])
+    assert membership.export() == ((2, 15_000_001, 1000),)
+
+
+def test_an_inner_pid_that_is_used_again_before_a_move_is_settled_is_another_process() -> None:
+    membership = make()
+    membership.observe([Sighting(2, 10, 1000), Sighting(3, 11, 1100)])
+    membership.observe([Sighting(2, 10, 1000)], unsettled=True)
+    again = membership.observe([Sighting(2, 10, 1000), Sighting(3, 99, 1890)], unsettled=True)
+    assert again[3] == Member(15_000_003, 1890)
+
+
 def test_members_keep_name_and_birth_over_a_move() -> None:
     source, destination = make(15_000_001), make(25_000_001)
     source.observe([Sighting(2, 10, 1000), Sighting(3, 11, 1100)])
