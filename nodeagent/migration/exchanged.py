@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from nodeagent.job import Job
-from nodeagent.mechanism.openfiles import mapping_link
+from nodeagent.mechanism.heldfiles import held_files, is_open_to, not_what_it_had
 from nodeagent.mechanism.pinned import Identity, identity_of
-from nodeagent.mechanism.procfs import descendants, read_state
+from nodeagent.mechanism.procfs import descendants
 from nodeagent.migration.arrival import Arrival
 from nodeagent.migration.describe import group_name, user_name
 from nodeagent.migration.plan import SYSTEM_DIRECTORIES
 from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import FileMeta, RestoreJob
 
-ZOMBIE: Final = "Z"
 _KINDS: Final = {"file": stat.S_ISREG, "directory": stat.S_ISDIR, "fifo": stat.S_ISFIFO}
 
 
@@ -54,13 +53,6 @@ class Expected:
         return {os.path.realpath(meta.path): meta for meta in metas} | {
             meta.path: meta for meta in metas
         }
-
-    def is_open_to_user(self, status: os.stat_result, *, writable: bool) -> bool:
-        """Whether the job's owner could have opened it without help."""
-        if self.uid == 0 and not writable:
-            return True
-        needed = stat.S_IWOTH if writable else stat.S_IROTH
-        return bool(status.st_mode & needed) or 0 != self.uid == status.st_uid
 
     def has(self, status: os.stat_result, path: str) -> bool:
         """Whether it is what the job had."""
@@ -103,67 +95,9 @@ def check_opened(root_pid: int, expected: Expected) -> None:
         RestoreFailed: They do.
         OSError: It cannot be seen.
     """
-    mapped: set[tuple[str, str, bool]] = set()
-    for pid in (root_pid, *descendants(root_pid)):
-        if read_state(pid) == ZOMBIE:
+    pids = (root_pid, *descendants(root_pid))
+    for held in held_files(pids, for_reading=expected.uid != 0):
+        if is_open_to(expected.uid, held.status, writable=held.writable):
             continue
-        for where, path, status, writable in _held(pid, mapped, for_reading=expected.uid != 0):
-            if expected.is_open_to_user(status, writable=writable):
-                continue
-            if not expected.has(status, path):
-                reason = f"process {pid}, {where}: {path} is not what the job had open"
-                raise RestoreFailed(reason=reason)
-
-
-def _held(
-    pid: int, mapped: set[tuple[str, str, bool]], *, for_reading: bool
-) -> Iterator[tuple[str, str, os.stat_result, bool]]:
-    """How a process holds what has a name, the name, what that is, and whether for writing.
-
-    Args:
-        pid: Which.
-        mapped: Device, inode and whether for writing, of all mapped files that were told; those of
-            one program are mapped by each of its processes.
-        for_reading: Also what it can only read.
-    """
-    base = f"/proc/{pid}"
-    if for_reading:
-        yield "cwd", os.readlink(f"{base}/cwd"), os.stat(f"{base}/cwd"), False  # noqa: PTH115, PTH116
-    for number in os.listdir(f"{base}/fd"):  # noqa: PTH208
-        link = f"{base}/fd/{number}"
-        path = os.readlink(link)  # noqa: PTH115
-        if _has_name(path):
-            status = os.stat(link)  # noqa: PTH116
-            writable = _is_writable(base, number)
-            if _is_judged(status) and (writable or for_reading):
-                yield f"fd {number}", path, status, writable
-    with open(f"{base}/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
-        for line in maps:
-            fields = line.rstrip("\n").split(maxsplit=5)
-            if len(fields) < 6 or not _has_name(fields[5]):
-                continue
-            writable = fields[1][1] == "w" and fields[1][3] == "s"
-            held = (fields[3], fields[4], writable)
-            if held not in mapped and (writable or for_reading):
-                mapped.add(held)
-                status = os.stat(mapping_link(base, fields[0]))  # noqa: PTH116
-                if _is_judged(status):
-                    yield "mapping", fields[5], status, writable
-
-
-def _has_name(path: str) -> bool:
-    return path.startswith("/") and not path.startswith(("/memfd:", "/SYSV"))
-
-
-def _is_judged(status: os.stat_result) -> bool:
-    """Devices are opened as such by CRIU, and what has no name any more it has made itself."""
-    kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISFIFO)
-    return status.st_nlink > 0 and any(is_kind(status.st_mode) for is_kind in kinds)
-
-
-def _is_writable(base: str, number: str) -> bool:
-    with open(f"{base}/fdinfo/{number}", "rb") as info:  # noqa: PTH123
-        for line in info:
-            if line.startswith(b"flags:"):
-                return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
-    return True
+        if not expected.has(held.status, held.path):
+            raise RestoreFailed(reason=not_what_it_had(held))

@@ -18,6 +18,7 @@ from nodeagent.shim.aftermath import STOPPED, ZOMBIE, to_wake, with_losses
 from nodeagent.shim.job import Job
 from nodeagent.shim.messages import CopyAhead, Dump, Dumped, Ok, StandByToDump
 from nodeagent.shim.movable import check_complete, check_movable
+from nodeagent.shim.openedbefore import OpenedBefore
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.standstill import Standstill
@@ -38,12 +39,14 @@ class Dumping:
         saved: The job as last dumped; None before.
         images: Where, as the last request had it.
         criu: The program, as the last request had it.
+        opened: What the job held then; None as long as that was not looked at.
     """
 
     def __init__(self, job: Job, work: Path) -> None:
         self.saved: SavedJob | None = None
         self.images = Path()
         self.criu = ""
+        self.opened: OpenedBefore | None = None
         self._job = job
         self._work = work
         self._worker: Worker | None = None
@@ -116,6 +119,7 @@ class Dumping:
         check_complete(members, job.root, self._worker, tree.read_members)
         self._stopped_before = frozenset(m.pid for m in members if m.state in STOPPED)
         self.images, self.criu, self._terminal = Path(request.images), request.criu, None
+        self.opened = None
         self._freezer = job.cgroup if job.cgroup and cgroup.is_frozen(job.cgroup) else ""
         self._lazy = request.lazy
         started_s = time.time()
@@ -142,6 +146,8 @@ class Dumping:
             job.take(Step.DUMP)
             elapsed_ms = (time.time() - started_s) * 1000
             answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
+            # While the other side restores it.
+            job.loop.call_after(0, self._note_opened)
 
         ask = criurpc.dump_request(
             job.root, request.images, freezer=self._freezer, parent=request.parent
@@ -177,6 +183,7 @@ class Dumping:
             answer.give(Ok())
             return
         job.doing = "a commit"
+        self._note_opened()
         sent = self._take_sent()
 
         def buried(failure: ShimFailed | None) -> None:
@@ -288,6 +295,14 @@ class Dumping:
             frozen=bool(self._freezer),
         )
         return encode_state(self.saved)
+
+    def _note_opened(self) -> None:
+        """Looks at what the dumped job holds, unless that was done, or it runs again."""
+        job = self._job
+        if self.opened is None and job.stage is Stage.DUMPED and not self._lazy:
+            assert job.account is not None
+            members = tree.descendants(tree.read_members(), job.root)
+            self.opened = OpenedBefore(job.account.uid, [member.pid for member in members])
 
     def _take_sent(self) -> tuple[SentSignal, ...]:
         return () if self._standstill is None else self._standstill.take()

@@ -17,13 +17,14 @@ from typing import Final, TypeAlias, get_args
 import msgspec
 
 from nodeagent.mechanism import cgroup, criurpc, namespaces
-from nodeagent.shim import jobmounts, stdio
+from nodeagent.shim import jobmounts, stdio, tree
 from nodeagent.shim.barrier import Barrier
 from nodeagent.shim.dump import Dumping
 from nodeagent.shim.job import Job
 from nodeagent.shim.knownfiles import check_known
 from nodeagent.shim.latememory import LateMemory
 from nodeagent.shim.messages import Account, Ready, Restore, Resumed, StandByToRestore
+from nodeagent.shim.openedbefore import OpenedBefore
 from nodeagent.shim.server import Answer
 from nodeagent.shim.stage import Stage, Step
 from nodeagent.shim.state import SavedJob, decode_state
@@ -64,11 +65,16 @@ class _Standby:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One restore under way: who waits for its next step, and the barrier that it comes to."""
+    """One restore under way: who waits for its next step, and the barrier that it comes to.
+
+    Attributes:
+        opened: What the job held when it was dumped here; None where it was dumped elsewhere.
+    """
 
     saved: SavedJob
     barrier: Barrier
     outcome: Outcome
+    opened: OpenedBefore | None = None
     reached: bool = False
     refusal: str = ""
 
@@ -180,7 +186,7 @@ class Restoring:
             else:
                 self._let_go(resumed)
 
-        self._begin(dumping.saved, dumping.criu, dumping.images, reached)
+        self._begin(dumping.saved, dumping.criu, dumping.images, reached, opened=dumping.opened)
 
     def _begin(
         self,
@@ -191,6 +197,7 @@ class Restoring:
         pages: str = "",
         *,
         spends: bool = False,
+        opened: OpenedBefore | None = None,
     ) -> None:
         """Starts CRIU; ``outcome`` is called at the barrier, or when it did not come so far."""
         job, work = self._job, self._work
@@ -204,7 +211,7 @@ class Restoring:
         ends = job.stdio.job_ends
         inodes = {stream.inode: ends[stream.name] for stream in saved.streams if stream.inode}
         request = criurpc.restore_request(str(images), inodes, lazy=bool(pages), spends=spends)
-        self._attempt = attempt = _Attempt(saved, barrier, outcome)
+        self._attempt = attempt = _Attempt(saved, barrier, outcome, opened)
         job.doing = "a restore"
 
         def start() -> None:
@@ -279,10 +286,16 @@ class Restoring:
     def _reached(self, attempt: _Attempt) -> None:
         job, saved = self._job, attempt.saved
         try:
+            if attempt.opened is not None:
+                self._check_opened(saved.root, attempt.opened)
             if job.memory is not None:
                 job.memory.guard()
             if job.terminal is not None and saved.terminal is not None:
                 job.terminal.give(saved.terminal)
+        except RestoreFailed as exc:
+            attempt.refusal = exc.reason
+            attempt.barrier.refuse()
+            return
         except OSError as exc:
             attempt.refusal = f"its terminal or memory cannot be as it was: {exc.strerror}"
             attempt.barrier.refuse()
@@ -295,6 +308,14 @@ class Restoring:
         job.renew(saved.lease_s)
         job.adopt(saved.root)
         attempt.outcome(None)
+
+    def _check_opened(self, root: int, opened: OpenedBefore) -> None:
+        members = tree.descendants(tree.read_members(), root)
+        own = (str(self._dumping.images), str(self._work))
+        try:
+            opened.check([member.pid for member in members], own)
+        except OSError as exc:
+            raise RestoreFailed(reason=f"what it has open cannot be looked at: {exc}") from exc
 
     def _let_go(self, outcome: Outcome) -> None:
         assert self._attempt is not None

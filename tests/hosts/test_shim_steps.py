@@ -11,7 +11,7 @@ import pytest
 from nodeagent.shim.messages import Dumped
 from ssi.model.shim import DumpFailed, RestoreFailed, WrongStage
 from tests.hosts.pair import UNTIL_GO, Pair
-from tests.hosts.shim_client import ShimClient, ShimHost
+from tests.hosts.shim_client import ADA, ShimClient, ShimHost
 from tests.hosts.system import PATIENCE_S, eventually
 
 ECHO = ("sh", "-c", "while read x; do echo $x; done; exit 9")
@@ -149,6 +149,33 @@ def test_committed_job_is_dead_and_comes_back_from_its_images(pair: Pair, shim: 
     shim.write(b"2\n", 2, end=True)
     assert shim.read_all(offset=2) == b"2\n"
     assert shim.status(PATIENCE_S).exit_status == 9
+
+
+def test_what_is_not_theirs_is_not_opened_where_it_is_restored_again(
+    pair: Pair, shim: ShimClient
+) -> None:
+    folder = pair.here.folder("adas")
+    made = pair.here.outside(folder)
+    made.chmod(0o777)
+    secret = made / "secret"
+    secret.write_text("precious\n")
+    secret.chmod(0o600)
+    work = f"cd {folder}; umask 077; echo sameside >x; exec 5<x; echo open; read go; cat <&5"
+    shim.start("sh", "-c", work, account=ADA)
+    shim.read_until(b"open\n")
+    dump_here(pair, shim)
+    shim.commit()
+    (made / "x").rename(made / "y")
+    (made / "x").symlink_to(f"{folder}/secret")
+    with pytest.raises(RestoreFailed) as caught:
+        shim.restore_here()
+    assert f"{folder}/secret is not what the job had open" in caught.value.reason
+    assert shim.status().stage == "committed"
+    (made / "x").unlink()
+    (made / "y").rename(made / "x")
+    assert shim.restore_here().stage == "running"
+    shim.write(b"go\n")
+    assert shim.read_all(offset=len(b"open\n")) == b"sameside\n"
 
 
 def test_dropped_arrival_leaves_nothing(pair: Pair, shim: ShimClient) -> None:

@@ -4,9 +4,6 @@ import os
 import pwd
 import stat
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,49 +13,14 @@ from nodeagent.migration.describe import group_name, user_name
 from nodeagent.migration.exchanged import Expected, check_opened
 from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import FileMeta
+from tests.unit.nodeagent.holding import NOT_ME, holding, make_secret
 
-ADA, OTHER, ROOT = 1000, 1001, 0
-NOT_ME = os.getuid() + 1
+ADA, ROOT = 1000, 0
 FILE = stat.S_IFREG
-
-HOLDER = """
-import mmap, os, sys
-path, flags = sys.argv[1], getattr(os, sys.argv[2])
-descriptor = os.open(path, flags)
-if sys.argv[3] == "mapped":
-    share = mmap.MAP_SHARED if flags == os.O_RDWR else mmap.MAP_PRIVATE
-    access = mmap.PROT_READ | (mmap.PROT_WRITE if flags == os.O_RDWR else 0)
-    memory = mmap.mmap(descriptor, 0, share, access)
-    os.close(descriptor)
-    del descriptor
-print(flush=True)
-sys.stdin.read()
-"""
 
 
 def status(mode: int, uid: int, *, inode: int = 7, links: int = 1) -> os.stat_result:
     return os.stat_result((mode, inode, 1, links, uid, 0, 9, 0, 0, 0))
-
-
-@pytest.mark.parametrize(
-    ("uid", "mode", "owner", "writable", "is_open"),
-    [
-        (ADA, 0o600, ADA, True, True),
-        (ADA, 0o644, ROOT, False, True),
-        (ADA, 0o640, ROOT, False, False),
-        (ADA, 0o644, ROOT, True, False),
-        (ADA, 0o666, ROOT, True, True),
-        (ADA, 0o600, OTHER, False, False),
-        (ROOT, 0o600, ADA, False, True),
-        (ROOT, 0o600, ROOT, True, False),
-        (ROOT, 0o600, ADA, True, False),
-    ],
-)
-def test_what_a_user_could_open_by_themselves(
-    uid: int, mode: int, owner: int, writable: bool, is_open: bool
-) -> None:
-    found = Expected(uid=uid).is_open_to_user(status(FILE | mode, owner), writable=writable)
-    assert found is is_open
 
 
 def test_what_was_brought_is_known_by_its_inode_and_not_by_its_path() -> None:
@@ -103,22 +65,9 @@ def test_what_criu_has_open_in_the_processes_is_its_own() -> None:
     assert not expected.has(log, "/run/ssi/jobs/8/criu/restore.log")
 
 
-@contextmanager
-def holding(path: Path, flags: str, how: str = "open") -> Iterator[int]:
-    command = [sys.executable, "-c", HOLDER, str(path), flags, how]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd="/", **pipes) as child:  # type: ignore[call-overload]
-        child.stdout.readline()
-        yield child.pid
-        child.stdin.close()
-
-
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    path = tmp_path / "secret"
-    path.write_text("precious\n")
-    path.chmod(0o600)
-    return path
+    return make_secret(tmp_path)
 
 
 @pytest.mark.parametrize("how", ["open", "mapped"])
