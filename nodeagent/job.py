@@ -116,6 +116,7 @@ class Job:
         stopping: Held while its processes are being stopped, and no dump begins.
         dumping: It is dumped, or is about to be, and will go on here.
         pledged: The copy here will not run again, whatever becomes of the move.
+        returning: It was given away and lost there, and could not be restored here yet.
         doomed: It was killed while it stood still, and its move is to come to nothing.
         ended: Set when the job has ended here, or left.
         left_cgroup: It has ended, and its cgroup is removed.
@@ -146,6 +147,7 @@ class Job:
     stopping: asyncio.Lock = field(default_factory=asyncio.Lock)
     dumping: bool = False
     pledged: bool = False
+    returning: bool = False
     doomed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     left_cgroup: bool = False

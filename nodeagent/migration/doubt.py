@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from nodeagent.checkpoint.ending import end_with_checkpoint
+from nodeagent.checkpoint.ending import end_given_up, end_with_checkpoint
 from nodeagent.dispatch import Audience, Caller, Dispatcher
 from nodeagent.freezing import refreeze, thaw_job
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
+from nodeagent.mechanism import cgroup, signals
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
 from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
-from ssi.model.migration import LostOnTheWay, MigrationFailed, MigrationInDoubt
+from ssi.model.migration import LostOnTheWay, MigrationFailed, MigrationInDoubt, ReturnFailed
+from ssi.model.shim import RestoreFailed
 from ssi.protocol.migration import GetOwnership, Ownership, ResumeJob
 
 _log = logging.getLogger(__name__)
@@ -66,6 +70,7 @@ class Doubt:
         Raises:
             LostOnTheWay: It died on both sides.
             MigrationInDoubt: The other side was silent too long; asking goes on without the caller.
+            ReturnFailed: The other side has lost it, and it cannot be restored here yet.
             SsiError: The move came to nothing; the job runs on here.
         """
         began_s = time.monotonic()
@@ -169,19 +174,43 @@ class Doubt:
             await self._restore_here(job)
 
     async def _restore_here(self, job: Job) -> None:
-        """The destination has lost the job: it runs here again, from the images that were kept."""
+        """The destination has lost the job: it runs here again, from the images that were kept.
+
+        Raises:
+            ReturnFailed: It does not; it is tried again.
+        """
         images = self._images_of(job)
         job.withdraw_pledge()
         if job.link is None:  # without the shim here, they are worth nothing
             job.bury()
             self._clear(job)
             return
-        status = await job.link.ask(RestoreHere(), Status, 600.0)
-        job.root_pid = status.root_pid
+        if job.doomed.is_set():
+            await end_given_up(job)
+            self._clear(job)
+            return
+        # What a scan sees from now on are its processes again, though they began at another time.
         job.membership.adopt(job.membership.export())
+        try:
+            status = await job.link.ask(RestoreHere(), Status, 600.0)
+        except RestoreFailed as exc:
+            job.returning = True
+            problem = f"{job.destination} has lost it, and here: {exc.reason}"
+            job.row = msgspec.structs.replace(job.row, problem=problem)
+            raise ReturnFailed(
+                gpid=job.row.gpid,
+                source=self._node,
+                destination=job.destination,
+                reason=exc.reason,
+            ) from exc
+        job.root_pid = status.root_pid
         # A commit is an owner's end. What was said of that move must not be taken for the next.
         job.row = msgspec.structs.replace(job.row, epoch=job.row.epoch + 1)
         self._runs_here(job)
+        if job.doomed.is_set():  # while it was being restored
+            for pid in cgroup.processes_of_job(job.row.gpid) or [job.root_pid]:
+                with suppress(ProcessLookupError):
+                    signals.send(pid, signal.SIGKILL)
         remove_tree(images)
         await job.note()
 
@@ -197,7 +226,7 @@ class Doubt:
 
     def _clear(self, job: Job) -> None:
         """No move of it is open any more."""
-        job.stage = "running"
+        job.stage, job.returning = "running", False
         remove_tree(self._images_of(job))
 
     async def _settle_arrival(self, gpid: int) -> None:

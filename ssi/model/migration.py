@@ -113,6 +113,30 @@ class MigrationInDoubt(SsiError):
 
 
 @dataclass(eq=False, kw_only=True)
+class ReturnFailed(SsiError):
+    """The destination lost it after the commit, and its source cannot restore it yet."""
+
+    word = "return-failed"
+    exit_code = 28
+    gpid: int
+    source: str
+    destination: str
+    reason: str
+
+    def what(self) -> str:
+        return (
+            f"job {self.gpid} was lost by {self.destination} after the commit, and cannot be "
+            f"restored at {self.source}: {self.reason}"
+        )
+
+    def advice(self) -> str:
+        return (
+            f"{self.source} keeps its images and tries again each second; "
+            f"`ssi kill -s KILL {self.gpid}` gives it up"
+        )
+
+
+@dataclass(eq=False, kw_only=True)
 class LostOnTheWay(SsiError):
     """What held it died on both sides of a move."""
 

@@ -9,8 +9,8 @@ import pytest
 
 from nodeagent.migration.hold import Point
 from ssi.lab import Host
-from tests.hosts.moving import MOVED, assert_runs_on, on_every_node
-from tests.hosts.striking import HOLDS, arm
+from tests.hosts.moving import MOVED, assert_runs_on, on_every_node, processes_of
+from tests.hosts.striking import HOLDS, arm, kill_criu
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 READS = "umask 077; echo sameside >x; exec 5<x"
@@ -27,6 +27,12 @@ MAPS = (
 def armed(ssi: Ssi) -> Ssi:
     arm(ssi, "n2")
     return ssi
+
+
+@pytest.fixture(scope="module")
+def both_armed(armed: Ssi) -> Ssi:
+    arm(armed, "n1")
+    return armed
 
 
 @pytest.fixture
@@ -84,6 +90,53 @@ def test_what_is_theirs_is_their_own_affair(armed: Ssi, secret: Host) -> None:
     status, told = moved_meanwhile(armed, gpid, "mv x y && cp -p y x")
     assert status == 0, told
     armed.ok("kill", gpid)
+
+
+def lost_and_exchanged(ssi: Ssi, gpid: str) -> tuple[int, str]:
+    """Moves a job to n2, which loses it after the commit, while its file at n1 is exchanged."""
+    source = ssi.host("n1")
+    asked = Path(source.root, HOLDS, f"{gpid}.{Point.SOURCE_RESUME}")
+    asked.touch()
+    stands = asked.with_name(f"{asked.name}.held")
+    with ssi.start("migrate", gpid, "n2") as command:
+        try:
+            eventually(stands.exists, what="it is committed")
+            assert kill_criu(ssi.host("n2")), "what stands at the barrier dies with it"
+            deed = "cd /srv/ada && mv x y && ln -s /srv/secret x"
+            assert source.run("sh", "-c", deed, user="ada").returncode == 0
+        finally:
+            stands.unlink()
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+    return command.returncode, error.decode()
+
+
+def test_nor_at_the_source_where_it_is_restored_because_the_destination_lost_it(
+    both_armed: Ssi, secret: Host
+) -> None:
+    ssi, source = both_armed, both_armed.host("n1")
+    write = "umask 077; echo precious >/srv/secret"
+    assert source.run("sh", "-c", write).returncode == 0
+    gpid = started(ssi, READS)
+    status, told = lost_and_exchanged(ssi, gpid)
+    assert status == 28, told
+    assert f"job {gpid} was lost by n2 after the commit" in told
+    assert "/srv/secret is not what the job had open" in told
+    row = ssi.job(gpid)
+    assert (row["state"], row["node"]) == ("migrating", "n1")
+    assert "/srv/secret is not what the job had open" in str(row["problem"])
+    assert source.run("sh", "-c", "cd /srv/ada && mv y x", user="ada").returncode == 0
+    eventually(lambda: ssi.job(gpid)["state"] == "running", what="it runs on at n1")
+    eventually(lambda: gpid in processes_of(ssi, gpid), what="its process has its name again")
+    assert not ssi.job(gpid)["problem"]
+    ssi.ok("kill", gpid)
+
+    gpid = started(ssi, READS)
+    status, told = lost_and_exchanged(ssi, gpid)
+    assert f"`ssi kill -s KILL {gpid}` gives it up" in told
+    ssi.ok("kill", "-s", "KILL", gpid)
+    eventually(lambda: ssi.job(gpid)["state"] == "exited", what="it is given up")
+    assert not list(Path(source.root, "run/ssi/images").glob(f"{gpid}-*"))
+    source.run("rm", "/srv/secret")
 
 
 def test_a_directory_on_the_way_is_no_better(armed: Ssi, secret: Host) -> None:

@@ -25,6 +25,8 @@ from nodeagent.shim.messages import Ok, RequestMessage, Status
 from nodeagent.shimlink import ShimLink
 from ssi.model.gpid import Gpid
 from ssi.model.job import JobRow, JobState
+from ssi.model.migration import MigrationFailed, ReturnFailed
+from ssi.model.shim import RestoreFailed
 from ssi.protocol.message import Done
 from ssi.protocol.message import RequestMessage as NodeRequest
 from ssi.protocol.messages import ReplyBody
@@ -61,9 +63,12 @@ class FakeShim(ShimLink):
     def __init__(self) -> None:
         self.gone = asyncio.Event()
         self.asked: list[str] = []
+        self.refusal = ""
 
     async def ask(self, body: RequestMessage, kind: type[ReplyT], timeout_s: float) -> ReplyT:
         self.asked.append(type(body).__name__)
+        if self.refusal:
+            raise RestoreFailed(reason=self.refusal)
         answer = Status(stage="running", shim_pid=1) if kind is Status else Ok()
         assert isinstance(answer, kind)
         return answer
@@ -238,6 +243,45 @@ def test_committed_job_that_its_destination_has_not_is_restored_at_its_source(
     assert node.source.let_go_to == []
     row = node.table.jobs[GPID].row
     assert (row.state, row.epoch) == (JobState.RUNNING, 5), "what was said of that move is over"
+
+
+def test_what_cannot_be_restored_at_its_source_says_why_and_is_tried_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            node = Node(tmp_path, tasks, "n1", Ownership(stage="none"))
+            job = node.job("committed")
+            node.shim.refusal = "x is gone"
+            with pytest.raises(ReturnFailed) as caught:
+                await node.doubt.settle(job)
+            assert "lost by n2 after the commit" in caught.value.what()
+            assert "x is gone" in caught.value.what()
+            assert job.row.problem == "n2 has lost it, and here: x is gone"
+            assert (job.stage, job.row.state) == ("committed", JobState.MIGRATING)
+            node.shim.refusal = ""
+            with pytest.raises(MigrationFailed, match="restored here"):
+                await node.doubt.settle(job)
+            assert (job.row.problem, job.row.state) == ("", JobState.RUNNING)
+
+    run(test())
+
+
+def test_what_was_killed_meanwhile_is_not_restored(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            node = Node(tmp_path, tasks, "n1", Ownership(stage="none"))
+            job = node.job("committed")
+            node.shim.refusal = "x is gone"
+            with pytest.raises(ReturnFailed):
+                await node.doubt.settle(job)
+            assert job.returning
+            job.doomed.set()
+            node.shim.refusal = ""
+            await node.doubt._settle_departure(job)
+            assert node.shim.asked == ["RestoreHere", "Release"]
+            assert (job.row.state, job.row.exit_status) == (JobState.EXITED, 137)
+            assert not job.returning
+
+    run(test())
 
 
 def test_arrival_runs_once_its_source_has_committed_it_to_this_node(tmp_path: Path) -> None:
