@@ -31,6 +31,10 @@ from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
 _LAST_MOMENT_S: Final = 0.1
 """After a CRIU that was killed: what it held just then may die of that, a moment later."""
 
+_SENT_S: Final = 0.01
+"""After a dump, what is not urgent waits for so long: until the images of a small job are sent, and
+nothing is done here but waiting for the other side to restore it."""
+
 
 class Dumping:
     """Dumps the job and takes the consequences.
@@ -146,8 +150,7 @@ class Dumping:
             job.take(Step.DUMP)
             elapsed_ms = (time.time() - started_s) * 1000
             answer.give(Dumped(state=state, freeze_started_s=started_s, dump_ms=elapsed_ms))
-            # While the other side restores it.
-            job.loop.call_after(0, self._note_opened)
+            job.loop.call_after(_SENT_S, self._note_opened)
 
         ask = criurpc.dump_request(
             job.root, request.images, freezer=self._freezer, parent=request.parent
