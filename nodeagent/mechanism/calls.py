@@ -71,6 +71,11 @@ _SUID_DUMPABLE: Final = Path("/proc/sys/fs/suid_dumpable")
 _FAILED: Final = 127
 
 
+def number_of(call: str) -> int:
+    """The number of a system call on this machine."""
+    return _NUMBERS[call][_COLUMN]
+
+
 class Mark:
     """A place in a list that is known later."""
 
@@ -233,7 +238,7 @@ def _pack(
         _CALL.size * (1 if mark is None else mark.index - index)
         for mark in (call.otherwise, call.instead)
     )
-    words = (_NUMBERS[call.name][_COLUMN], *six, _UNMADE, otherwise, -call.error, instead)
+    words = (number_of(call.name), *six, _UNMADE, otherwise, -call.error, instead)
     _CALL.pack_into(table, offset + index * _CALL.size, *words)
 
 

@@ -12,10 +12,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import os
 import platform
 import struct
+import threading
 from contextlib import suppress
 from typing import Final
+
+from nodeagent.mechanism import libc
+from nodeagent.mechanism.calls import number_of
 
 SET_MODE_FILTER: Final = 1
 NEW_LISTENER: Final = 1 << 3
@@ -57,6 +62,32 @@ _FILTER: Final = _Program(len(_code()) // 8, _code())
 def asking() -> tuple[int, int, int]:
     """Arguments of seccomp(2), whose result is the descriptor of the listener: close-on-exec."""
     return SET_MODE_FILTER, NEW_LISTENER, ctypes.addressof(_FILTER)
+
+
+def are_told() -> bool:
+    """Whether the kernel lets a child ask, and us have its listener; tried by a thread that ends.
+
+    Not in a container whose own filter of seccomp(2) has a listener, or forbids it; nor where
+    ptrace(2) is forbidden.
+    """
+    told: list[int] = []
+
+    def ask() -> None:  # from here on this thread must close nothing
+        told.append(libc.system_call(number_of("seccomp"), *asking()))
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    asker.join()
+    (number,) = told
+    if number < 0:
+        return False
+    try:
+        os.close(libc.descriptor_of(os.getpid(), number))
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+    return True
 
 
 class Listener:

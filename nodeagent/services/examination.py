@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.filesystem.control import Control, Refused, ask_warden
-from nodeagent.mechanism import cgroup, livememory
+from nodeagent.mechanism import cgroup, closes, livememory
 from nodeagent.mechanism.hostmetrics import CriuProbe
 from nodeagent.mechanism.journal import is_of_systemd
 from nodeagent.mechanism.limits import limits_here
@@ -79,6 +79,7 @@ def examine(places: Places, *, cordoned: bool) -> NodeFacts:
         started_by="systemd" if is_of_systemd() else "ssi up",
         shell_lacks=shell_lacks(places),
         gpus=kinds_of_gpus(),
+        guards_memory=closes.are_told(),
     )
 
 

@@ -66,6 +66,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         shell_lacks: Of what the shell there reads and colours lines with (``shfmt``,
             ``tree-sitter``), what was not deployed.
         gpus: Whose use by processes it reads: ``drm``, ``nvidia``.
+        guards_memory: CRIU's daemon asks before it lets go of memory, so that nothing reads zeros
+            where it is killed while that is on its way.
     """
 
     python: str
@@ -93,6 +95,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     started_by: str = ""
     shell_lacks: tuple[str, ...] = ()
     gpus: tuple[str, ...] = ()
+    guards_memory: bool = True
 
 
 class Verdict(StrEnum):

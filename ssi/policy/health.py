@@ -165,20 +165,27 @@ def _live(facts: NodeFacts) -> _Outcome:
     else:
         lacking.append("pre: its kernel does not tell what is written to (CONFIG_MEM_SOFT_DIRTY)")
     if facts.has_userfaultfd:
-        ways.append(_post(facts.limits.pipe_bytes))
+        ways.append(_post(facts))
     else:
         lacking.append("post: its kernel has no userfaultfd")
     return OK, "; not ".join([f"--live {', '.join(ways)}", *lacking]), ""
 
 
-def _post(pipe_bytes: int) -> str:
+def _post(facts: NodeFacts) -> str:
     """CRIU takes memory through pipes of 4 MiB, where they may be so large."""
-    if not UNKNOWN < pipe_bytes < PIPE_WANTED_BYTES:
-        return "post"
-    return (
-        f"post (frozen for longer: root has no CAP_SYS_RESOURCE, so pipes hold {pipe_bytes} bytes"
-        f" at the most; sysctl -w fs.pipe-max-size={PIPE_WANTED_BYTES})"
-    )
+    drawbacks = []
+    pipe_bytes = facts.limits.pipe_bytes
+    if UNKNOWN < pipe_bytes < PIPE_WANTED_BYTES:
+        drawbacks.append(
+            f"frozen for longer: root has no CAP_SYS_RESOURCE, so pipes hold {pipe_bytes} bytes"
+            f" at the most; sysctl -w fs.pipe-max-size={PIPE_WANTED_BYTES}"
+        )
+    if facts.is_root and not facts.guards_memory:
+        drawbacks.append(
+            "a job may read zeros if its CRIU is killed while its memory comes: the kernel lets no"
+            " process here be asked at close(2), as in a container with a filter of its own"
+        )
+    return f"post ({'; '.join(drawbacks)})" if drawbacks else "post"
 
 
 def _present(what: str, there: bool, otherwise: Verdict, remedy: str) -> _Outcome:

@@ -149,6 +149,21 @@ def test_pipes_that_are_too_small_for_a_short_post_copy_are_told_with_the_cure()
     assert "1048576 bytes at the most; sysctl -w fs.pipe-max-size=4194304" in live(1 << 20)
 
 
+def test_where_criu_cannot_ask_before_it_closes_that_is_told() -> None:
+    def live(*, guards_memory: bool) -> str:
+        facts = msgspec.structs.replace(WELL, has_userfaultfd=True, guards_memory=guards_memory)
+        (found,) = [
+            each for each in judge_node("n1", facts, ours="0.1.0") if each.check == "live moves"
+        ]
+        assert found.verdict == "ok"
+        return found.text
+
+    assert "zeros" not in live(guards_memory=True)
+    assert "may read zeros if its CRIU is killed while its memory comes" in live(
+        guards_memory=False
+    )
+
+
 def test_memory_can_go_ahead_where_the_kernel_tells_what_is_written_to() -> None:
     def live(*, tracks_writes: bool) -> str:
         facts = msgspec.structs.replace(WELL, tracks_writes=tracks_writes)
