@@ -261,6 +261,7 @@ class Round:
 
     def _wrong(self, lost: Callable[[Cell], bool]) -> list[str]:
         rows = self.ssi.json("jobs")
+        processes = {str(row["gpid"]): row["node"] for row in self.ssi.json("ps", "--jobs")}
         found = []
         for cell in self.cells:
             mine = [row for row in rows if str(row["gpid"]) == cell.gpid]
@@ -281,9 +282,10 @@ class Round:
                 found.append(f"{cell}: said to have moved and is on {alive}")
             elif cell.outcome in {26, 27} and alive != [cell.source]:
                 found.append(f"{cell}: said to be at its source and is on {alive}; {cell.words}")
-            else:
-                if not cell.goes_on(alive[0]):
-                    found.append(f"{cell}: does not go on on {alive}")
+            elif processes.get(cell.gpid) != alive[0]:
+                found.append(f"{cell}: its process has another name, or is not seen on {alive}")
+            elif not cell.goes_on(alive[0]):
+                found.append(f"{cell}: does not go on on {alive}")
         return found + self._left_over()
 
     def _left_over(self) -> list[str]:
