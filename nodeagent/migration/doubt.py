@@ -41,6 +41,11 @@ ROUND_S: Final = 1.0
 ARRIVAL_SILENT_S: Final = 10.0
 """An arrival that has heard nothing for so long asks its source, each round from then on."""
 
+RESTS: Final = 9
+"""So many times as long as it took to try is waited before a job is tried to be restored again."""
+
+LONGEST_REST_S: Final = 30.0
+
 PATIENCE_S: Final = 20.0
 """How long whoever asked for the move waits before it is told that the move is in doubt."""
 
@@ -122,12 +127,23 @@ class Doubt:
         tasks.create_task(self._guarded(gpid, settling))
 
     async def _guarded(self, gpid: int, settling: Coroutine[Any, Any, None]) -> None:
+        began_s = time.monotonic()
         try:
             await settling
+        except ReturnFailed as exc:
+            _log.warning("event=not-settled gpid=%d reason=%s", gpid, exc)
+            await self._rest(gpid, min(RESTS * (time.monotonic() - began_s), LONGEST_REST_S))
         except SsiError as exc:
             _log.warning("event=not-settled gpid=%d reason=%s", gpid, exc)
         finally:
             self._settling.discard(gpid)
+
+    async def _rest(self, gpid: int, rest_s: float) -> None:
+        """Until the next try to restore a job, or until that is killed."""
+        job = self._table.jobs.get(gpid)
+        if job is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(job.doomed.wait(), rest_s)
 
     async def _look_after(self, job: Job) -> None:
         """A move that an agent before this one began: its shim knows how far it came."""

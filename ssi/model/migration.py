@@ -131,7 +131,7 @@ class ReturnFailed(SsiError):
 
     def advice(self) -> str:
         return (
-            f"{self.source} keeps its images and tries again each second; "
+            f"{self.source} keeps its images and tries again, each half minute at least; "
             f"`ssi kill -s KILL {self.gpid}` gives it up"
         )
 
