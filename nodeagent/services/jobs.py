@@ -22,6 +22,7 @@ from nodeagent.mechanism import cgroup, login, signals
 from nodeagent.mechanism.mounts import Mounts
 from nodeagent.readyshims import ReadyShims
 from nodeagent.services.permission import owned_job
+from nodeagent.services.standing import not_moving
 from nodeagent.shim.filemounts import Files
 from nodeagent.shim.keepermessages import ForkShim, ShimForked
 from nodeagent.shim.messages import Ok as ShimOk
@@ -318,7 +319,7 @@ class JobService:
 
     async def _disown(self, caller: Caller, body: DisownJob) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        async with job.moving:
+        async with not_moving(job):
             job = owned_job(self._table, body.gpid, caller, self._node)
             await job.shim().ask(Renew(lease_s=0.0), ShimOk, 5.0)
             job.become(job.row.state, detached=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from nodeagent.job import Job
@@ -21,6 +21,7 @@ PATIENCE_S: Final = 4.0
 """How long is waited; less than a command waits for its answer."""
 
 _POLL_S: Final = 0.005
+_DOUBT_POLL_S: Final = 0.05
 
 
 async def until_it_goes_on(table: JobTable, gpid: int) -> Job:
@@ -43,20 +44,43 @@ async def until_it_goes_on(table: JobTable, gpid: int) -> Job:
 
 @asynccontextmanager
 async def not_moving(job: Job) -> AsyncIterator[None]:
-    """No move of the job is led from here meanwhile.
+    """No move of the job is led from here meanwhile, nor is one in doubt.
 
     Raises:
-        JobStandsStill: One is, and takes longer than is waited.
+        JobStandsStill: One is, for longer than is waited.
     """
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            await job.moving.acquire()
-    except TimeoutError as exc:
-        raise _untouched(job) from exc
+    give_up_at_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            async with asyncio.timeout(max(give_up_at_s - time.monotonic(), 0.0)):
+                await job.moving.acquire()
+        except TimeoutError as exc:
+            raise _untouched(job) from exc
+        if not is_open(job):
+            break
+        job.moving.release()  # whoever settles it needs that
+        if time.monotonic() > give_up_at_s:
+            raise _untouched(job)
+        await asyncio.sleep(_POLL_S)
     try:
         yield
     finally:
         job.moving.release()
+
+
+async def until_settled(job: Job, within_s: float) -> None:
+    """Returns once no move of the job is under way or in doubt here, or after that time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            async with job.moving:
+                pass
+            while is_open(job):  # noqa: ASYNC110 - its stage has many writers
+                await asyncio.sleep(_DOUBT_POLL_S)
+
+
+def is_open(job: Job) -> bool:
+    """Whether it may yet run here, or elsewhere, and it is not known which."""
+    return job.is_unsettled and job.stage != "moved" and not job.is_over
 
 
 def _untouched(job: Job) -> JobStandsStill:

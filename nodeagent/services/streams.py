@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from contextlib import suppress
@@ -12,7 +11,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
-from nodeagent.services.standing import until_it_goes_on
+from nodeagent.services.standing import until_it_goes_on, until_settled
 from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
     GetStatus,
@@ -171,10 +170,7 @@ class StreamService:
         job = owned_job(self._table, gpid, caller, self._node)
         if job.row.state is not JobState.MIGRATING and job.stage == "running":
             return job
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(wait_ms, MAX_WAIT_MS) / 1000):
-                async with job.moving:
-                    pass
+        await until_settled(job, min(wait_ms, MAX_WAIT_MS) / 1000)
         return owned_job(self._table, gpid, caller, self._node)
 
     async def _resize(self, caller: Caller, body: ResizeTerminal) -> Done:

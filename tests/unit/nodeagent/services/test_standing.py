@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,7 +12,7 @@ from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services import standing
 from nodeagent.services.members import Membership
-from nodeagent.services.standing import not_moving, until_it_goes_on
+from nodeagent.services.standing import not_moving, until_it_goes_on, until_settled
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.refusals import JobStandsStill
 
@@ -78,6 +79,50 @@ def test_a_move_is_waited_for_but_not_for_ever(job: Job) -> None:
         assert not job.moving.locked()
 
     asyncio.run(short_and_long())
+
+
+def test_a_move_in_doubt_is_one_though_nobody_leads_it(job: Job) -> None:
+    async def meanwhile(stage: str) -> bool:
+        job.stage, job.destination = "committed", "n2"
+
+        async def settle() -> None:
+            async with job.moving:
+                await asyncio.sleep(0.01)
+                job.stage = stage
+
+        settling = asyncio.create_task(settle())
+        async with not_moving(job):
+            return settling.done() and job.moving.locked()
+
+    async def in_doubt() -> None:
+        job.stage = "committed"
+        with pytest.raises(JobStandsStill):
+            async with not_moving(job):
+                pass
+        assert not job.moving.locked()
+        assert await meanwhile("running")
+        assert await meanwhile("moved")
+
+    asyncio.run(in_doubt())
+
+
+def test_it_is_waited_for_what_settles_it_and_not_for_longer(job: Job) -> None:
+    async def waited_s(within_s: float) -> float:
+        began_s = time.monotonic()
+        await until_settled(job, within_s)
+        return time.monotonic() - began_s
+
+    async def one_after_the_other() -> None:
+        assert await waited_s(60.0) < 30.0
+        job.stage = "committed"
+        assert await waited_s(0.1) >= 0.1
+        waiting = asyncio.create_task(waited_s(60.0))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        job.stage = "running"
+        assert await waiting < 30.0
+
+    asyncio.run(one_after_the_other())
 
 
 @pytest.mark.parametrize("stage", ["committed", "lent"])
