@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any, Final
 
@@ -14,9 +15,13 @@ from ssi.cli.outcome import note
 from ssi.client.attachment import OutputClosed, attach
 from ssi.client.jobs import JobHandle
 from ssi.client.viewer import View, ViewerLeft, view_job
+from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
 
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+UNHEARD_S: Final = 1.0
+"""A signal that is on its way for longer is one of a job that takes none, as it is in doubt."""
 
 
 async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
@@ -32,6 +37,10 @@ async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
     Raises:
         SsiError: The job is out of reach.
     """
+    raw = job.row.has_terminal
+    leaves = "^C" if view.read_only else f"{view.escape.decode()}." if raw else "^C twice"
+    job.seen = _problems(leaves, raw=raw)
+    job.seen(job.row)
     if job.row.has_terminal:
         return await _hold_terminal(job, view)
     return await _hold_pipes(job, view, stdin)
@@ -72,37 +81,81 @@ async def _leave(job: JobHandle, left: ViewerLeft) -> int:
 
 
 async def _hold_pipes(job: JobHandle, view: View, stdin: int | None) -> int:
+    sending = _Sending(job)
     loop = asyncio.get_running_loop()
-    heard: set[int] = set()
-
-    def forward(number: int) -> None:
-        heard.add(number)
-        _start(job.signal(number))
-
     with ExitStack() as stack:
         for number in () if view.read_only else FORWARDED:
-            loop.add_signal_handler(number, forward, number)
+            loop.add_signal_handler(number, sending.forward, number)
             stack.callback(loop.remove_signal_handler, number)
+        given = None if view.read_only else stdin
+        carrying = loop.create_task(attach(job, stdin=given, peek=view.read_only))
         try:
-            given = None if view.read_only else stdin
-            row = await attach(job, stdin=given, peek=view.read_only)
+            either: set[asyncio.Future[Any]] = {carrying, sending.left}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not carrying.done():
+                return await _leave(job, ViewerLeft(signal=sending.left.result()))
+            row = carrying.result()
         except OutputClosed:
             with suppress(TimeoutError):  # one that ignores SIGPIPE is ended by its lease
                 async with asyncio.timeout(2.0):
                     await job.wait()
                     await job.release()
             return 128 + signal.SIGPIPE
+        finally:
+            sending.left.cancel()
+            carrying.cancel()
+            await asyncio.gather(carrying, return_exceptions=True)
     job.release_later()
-    if row.killed_by == signal.SIGINT and signal.SIGINT in heard:
+    if row.killed_by == signal.SIGINT and signal.SIGINT in sending.heard:
         return INTERRUPTED
     return exit_status_of(row)
 
 
-_background: set[asyncio.Task[None]] = set()
-"""Signals on their way: the loop keeps only weak references to tasks."""
+class _Sending:
+    """Signals that come to this process are the job's, unless it takes none.
+
+    Attributes:
+        heard: Which came.
+        left: Has the one by which the person left, as an earlier one is on its way yet.
+    """
+
+    def __init__(self, job: JobHandle) -> None:
+        self.heard: set[int] = set()
+        self.left: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._job = job
+        self._under_way: dict[asyncio.Task[None], float] = {}
+
+    def forward(self, number: int) -> None:
+        """Passes one on; leaves where one has been on its way for :data:`UNHEARD_S`."""
+        self.heard.add(number)
+        now_s = time.monotonic()
+        if any(now_s - sent_s > UNHEARD_S for sent_s in self._under_way.values()):
+            if not self.left.done():
+                self.left.set_result(number)
+            return
+        task = asyncio.get_running_loop().create_task(self._send(number))
+        self._under_way[task] = now_s
+        task.add_done_callback(self._under_way.pop)
+
+    async def _send(self, number: int) -> None:
+        try:
+            await self._job.signal(number)
+        except SsiError as exc:
+            note(f"{signal.Signals(number).name} was not passed on: {exc.what()}")
 
 
-def _start(coroutine: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.get_running_loop().create_task(coroutine)
-    _background.add(task)
-    task.add_done_callback(_background.discard)
+def _problems(leaves: str, *, raw: bool) -> Callable[[JobRow], None]:
+    """Tells what is wrong with a job that neither goes on nor ends, each problem once."""
+    told = {""}
+
+    def tell(row: JobRow) -> None:
+        problem = row.problem if row.state is JobState.MIGRATING else ""
+        if problem not in told:
+            told.add(problem)
+            text = f"job {row.gpid} neither runs on nor ends: {problem}; {leaves} leaves it"
+            if raw:  # a line of its own, where the job has the screen
+                print("\r\n", end="", file=sys.stderr)
+            note(text)
+            print("\r" if raw else "", end="", file=sys.stderr, flush=True)
+
+    return tell

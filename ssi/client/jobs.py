@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -79,6 +80,7 @@ class JobHandle:
         has_input: Whether it can be given anything to read.
         output: All that it wrote to stdout and to stderr, where it has ended with its start and is
             released; None: that has to be read.
+        seen: Is told the row that each question of :meth:`wait` brings.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class JobHandle:
         self.output = output
         self.unread = b""
         self.consumed: int | None = None
+        self.seen: Callable[[JobRow], None] = _unheeded
         self._is_own = False
         self._system = system
         self._node = row.node
@@ -276,6 +279,7 @@ class JobHandle:
                 )
                 break
             self.row, self.unread = reply.row, reply.unread
+            self.seen(self.row)
             self.consumed = reply.consumed if self._is_own else None
             if self.row.state in {JobState.EXITED, JobState.LOST}:
                 break
@@ -361,3 +365,7 @@ class JobHandle:
             except SsiError:
                 return  # not there yet; the caller's patience bounds how often this is tried
             await broken.close()
+
+
+def _unheeded(_row: JobRow) -> None:
+    """Nobody wants to be told."""
