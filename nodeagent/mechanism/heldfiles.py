@@ -57,6 +57,11 @@ def is_open_to(uid: int, status: os.stat_result, *, writable: bool) -> bool:
     return bool(status.st_mode & needed) or 0 != uid == status.st_uid
 
 
+def is_within(path: str, directories: tuple[str, ...]) -> bool:
+    """Whether it is one of the directories, or below one."""
+    return path in directories or path.startswith(tuple(f"{each}/" for each in directories))
+
+
 def not_what_it_had(held: HeldFile) -> str:
     """Says that a restored process holds what the one that was dumped did not."""
     return f"process {held.pid}, {held.where}: {held.path} is not what the job had open"

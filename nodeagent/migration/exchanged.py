@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Final
 
 from nodeagent.job import Job
-from nodeagent.mechanism.heldfiles import held_files, is_open_to, not_what_it_had
+from nodeagent.mechanism.heldfiles import held_files, is_open_to, is_within, not_what_it_had
 from nodeagent.mechanism.pinned import Identity, identity_of
 from nodeagent.mechanism.procfs import descendants
 from nodeagent.migration.arrival import Arrival
@@ -58,7 +58,7 @@ class Expected:
         """Whether it is what the job had."""
         if identity_of(status) in self.brought or path in self.shared:
             return True
-        if path in self.criu or path.startswith(tuple(f"{each}/" for each in self.criu)):
+        if is_within(path, self.criu):
             return True
         if self.uid == 0 and path.startswith(SYSTEM_DIRECTORIES):
             return True  # of the kernel's files no plan tells

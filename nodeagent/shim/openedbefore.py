@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from nodeagent.mechanism.heldfiles import held_files, is_open_to, not_what_it_had
+from nodeagent.mechanism.heldfiles import held_files, is_open_to, is_within, not_what_it_had
 from nodeagent.mechanism.pinned import Identity, identity_of
 from ssi.model.shim import RestoreFailed
 
@@ -51,6 +51,5 @@ class OpenedBefore:
         for held in held_files(pids, for_reading=self._uid != 0):
             if is_open_to(self._uid, held.status, writable=held.writable):
                 continue
-            is_own = held.path in own or held.path.startswith(tuple(f"{each}/" for each in own))
-            if not is_own and identity_of(held.status) not in self._identities:
+            if identity_of(held.status) not in self._identities and not is_within(held.path, own):
                 raise RestoreFailed(reason=not_what_it_had(held))
