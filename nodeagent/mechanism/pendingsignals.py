@@ -9,10 +9,7 @@ import re
 import signal
 from typing import Final
 
-from nodeagent.mechanism.procfs import GONE, read_file
-
-STATUS_LIMIT_BYTES: Final = 65536
-"""Of it most are a list of groups."""
+from nodeagent.mechanism.procfs import GONE, STATUS_LIMIT_BYTES, read_file
 
 _MASK: Final = re.compile(rb"^(SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt):\t([0-9a-f]+)$", re.MULTILINE)
 

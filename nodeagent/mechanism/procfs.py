@@ -27,6 +27,7 @@ COMMAND_MAX_AGE_S: Final = 5.0
 COMMAND_LIMIT_BYTES: Final = 4096
 """What is kept of a command line; ten thousand rows must fit into one message."""
 
+STATUS_LIMIT_BYTES: Final = 65536  # of which most are a list of groups
 STAT_LIMIT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
 _KERNEL_THREAD: Final = 0x00200000  # PF_KTHREAD in the flags of stat
 _EXITING: Final = 0x00000004  # PF_EXITING
@@ -301,6 +302,16 @@ def read_state(pid: int) -> str:
         return parse_stat(read_file(f"/proc/{pid}/stat", STAT_LIMIT_BYTES)).state
     except GONE:
         return ""
+
+
+def process_of(tid: int) -> int:
+    """The process that a thread is of; the thread itself where that has ended."""
+    try:
+        text = read_file(f"/proc/{tid}/status", STATUS_LIMIT_BYTES)
+    except GONE:
+        return tid
+    _, _, rest = text.partition(b"\nTgid:\t")
+    return int(rest.partition(b"\n")[0] or tid)
 
 
 def is_dying(pid: int) -> bool:

@@ -37,6 +37,8 @@ class File:
         unsynced: Whether something was written since it was last on the server's disk.
         lock_owners: Owners of fcntl(2) locks that were taken through it.
         has_flock: Whether a flock(2) lock was taken.
+        closes_unheard: The kernel tells only of its last close.
+        takers: By owner of fcntl(2) locks the process that took them, where that is so.
         error: An errno that the next close or fsync tells; 0 for none.
         is_lost: The server has forgotten the handle.
         is_written: Something was written through it.
@@ -66,6 +68,8 @@ class File:
     ahead: bytes = b""
     ahead_until_s: float = 0.0
     ahead_of: object = None
+    closes_unheard: bool = False
+    takers: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)

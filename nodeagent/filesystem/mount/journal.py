@@ -46,6 +46,8 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     Attributes:
         failure: The errno of what was said to be done, or 0.
         setting: What was said to be set, and the server has not answered.
+        closes_unheard: As of :class:`~nodeagent.filesystem.mount.handles.File`.
+        takers: Likewise, owners and processes.
     """
 
     number: int
@@ -59,6 +61,8 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     has_flock: bool = False
     failure: int = 0
     setting: SetAttributes | None = None
+    closes_unheard: bool = False
+    takers: tuple[tuple[int, int], ...] = ()
 
 
 class DirectoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="d"):

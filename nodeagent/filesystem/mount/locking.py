@@ -13,6 +13,7 @@ from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
 from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.mount import Mount
+from nodeagent.mechanism.procfs import is_dying, process_of
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
@@ -33,6 +34,9 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
             file.has_flock = True
         else:
             file.lock_owners.add(body.owner)
+            file.node.was_locked = True
+            if file.closes_unheard:
+                file.takers[body.owner] = process_of(header.pid)
         mount.memory.opened(file)
 
     def done(_reply: FileReply, _payload: memoryview) -> None:
@@ -56,12 +60,38 @@ def test(mount: Mount, header: Header, body: Body) -> None:
 
 
 def release_all(
-    mount: Mount, header: Header, file: File, owner: int, then: Callable[[], None]
+    mount: Mount,
+    header: Header,
+    file: File,
+    owner: int,
+    then: Callable[[], None],
+    *,
+    failed: Callable[[int], None] | None = None,
 ) -> None:
     """Gives back all fcntl(2) locks of a process that closes a descriptor."""
     file.lock_owners.discard(owner)
+    file.takers.pop(owner, None)
     asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
-    mount.ask(header, asked, lambda _reply, _payload: then(), as_opener=file)
+    mount.ask(header, asked, lambda _reply, _payload: then(), as_opener=file, failed=failed)
+
+
+def give_back(mount: Mount) -> None:
+    """Gives back locks of processes that have ended, of whose closes the kernel does not tell.
+
+    Others have the file open yet, who got the descriptor from them; else its last close does it.
+    """
+    for file in [each for each in mount.handles.files.values() if each.takers]:
+        for owner, pid in list(file.takers.items()):
+            if is_dying(pid):
+                del file.takers[owner]
+                file.lock_owners.discard(owner)
+                mount.memory.opened(file)
+                asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
+                mount.ask_as(file, asked, b"", _ignored)
+
+
+def _ignored(_error: int, _reply: FileReply | None) -> None:
+    """Nobody waits for it."""
 
 
 def _file(mount: Mount, number: int) -> File:

@@ -155,6 +155,8 @@ class Memory:
             if record.failure:
                 file.failure, file.writes_through = Failure(record.failure), True
             file.setting = record.setting
+            file.takers.update(record.takers)
+            file.closes_unheard = record.closes_unheard
             self.handles.files[record.number] = file
         else:
             directory = Directory(record.number, node, record.user, record.group, [], 0, 0.0)
@@ -183,6 +185,7 @@ def _file_record(file: File) -> FileRecord:
         file.number, file.handle, file.node.number, file.flags, file.user, file.group,
         file.unsynced, tuple(file.lock_owners), file.has_flock,
         file.failure.error if file.failure is not None else 0, file.setting,
+        file.closes_unheard, tuple(file.takers.items()),
     )  # fmt: skip
 
 

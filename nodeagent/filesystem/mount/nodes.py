@@ -72,6 +72,7 @@ class Node:
         written_to: Up to where it has been written from here.
         maker: Number of the open file by which it was made here; 0 once that is closed.
         vouched_until_s: Until then ``told`` is what it is, as long as ``changes`` is ``vouched``.
+        was_locked: A fcntl(2) lock of it was taken here.
         changed_at_s: When this machine changed it last; what was listed of it before, under
             whatever name, does not hold.
     """
@@ -99,6 +100,7 @@ class Node:
     maker: int = 0
     vouched: int = -1
     vouched_until_s: float = 0.0
+    was_locked: bool = False
 
     def note_written(self, end: int) -> None:
         """Notes up to where it was written, so that its size is known where nobody is asked."""

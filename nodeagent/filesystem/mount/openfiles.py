@@ -26,6 +26,7 @@ AHEAD_S: Final = 1.0
 
 _KEEP_CACHE: Final = int(OpenFlag.KEEP_CACHE)
 _DIRECT_IO: Final = int(OpenFlag.DIRECT_IO)
+_NOFLUSH: Final = int(OpenFlag.NOFLUSH)
 _KEEP_SIZE: Final = 1
 """``FALLOC_FL_KEEP_SIZE`` of fallocate(2)."""
 
@@ -54,13 +55,16 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         same = _content(mount.told(node, reply.entry)) == _content(before)
         if not same:
             mount.notify(replies.forget_attributes(node.number))
-        file = _keep(mount, header, node, reply.handle, body.flags)
+        unheard = closes_unheard(node, body.flags)
+        file = _keep(mount, header, node, reply.handle, body.flags, unheard=unheard)
         if payload and node.changes == changes:
             file.ahead, file.ahead_of = bytes(payload), _state(node)
             file.ahead_until_s = asked_s + AHEAD_S
         if body.flags & os.O_TRUNC:
             node.written_to = 0
         flags = _KEEP_CACHE if same and not body.flags & os.O_TRUNC else 0
+        if file.closes_unheard:
+            flags |= _NOFLUSH
         mount.reply(header, replies.opened(file.number, flags | _whole_appends(body.flags)))
 
     def failed(error: int) -> None:
@@ -78,6 +82,16 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         return
     asked = filerequests.Open(path, body.flags, bytes_ahead(mount, node, body.flags))
     mount.ask(header, asked, opened, failed=failed)
+
+
+def closes_unheard(node: Node, flags: int) -> bool:
+    """Whether the kernel need not ask at each close(2) of a file, for which its program waits.
+
+    Of a file that is only read nothing is to be told then, but that its fcntl(2) locks end, which
+    few programs take by such a descriptor: what becomes of theirs see
+    :func:`~nodeagent.filesystem.mount.locking.give_back`.
+    """
+    return not flags & os.O_ACCMODE and not node.was_locked
 
 
 def _whole_appends(flags: int) -> int:
@@ -137,10 +151,18 @@ def create(mount: Mount, header: Header, body: Body) -> None:
 
 
 def _keep(
-    mount: Mount, header: Header, node: Node, handle: int, flags: int, *, unsynced: bool = False
+    mount: Mount,
+    header: Header,
+    node: Node,
+    handle: int,
+    flags: int,
+    *,
+    unsynced: bool = False,
+    unheard: bool = False,
 ) -> File:
     user, group = mount.asker(header)
     file = File(mount.handles.next(), handle, node, flags, user, group, unsynced)
+    file.closes_unheard = unheard
     mount.handles.files[file.number] = file
     mount.memory.opened(file)
     return file
@@ -256,6 +278,14 @@ def release(mount: Mount, header: Header, body: Body) -> None:
 
 
 def _release(mount: Mount, header: Header, file: File) -> None:
+    if file.lock_owners:  # whose close the kernel did not tell
+
+        def go_on() -> None:
+            _release(mount, header, file)
+
+        owner = next(iter(file.lock_owners))
+        locking.release_all(mount, header, file, owner, go_on, failed=lambda _error: go_on())
+        return
     mount.handles.files.pop(file.number, None)
     if file.node.maker == file.number:
         file.node.maker = 0

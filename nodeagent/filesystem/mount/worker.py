@@ -21,6 +21,7 @@ from nodeagent.filesystem.fuse import abi
 from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.clientuser import ClientAccounts
 from nodeagent.filesystem.mount.keptwrites import KeptWrites
+from nodeagent.filesystem.mount.locking import give_back
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.options import MountOptions
@@ -126,6 +127,7 @@ class Worker:
     def _tick(self) -> None:
         for mount in self._mounts.values():
             mount.tick()
+            give_back(mount)
             if not mount.handles and mount.link.idle_s() > IDLE_S:
                 mount.link.close()
         self._loop.call_after(TICK_S, self._tick)
