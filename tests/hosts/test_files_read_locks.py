@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,12 @@ print("closed", flush=True); os.read(0, 1)
 
 GIVEN_BACK_WITHIN_S = PATIENCE_S / 4
 """Well before the server takes back, after 40 s, what belongs to a mount that is silent."""
+
+SILENT_S = 4.0
+"""After this the mount knows that nobody is there."""
+
+GIVEN_UP_AFTER_S = 7.0
+"""After this, the deadline of 5 s and a little, what was asked is given up."""
 
 TRIES = "import fcntl; f = open({!r}, 'r+'); fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)"
 
@@ -85,6 +92,22 @@ def test_a_lock_ends_so_though_the_worker_was_killed(ssi: Ssi, place: str) -> No
         replace_worker(ssi)
         assert not is_free(ssi, path)
         go_on(locker)
+        eventually(
+            lambda: is_free(ssi, path), what="it is given back", within_s=GIVEN_BACK_WITHIN_S
+        )
+
+
+def test_a_lock_ends_so_though_its_node_is_away_meanwhile(ssi: Ssi, place: str) -> None:
+    path, away = f"{place}/away", ssi.host("n2")
+    with locked(ssi, path, "end") as locker:
+        away.cut()
+        try:
+            time.sleep(SILENT_S)
+            go_on(locker)
+            locker.wait(PATIENCE_S)
+            time.sleep(GIVEN_UP_AFTER_S)
+        finally:
+            away.heal()
         eventually(
             lambda: is_free(ssi, path), what="it is given back", within_s=GIVEN_BACK_WITHIN_S
         )

@@ -18,6 +18,7 @@ from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import FileReply
 
 _LAST: Final = (1 << 63) - 1
+_AWAY: Final = {errno.EHOSTDOWN, errno.ETIMEDOUT}
 
 
 def lock(mount: Mount, header: Header, body: Body) -> None:
@@ -69,9 +70,7 @@ def release_all(
     failed: Callable[[int], None] | None = None,
 ) -> None:
     """Gives back all fcntl(2) locks of a process that closes a descriptor."""
-    file.lock_owners.discard(owner)
-    file.takers.pop(owner, None)
-    asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
+    asked = _unlocking(file, owner)
     mount.ask(header, asked, lambda _reply, _payload: then(), as_opener=file, failed=failed)
 
 
@@ -83,15 +82,26 @@ def give_back(mount: Mount) -> None:
     for file in [each for each in mount.handles.files.values() if each.takers]:
         for owner, pid in list(file.takers.items()):
             if is_dying(pid):
-                del file.takers[owner]
-                file.lock_owners.discard(owner)
-                mount.memory.opened(file)
-                asked = filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
-                mount.ask_as(file, asked, b"", _ignored)
+                _give_back(mount, file, owner, pid)
 
 
-def _ignored(_error: int, _reply: FileReply | None) -> None:
-    """Nobody waits for it."""
+def _give_back(mount: Mount, file: File, owner: int, pid: int) -> None:
+    def answered(error: int, _reply: FileReply | None) -> None:
+        if file.number not in mount.handles.files:
+            return  # it was closed meanwhile
+        if error in _AWAY:  # it is tried again
+            file.lock_owners.add(owner)
+            file.takers[owner] = pid
+        mount.memory.opened(file)
+
+    mount.ask_as(file, _unlocking(file, owner), b"", answered)
+
+
+def _unlocking(file: File, owner: int) -> filerequests.Lock:
+    """What gives all of an owner's locks back; the file has none of them from here on."""
+    file.lock_owners.discard(owner)
+    file.takers.pop(owner, None)
+    return filerequests.Lock(file.handle, owner, fcntl.F_UNLCK, 0, _LAST)
 
 
 def _file(mount: Mount, number: int) -> File:

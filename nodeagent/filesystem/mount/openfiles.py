@@ -55,7 +55,7 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         same = _content(mount.told(node, reply.entry)) == _content(before)
         if not same:
             mount.notify(replies.forget_attributes(node.number))
-        unheard = closes_unheard(node, body.flags)
+        unheard = _closes_unheard(node, body.flags)
         file = _keep(mount, header, node, reply.handle, body.flags, unheard=unheard)
         if payload and node.changes == changes:
             file.ahead, file.ahead_of = bytes(payload), _state(node)
@@ -84,7 +84,7 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
     mount.ask(header, asked, opened, failed=failed)
 
 
-def closes_unheard(node: Node, flags: int) -> bool:
+def _closes_unheard(node: Node, flags: int) -> bool:
     """Whether the kernel need not ask at each close(2) of a file, for which its program waits.
 
     Of a file that is only read nothing is to be told then, but that its fcntl(2) locks end, which
@@ -280,11 +280,11 @@ def release(mount: Mount, header: Header, body: Body) -> None:
 def _release(mount: Mount, header: Header, file: File) -> None:
     if file.lock_owners:  # whose close the kernel did not tell
 
-        def go_on() -> None:
+        def go_on(_error: int = 0) -> None:
             _release(mount, header, file)
 
         owner = next(iter(file.lock_owners))
-        locking.release_all(mount, header, file, owner, go_on, failed=lambda _error: go_on())
+        locking.release_all(mount, header, file, owner, go_on, failed=go_on)
         return
     mount.handles.files.pop(file.number, None)
     if file.node.maker == file.number:
