@@ -32,12 +32,14 @@ class HeldFile(NamedTuple):
     writable: bool
 
 
-def held_files(pids: Iterable[int], *, for_reading: bool) -> Iterator[HeldFile]:
-    """What processes that stand still hold, but devices, and what has no name any more.
+def held_beyond(uid: int, pids: Iterable[int]) -> Iterator[HeldFile]:
+    """What processes that stand still hold, and their user could not have opened without help.
+
+    Devices are left out, and what has no name any more.
 
     Args:
-        pids: Which.
-        for_reading: Also what they can only read.
+        uid: Of the user. What root can only read is no matter.
+        pids: The processes.
 
     Raises:
         OSError: It cannot be seen.
@@ -46,7 +48,9 @@ def held_files(pids: Iterable[int], *, for_reading: bool) -> Iterator[HeldFile]:
     mapped: set[tuple[str, str, bool]] = set()
     for pid in pids:
         if read_state(pid) != _ZOMBIE:
-            yield from _held(pid, mapped, for_reading=for_reading)
+            for held in _held(pid, mapped, for_reading=uid != 0):
+                if not is_open_to(uid, held.status, writable=held.writable):
+                    yield held
 
 
 def is_open_to(uid: int, status: os.stat_result, *, writable: bool) -> bool:

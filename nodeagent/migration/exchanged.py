@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Final
 
 from nodeagent.job import Job
-from nodeagent.mechanism.heldfiles import held_files, is_open_to, is_within, not_what_it_had
+from nodeagent.mechanism.heldfiles import held_beyond, is_within, not_what_it_had
 from nodeagent.mechanism.pinned import Identity, identity_of
 from nodeagent.mechanism.procfs import descendants
 from nodeagent.migration.arrival import Arrival
@@ -96,8 +96,6 @@ def check_opened(root_pid: int, expected: Expected) -> None:
         OSError: It cannot be seen.
     """
     pids = (root_pid, *descendants(root_pid))
-    for held in held_files(pids, for_reading=expected.uid != 0):
-        if is_open_to(expected.uid, held.status, writable=held.writable):
-            continue
+    for held in held_beyond(expected.uid, pids):
         if not expected.has(held.status, held.path):
             raise RestoreFailed(reason=not_what_it_had(held))

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from nodeagent.mechanism.heldfiles import held_files, is_open_to, is_within, not_what_it_had
+from nodeagent.mechanism.heldfiles import held_beyond, is_within, not_what_it_had
 from nodeagent.mechanism.pinned import Identity, identity_of
 from ssi.model.shim import RestoreFailed
 
@@ -30,9 +30,8 @@ class OpenedBefore:
         self._identities: set[Identity] = set()
         for pid in pids:
             try:
-                for held in held_files((pid,), for_reading=uid != 0):
-                    if not is_open_to(uid, held.status, writable=held.writable):
-                        self._identities.add(identity_of(held.status))
+                for held in held_beyond(uid, (pid,)):
+                    self._identities.add(identity_of(held.status))
             except OSError as exc:  # it was killed, or files of another node are out of reach
                 _log.warning("event=held-not-seen pid=%d reason=%s", pid, exc)
 
@@ -48,8 +47,6 @@ class OpenedBefore:
             RestoreFailed: They do.
             OSError: It cannot be seen.
         """
-        for held in held_files(pids, for_reading=self._uid != 0):
-            if is_open_to(self._uid, held.status, writable=held.writable):
-                continue
+        for held in held_beyond(self._uid, pids):
             if identity_of(held.status) not in self._identities and not is_within(held.path, own):
                 raise RestoreFailed(reason=not_what_it_had(held))
