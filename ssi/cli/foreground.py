@@ -38,10 +38,9 @@ async def hold(job: JobHandle, view: View, *, stdin: int | None = 0) -> int:
         SsiError: The job is out of reach.
     """
     raw = job.row.has_terminal
-    leaves = "^C" if view.read_only else f"{view.escape.decode()}." if raw else "^C twice"
-    job.seen = _problems(leaves, raw=raw)
+    job.seen = _problems(_what_leaves(view, raw=raw), raw=raw)
     job.seen(job.row)
-    if job.row.has_terminal:
+    if raw:
         return await _hold_terminal(job, view)
     return await _hold_pipes(job, view, stdin)
 
@@ -144,6 +143,15 @@ class _Sending:
             note(f"{signal.Signals(number).name} was not passed on: {exc.what()}")
 
 
+def _what_leaves(view: View, *, raw: bool) -> str:
+    """The keys by which somebody leaves a job that does not go on; empty where there are none."""
+    if view.read_only:
+        return "^C"
+    if not raw:
+        return "^C twice"
+    return f"{view.escape.decode()}." if view.escape else ""
+
+
 def _problems(leaves: str, *, raw: bool) -> Callable[[JobRow], None]:
     """Tells what is wrong with a job that neither goes on nor ends, each problem once."""
     told = {""}
@@ -152,10 +160,7 @@ def _problems(leaves: str, *, raw: bool) -> Callable[[JobRow], None]:
         problem = row.problem if row.state is JobState.MIGRATING else ""
         if problem not in told:
             told.add(problem)
-            text = f"job {row.gpid} neither runs on nor ends: {problem}; {leaves} leaves it"
-            if raw:  # a line of its own, where the job has the screen
-                print("\r\n", end="", file=sys.stderr)
-            note(text)
-            print("\r" if raw else "", end="", file=sys.stderr, flush=True)
+            way_out = f"; {leaves} leaves it" if leaves else ""
+            note(f"job {row.gpid} neither runs on nor ends: {problem}{way_out}", raw=raw)
 
     return tell

@@ -171,15 +171,21 @@ def complain_all(lines: Sequence[str]) -> None:
         _say(line, "red")
 
 
-def note(text: str) -> None:
-    """One line on stderr that is no error; nothing with ``--quiet``."""
+def note(text: str, *, raw: bool = False) -> None:
+    """One line on stderr that is no error; nothing with ``--quiet``.
+
+    Args:
+        text: It.
+        raw: The terminal is raw, and the cursor may be anywhere in a line.
+    """
     if not settings().quiet:
-        _say(plain(text), "")
+        _say(plain(text), "", raw=raw)
 
 
-def _say(line: str, colour: str) -> None:
+def _say(line: str, colour: str, *, raw: bool = False) -> None:
     head = paint("ssi:", colour) if colour and wants_colour(sys.stderr) else "ssi:"
-    print(f"{head} {line}", file=sys.stderr, flush=True)
+    text = f"\r\n{head} {line}\r\n" if raw else f"{head} {line}\n"
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def _error_of(error: Exception) -> SsiError:

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from ssi.cli import foreground
-from ssi.cli.foreground import _problems, _Sending
+from ssi.cli.foreground import _problems, _Sending, _what_leaves
 from ssi.client.jobs import JobHandle
+from ssi.client.viewer import View
 from ssi.model.job import JobRow, JobState
 from ssi.protocol.refusals import JobStandsStill
 
@@ -108,4 +109,24 @@ def test_each_problem_of_a_job_in_doubt_is_told_once(capsys: pytest.CaptureFixtu
 def test_on_a_terminal_it_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     _problems("~.", raw=True)(msgspec.structs.replace(ROW, problem="in doubt"))
     told = capsys.readouterr().err
-    assert told.startswith("\r\nssi: ") and told.endswith("~. leaves it\n\r")
+    assert told.startswith("\r\nssi: ") and told.endswith("; ~. leaves it\r\n")
+
+
+@pytest.mark.parametrize(
+    ("view", "raw", "keys"),
+    [
+        (View(), True, "~."),
+        (View(escape=b"#"), True, "#."),
+        (View(escape=b""), True, ""),
+        (View(), False, "^C twice"),
+        (View(read_only=True), True, "^C"),
+        (View(read_only=True), False, "^C"),
+    ],
+)
+def test_the_keys_that_are_told_are_those_that_leave(view: View, raw: bool, keys: str) -> None:
+    assert _what_leaves(view, raw=raw) == keys
+
+
+def test_where_no_key_leaves_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _problems("", raw=True)(msgspec.structs.replace(ROW, problem="in doubt"))
+    assert capsys.readouterr().err.endswith("nor ends: in doubt\r\n")
