@@ -112,16 +112,7 @@ class JobTable:
 
     def held(self) -> list[HeldJob]:
         """The living jobs, as the process table wants them."""
-        return [
-            HeldJob(
-                gpid=job.row.gpid,
-                shim_pid=job.shim_pid,
-                membership=job.membership,
-                unsettled=job.is_unsettled,
-            )
-            for job in self.living()
-            if job.stage != "lent"
-        ]
+        return [held_job(job) for job in self.living() if job.stage != "lent"]
 
     def whereabouts(self) -> tuple[Whereabouts, ...]:
         """Of the jobs that are here, have just ended here, or have just left.
@@ -307,6 +298,16 @@ class JobTable:
         ended = [job for job in self.jobs.values() if job.is_over and job.link is None]
         for job in ended[: max(0, len(ended) - MAX_ENDED)]:
             self.forget(job)
+
+
+def held_job(job: Job) -> HeldJob:
+    """A job as the process table wants it."""
+    return HeldJob(
+        gpid=job.row.gpid,
+        shim_pid=job.shim_pid,
+        membership=job.membership,
+        unsettled=job.is_unsettled,
+    )
 
 
 def remove_cgroup(job: Job) -> bool:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
-from nodeagent.jobtable import JobTable
+from nodeagent.jobtable import JobTable, held_job
 from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.procfs import HostProcess, ProcessTable, read_state
 from nodeagent.mechanism.threads import read_threads
@@ -96,19 +96,12 @@ class TableService:
 
     def observe(self, job: Job) -> None:
         """Reads the processes of a job at its barrier, so that they are named before they run."""
-        held = HeldJob(gpid=job.row.gpid, shim_pid=job.shim_pid, membership=job.membership)
-        self._rows(self._processes.scan_below(job.shim_pid), [held])
+        self._rows(self._processes.scan_below(job.shim_pid), [held_job(job)])
 
     def pids_of(self, job: Job) -> list[int]:
         """The processes of a job that stands still; the host's others are not looked at."""
         scan = self._processes.scan_below(job.shim_pid)
-        held = HeldJob(
-            gpid=job.row.gpid,
-            shim_pid=job.shim_pid,
-            membership=job.membership,
-            unsettled=job.is_unsettled,
-        )
-        return [row.pid for row in self._rows(scan, [held]) if row.job == job.row.gpid]
+        return [row.pid for row in self._rows(scan, [held_job(job)]) if row.job == job.row.gpid]
 
     async def _list(self, caller: Caller, body: ListProcesses) -> ProcessList:
         rows = select_rows(self.rows(), gpids=body.gpids, jobs=body.jobs)
