@@ -222,7 +222,7 @@ class Mount:
             # The number may be another file's by now.
             self._ask_again(header, as_opener, body, then, data, failed, once=once)
             return
-        user, group = self._asker(header, as_opener)
+        user, group = self.asker(header) if as_opener is None else (as_opener.user, as_opener.group)
 
         released, life = self.released.take(), self.released.lives
 
@@ -307,11 +307,6 @@ class Mount:
             then(reply, payload)
         except OSError as exc:
             self.fail(header, exc.errno or errno.EIO)
-
-    def _asker(self, header: Header, opener: File | None) -> tuple[str, str]:
-        if opener is not None:
-            return opener.user, opener.group
-        return self.asker(header)
 
     def asker(self, header: Header) -> tuple[str, str]:
         """Who asks, by name.
