@@ -326,6 +326,22 @@ def _told(cell: Cell) -> str:
 
 
 @contextlib.contextmanager
+def move_held(
+    ssi: Ssi, gpid: str, destination: str, node: str, point: Point
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command of a move that stands at a point, on a node that is armed, for the block."""
+    asked = Path(ssi.host(node).root, HOLDS, f"{gpid}.{point}")
+    asked.touch()
+    stands = asked.with_name(f"{asked.name}.held")
+    command = ssi.start("migrate", gpid, destination)
+    try:
+        eventually(stands.exists, what="it is held")
+        yield command
+    finally:
+        stands.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def full(host: Host, path: str) -> Iterator[None]:
     """The memory file system there takes no further byte."""
     sizes = host.enter("sh", "-c", f"df -k --output=size,used {path} | tail -1").stdout.split()

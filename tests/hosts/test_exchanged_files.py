@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from nodeagent.migration.hold import Point
 from ssi.lab import Host
 from tests.hosts.moving import MOVED, assert_runs_on, on_every_node, processes_of
-from tests.hosts.striking import HOLDS, arm, kill_criu
+from tests.hosts.striking import arm, kill_criu, move_held
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 READS = "umask 077; echo sameside >x; exec 5<x"
@@ -57,18 +58,19 @@ def started(ssi: Ssi, work: str) -> str:
 
 def moved_meanwhile(ssi: Ssi, gpid: str, deed: str) -> tuple[int, str]:
     """Moves a job to n2, and ada does something there after its files were put at their paths."""
-    host = ssi.host("n2")
-    asked = Path(host.root, HOLDS, f"{gpid}.{Point.DESTINATION_RESTORE}")
-    asked.touch()
-    stands = asked.with_name(f"{asked.name}.held")
-    with ssi.start("migrate", gpid, "n2") as command:
-        try:
-            eventually(stands.exists, what="it is held")
-            done = host.run("sh", "-c", f"cd /srv/ada && {deed}", user="ada")
-            assert done.returncode == 0, done
-        finally:
-            stands.unlink()
-        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+    with move_held(ssi, gpid, "n2", "n2", Point.DESTINATION_RESTORE) as command:
+        by_ada(ssi.host("n2"), deed)
+    return ended(command)
+
+
+def by_ada(host: Host, deed: str) -> None:
+    done = host.run("sh", "-c", f"cd /srv/ada && {deed}", user="ada")
+    assert done.returncode == 0, done
+
+
+def ended(command: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """The status of a command, and what it said of an error."""
+    _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
     return command.returncode, error.decode()
 
 
@@ -94,20 +96,10 @@ def test_what_is_theirs_is_their_own_affair(armed: Ssi, secret: Host) -> None:
 
 def lost_and_exchanged(ssi: Ssi, gpid: str) -> tuple[int, str]:
     """Moves a job to n2, which loses it after the commit, while its file at n1 is exchanged."""
-    source = ssi.host("n1")
-    asked = Path(source.root, HOLDS, f"{gpid}.{Point.SOURCE_RESUME}")
-    asked.touch()
-    stands = asked.with_name(f"{asked.name}.held")
-    with ssi.start("migrate", gpid, "n2") as command:
-        try:
-            eventually(stands.exists, what="it is committed")
-            assert kill_criu(ssi.host("n2")), "what stands at the barrier dies with it"
-            deed = "cd /srv/ada && mv x y && ln -s /srv/secret x"
-            assert source.run("sh", "-c", deed, user="ada").returncode == 0
-        finally:
-            stands.unlink()
-        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
-    return command.returncode, error.decode()
+    with move_held(ssi, gpid, "n2", "n1", Point.SOURCE_RESUME) as command:
+        assert kill_criu(ssi.host("n2")), "what stands at the barrier dies with it"
+        by_ada(ssi.host("n1"), "mv x y && ln -s /srv/secret x")
+    return ended(command)
 
 
 def test_nor_at_the_source_where_it_is_restored_because_the_destination_lost_it(
@@ -124,7 +116,7 @@ def test_nor_at_the_source_where_it_is_restored_because_the_destination_lost_it(
     row = ssi.job(gpid)
     assert (row["state"], row["node"]) == ("migrating", "n1")
     assert "/srv/secret is not what the job had open" in str(row["problem"])
-    assert source.run("sh", "-c", "cd /srv/ada && mv y x", user="ada").returncode == 0
+    by_ada(source, "mv y x")
     eventually(lambda: ssi.job(gpid)["state"] == "running", what="it runs on at n1")
     eventually(lambda: gpid in processes_of(ssi, gpid), what="its process has its name again")
     assert not ssi.job(gpid)["problem"]

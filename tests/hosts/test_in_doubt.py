@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from nodeagent.migration.hold import Point
 from tests.hosts.moving import processes_of
-from tests.hosts.striking import HOLDS, arm, outer_pid, stopped
+from tests.hosts.striking import arm, move_held, outer_pid, stopped
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
 LOOKED_FOR_S = 3.0
@@ -24,20 +25,16 @@ def doubted(ssi: Ssi) -> Iterator[str]:
     """A job whose destination stands still since it was committed."""
     arm(ssi, "n1")
     gpid = ssi.detached("n1", "sh", "-c", COUNTS)
-    asked = Path(ssi.host("n1").root, HOLDS, f"{gpid}.{Point.SOURCE_RESUME}")
-    asked.touch()
-    stands = asked.with_name(f"{asked.name}.held")
-    with ssi.start("migrate", gpid, "n2") as command:
-        eventually(stands.exists, what="it is committed")
-        with stopped(ssi, "n2"):
-            stands.unlink()
-            _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
-            assert command.returncode == 28, error
-            eventually(
-                lambda: "in doubt: it was given to n2" in str(ssi.job(gpid)["problem"]),
-                what="it is told to be in doubt",
-            )
-            yield gpid
+    with contextlib.ExitStack() as stack:
+        with move_held(ssi, gpid, "n2", "n1", Point.SOURCE_RESUME) as command:
+            stack.enter_context(stopped(ssi, "n2"))
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+        assert command.returncode == 28, error
+        eventually(
+            lambda: "in doubt: it was given to n2" in str(ssi.job(gpid)["problem"]),
+            what="it is told to be in doubt",
+        )
+        yield gpid
     eventually(lambda: ssi.job(gpid)["state"] == "running", what="it is settled")
     eventually(lambda: gpid in processes_of(ssi, gpid), what="its process has its name")
     ssi.ok("kill", gpid)
