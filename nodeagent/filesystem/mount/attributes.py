@@ -33,7 +33,7 @@ def set_attributes(mount: Mount, header: Header, body: Body) -> None:
     """SETATTR, which is answered at once, or when the server has set them."""
     assert isinstance(body, requests.SetAttr)
     node = mount.nodes.get(header.node)
-    user, group = mount.asker(header)
+    user, group = mount.server.asker(header)
     if mount.settings.take(node, _asked(mount, body, b"", 0), user, group):
         node.told = _expected(node, body)
         # Not to be believed: by the server's clock they may be others.
@@ -63,12 +63,12 @@ def _set_through(mount: Mount, header: Header, node: Node, body: requests.SetAtt
             node.written_to = body.size
             if file is not None:
                 file.unsynced = True
-        mount.settings.was_set(node, asked, mount.asker(header)[0])
+        mount.settings.was_set(node, asked, mount.server.asker(header)[0])
         attributes = mount.told(node, reply)
         mount.reply(header, replies.attributes(attributes, mount.options.attributes_s))
 
     # Of an open file only its size is set as whoever opened it: all else is the caller's deed.
-    mount.ask(header, asked, done, as_opener=file)
+    mount.server.ask(header, asked, done, as_opener=file)
 
 
 def _asked(

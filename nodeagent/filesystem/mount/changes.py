@@ -67,7 +67,7 @@ def _make(mount: Mount, header: Header, folder: Node, name: bytes, asked: FileRe
         if isinstance(asked, filerequests.MakeDirectory) and mount.options.prefetch:
             node.listed = Listed(asked_s, {})  # what is made in it next needs no look
 
-    mount.ask(header, asked, made, once=True)
+    mount.server.ask(header, asked, made, once=True)
 
 
 def unlink(mount: Mount, header: Header, body: Body) -> None:
@@ -99,7 +99,7 @@ def _remove(mount: Mount, header: Header, folder: Node, name: bytes, asked: File
             mount.told_of_folder(folder, reply.above)
         mount.reply(header)
 
-    mount.ask(header, asked, removed, once=True)
+    mount.server.ask(header, asked, removed, once=True)
 
 
 def rename(mount: Mount, header: Header, body: Body) -> None:
@@ -122,4 +122,4 @@ def rename(mount: Mount, header: Header, body: Body) -> None:
             mount.nodes.renamed(folder, body.name, new_folder, body.new)
         mount.reply(header)
 
-    mount.ask(header, filerequests.Rename(path, new, body.flags), renamed, once=True)
+    mount.server.ask(header, filerequests.Rename(path, new, body.flags), renamed, once=True)

@@ -27,7 +27,7 @@ def open_directory(mount: Mount, header: Header, _body: Body) -> None:
     node = mount.nodes.get(header.node)
 
     def opened(listing: filereplies.Listing, asked_s: float) -> None:
-        user, group = mount.asker(header)
+        user, group = mount.server.asker(header)
         number = mount.handles.next()
         directory = Directory(
             number, node, user, group, listing.entries, listing.handle, asked_s,
@@ -63,7 +63,7 @@ def _list(
         then(reply, asked_s)
 
     known = kept.folder if kept is not None else b""
-    mount.ask(header, filerequests.OpenDirectory(mount.nodes.path(node), known), listed)
+    mount.server.ask(header, filerequests.OpenDirectory(mount.nodes.path(node), known), listed)
 
 
 def _believe(mount: Mount, node: Node, listing: filereplies.Listing, asked_s: float) -> None:
@@ -96,7 +96,7 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
             read_directory(mount, header, body)
 
         if directory.rest:
-            mount.tell(filerequests.Release(directory.rest))
+            mount.server.tell(filerequests.Release(directory.rest))
         _list(mount, header, directory.node, anew)
         return
     directory.begun = directory.begun or body.offset == 0
@@ -114,7 +114,7 @@ def _read_more(mount: Mount, header: Header, body: requests.Read, directory: Dir
         directory.rest = reply.handle
         read_directory(mount, header, body)
 
-    mount.ask(header, filerequests.ListMore(directory.rest), more)
+    mount.server.ask(header, filerequests.ListMore(directory.rest), more)
 
 
 def _rendered(
@@ -159,12 +159,12 @@ def release_directory(mount: Mount, header: Header, body: Body) -> None:
     if directory is not None:
         mount.memory.closed(directory.number)
         if directory.rest:
-            mount.tell(filerequests.Release(directory.rest))
+            mount.server.tell(filerequests.Release(directory.rest))
 
 
 def sync_directory(mount: Mount, header: Header, _body: Body) -> None:
     """FSYNCDIR."""
     path = mount.nodes.path(mount.nodes.get(header.node))
-    mount.ask(
+    mount.server.ask(
         header, filerequests.SyncDirectory(path), lambda _reply, _payload: mount.reply(header)
     )

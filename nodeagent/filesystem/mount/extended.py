@@ -67,7 +67,7 @@ def _ask(
         else:
             mount.reply(header, reply.value)
 
-    mount.ask(header, asked, found)
+    mount.server.ask(header, asked, found)
 
 
 def put(mount: Mount, header: Header, body: Body) -> None:
@@ -78,7 +78,7 @@ def put(mount: Mount, header: Header, body: Body) -> None:
     asked = filerequests.SetExtended(path, body.name, body.value, body.flags)
     node.plain_until_s = 0.0
     mount.beliefs.changed(node)
-    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header), once=True)
+    mount.server.ask(header, asked, lambda _reply, _payload: mount.reply(header), once=True)
 
 
 def remove(mount: Mount, header: Header, body: Body) -> None:
@@ -87,4 +87,4 @@ def remove(mount: Mount, header: Header, body: Body) -> None:
     node = mount.nodes.get(header.node)
     asked = filerequests.RemoveExtended(mount.nodes.path(node), body.name)
     mount.beliefs.changed(node)
-    mount.ask(header, asked, lambda _reply, _payload: mount.reply(header), once=True)
+    mount.server.ask(header, asked, lambda _reply, _payload: mount.reply(header), once=True)

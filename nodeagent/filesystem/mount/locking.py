@@ -43,7 +43,7 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
     def done(_reply: FileReply, _payload: memoryview) -> None:
         mount.reply(header)
 
-    mount.ask(header, asked, done, as_opener=file, waits=waits)
+    mount.server.ask(header, asked, done, as_opener=file, waits=waits)
 
 
 def test(mount: Mount, header: Header, body: Body) -> None:
@@ -57,7 +57,7 @@ def test(mount: Mount, header: Header, body: Body) -> None:
 
     end = min(body.end, _LAST)
     asked = filerequests.TestLock(file.handle, body.owner, body.kind, body.start, end)
-    mount.ask(header, asked, found, as_opener=file)
+    mount.server.ask(header, asked, found, as_opener=file)
 
 
 def release_all(
@@ -71,7 +71,7 @@ def release_all(
 ) -> None:
     """Gives back all fcntl(2) locks of a process that closes a descriptor."""
     asked = _unlocking(file, owner)
-    mount.ask(header, asked, lambda _reply, _payload: then(), as_opener=file, failed=failed)
+    mount.server.ask(header, asked, lambda _reply, _payload: then(), as_opener=file, failed=failed)
 
 
 def give_back(mount: Mount) -> None:
@@ -94,7 +94,7 @@ def _give_back(mount: Mount, file: File, owner: int, pid: int) -> None:
             file.takers[owner] = pid
         mount.memory.opened(file)
 
-    mount.ask_as(file, _unlocking(file, owner), b"", answered)
+    mount.server.ask_as(file, _unlocking(file, owner), b"", answered)
 
 
 def _unlocking(file: File, owner: int) -> filerequests.Lock:

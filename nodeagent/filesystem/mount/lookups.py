@@ -9,11 +9,12 @@ from typing import Final
 
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.requests import Body, Header
-from nodeagent.filesystem.mount.mount import Mount, Then
+from nodeagent.filesystem.mount.mount import Mount
 from nodeagent.filesystem.mount.nodes import ATTRIBUTE_MODE, Listed, Node, Stale, key_of
 from nodeagent.filesystem.mount.openfiles import bytes_ahead
 from nodeagent.filesystem.mount.ordering import in_order
 from nodeagent.filesystem.mount.secondlooks import SecondLook
+from nodeagent.filesystem.mount.serverside import Then
 from ssi.protocol import filereplies, filerequests
 from ssi.protocol.filereplies import ATTRIBUTES, Entry, FileReply
 
@@ -35,7 +36,7 @@ def lookup(mount: Mount, header: Header, body: Body) -> None:
     assert isinstance(body, requests.Name)
     folder = mount.nodes.get(header.node)
     if mount.second_looks:
-        look = mount.second_looks.of(folder, body.name, mount.asker(header))
+        look = mount.second_looks.of(folder, body.name, mount.server.asker(header))
         if look is not None:
             _look_again(mount, header, folder, body.name, look)
             return
@@ -72,7 +73,7 @@ def _look_again(mount: Mount, header: Header, folder: Node, name: bytes, look: S
     mount.second_looks.begin(folder, name)
     path = mount.nodes.child_path(folder, name)
     asked = filerequests.Open(path, look.flags, bytes_ahead(mount, None, look.flags))
-    in_order(mount, header, None, lambda: mount.ask(header, asked, opened, failed=failed))
+    in_order(mount, header, None, lambda: mount.server.ask(header, asked, opened, failed=failed))
 
 
 def _answer_from_listing(mount: Mount, header: Header, folder: Node, name: bytes) -> bool:
@@ -107,7 +108,7 @@ def _ask(mount: Mount, header: Header, folder: Node, name: bytes) -> None:
 
     def ask(then: Then) -> None:
         asked = filerequests.Lookup(mount.nodes.child_path(folder, name))
-        mount.ask(header, asked, then, failed=failed)
+        mount.server.ask(header, asked, then, failed=failed)
 
     def failed(error: int) -> None:
         if error == errno.ENOENT:
@@ -161,7 +162,7 @@ def _note_burst(mount: Mount, header: Header, folder: Node) -> None:
         listed = mount.beliefs.listed(folder)
         if listed is not None and listed.names_only:
             mount.listings.names_were_not_enough(folder)
-        Fetch(mount, folder, *mount.asker(header)).begin()
+        Fetch(mount, folder, *mount.server.asker(header)).begin()
 
 
 class Fetch:
@@ -180,7 +181,7 @@ class Fetch:
 
     def _ask(self, body: filerequests.OpenDirectory | filerequests.ListMore) -> None:
         within_s = self._mount.options.deadline_s
-        self._mount.link.ask(self._user, self._group, body, self._take, within_s=within_s)
+        self._mount.server.link.ask(self._user, self._group, body, self._take, within_s=within_s)
 
     def _take(self, error: int, reply: FileReply | None, _payload: memoryview) -> None:
         if error or not isinstance(reply, filereplies.Listing):
@@ -192,7 +193,7 @@ class Fetch:
             self._ask(filerequests.ListMore(reply.handle))
             return
         if reply.handle:
-            self._mount.tell(filerequests.Release(reply.handle))
+            self._mount.server.tell(filerequests.Release(reply.handle))
         elif useful:
             for name in self._folder.fetch_missed or ():
                 self._entries[name] = None
@@ -244,7 +245,7 @@ def get_attributes(mount: Mount, header: Header, body: Body) -> None:
             if file is None:
                 raise
     if file is not None:
-        mount.ask(header, filerequests.GetAttributes(file.handle), found, as_opener=file)
+        mount.server.ask(header, filerequests.GetAttributes(file.handle), found, as_opener=file)
         return
 
     _attributes_at(mount, header, node, path, found)
@@ -255,7 +256,9 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
         """Asks by an open file: another node may have removed or renamed its name."""
         opened = mount.handles.of_node(node)
         if opened is not None:
-            mount.ask(header, filerequests.GetAttributes(opened.handle), found, as_opener=opened)
+            mount.server.ask(
+                header, filerequests.GetAttributes(opened.handle), found, as_opener=opened
+            )
         return opened is not None
 
     def found_by_path(reply: FileReply, payload: memoryview) -> None:
@@ -278,7 +281,7 @@ def _attributes_at(mount: Mount, header: Header, node: Node, path: bytes, found:
         else:
             mount.fail(header, error)
 
-    mount.ask(header, filerequests.Lookup(path), found_by_path, failed=failed)
+    mount.server.ask(header, filerequests.Lookup(path), found_by_path, failed=failed)
 
 
 def _is_directory(node: Node) -> bool:
@@ -301,7 +304,7 @@ def read_link(mount: Mount, header: Header, _body: Body) -> None:
         assert isinstance(reply, filereplies.Text)
         mount.reply(header, reply.value)
 
-    mount.ask(header, filerequests.ReadLink(path), found)
+    mount.server.ask(header, filerequests.ReadLink(path), found)
 
 
 def space(mount: Mount, header: Header, _body: Body) -> None:
@@ -316,4 +319,4 @@ def space(mount: Mount, header: Header, _body: Body) -> None:
         )  # fmt: skip
         mount.reply(header, packed)
 
-    mount.ask(header, filerequests.GetSpace(path), found)
+    mount.server.ask(header, filerequests.GetSpace(path), found)

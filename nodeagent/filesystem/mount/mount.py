@@ -9,42 +9,30 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from msgspec import structs
-
 from nodeagent.filesystem.fuse import replies
 from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.decoding import BadRequest, decode
 from nodeagent.filesystem.fuse.requests import Body, Header, Interrupt
 from nodeagent.filesystem.mount.accounts import LocalAccounts
 from nodeagent.filesystem.mount.beliefs import Beliefs
-from nodeagent.filesystem.mount.handles import File
 from nodeagent.filesystem.mount.identities import Identities
 from nodeagent.filesystem.mount.keptlistings import KeptListings
 from nodeagent.filesystem.mount.keptwrites import KeptWrites
 from nodeagent.filesystem.mount.memory import Memory
 from nodeagent.filesystem.mount.nodes import Node, key_of
 from nodeagent.filesystem.mount.options import MountOptions
-from nodeagent.filesystem.mount.released import Released
-from nodeagent.filesystem.mount.reopening import Answered, ask_as_opener, open_again
 from nodeagent.filesystem.mount.secondlooks import SecondLooks
+from nodeagent.filesystem.mount.serverside import ServerSide
 from nodeagent.filesystem.mount.setbehind import SetBehind
-from nodeagent.filesystem.mount.waiting import Waiting
 from nodeagent.filesystem.mount.writebehind import WriteBehind
 from nodeagent.mechanism.loop import Loop
-from ssi.protocol import filerequests
-from ssi.protocol.filereplies import Entry, FileReply, Welcome
-from ssi.protocol.filerequests import FileRequest
-from ssi.transport.filelink import LOST, FileLink
+from ssi.protocol.filereplies import Entry, Welcome
+from ssi.transport.filelink import FileLink
 
 READ_BUDGET: Final = 32
-FOR_EVER_S: Final = 1e9
-_IS_RESENT: Final = 1 << 63
-"""Set in the number of a request that the kernel sends again (``FUSE_UNIQUE_RESEND``)."""
-
 _NOBODY_WAITS: Final = {errno.ENOENT, errno.EINTR, errno.ENODEV, errno.ENOTCONN, errno.EBADF}
 _log: Final = logging.getLogger(__name__)
 
-Then: TypeAlias = Callable[[FileReply, memoryview], None]
 Handler: TypeAlias = Callable[["Mount", Header, Body], None]
 
 
@@ -78,7 +66,6 @@ class Mount:
         kept: KeptWrites,
     ) -> None:
         self.options = options
-        self.link = link
         self.nodes = memory.nodes
         self.beliefs = Beliefs(memory.nodes, options)
         self.listings = KeptListings()
@@ -97,11 +84,12 @@ class Mount:
         self._descriptor = descriptor
         self._handlers = handlers
         self._buffer = memoryview(buffer)
-        self.released = Released(loop, self.tell)
-        self.second_looks = SecondLooks(self.tell)
-        self.waiting = Waiting(loop, link, self.released, self.tell, self._gave_up)
-        self.behind = WriteBehind(self, memory, self.beliefs, number, kept)
-        self.settings = SetBehind(self, loop, memory, self.beliefs, self.behind)
+        self.server = ServerSide(
+            loop, link, options, accounts, memory.nodes, self.fail, self._gave_up
+        )
+        self.second_looks = SecondLooks(self.server.tell)
+        self.behind = WriteBehind(self, self.server, memory, self.beliefs, number, kept)
+        self.settings = SetBehind(self.server, loop, memory, self.beliefs, self.behind)
         loop.watch(descriptor, readable=self._read)
 
     # The kernel's side
@@ -120,7 +108,7 @@ class Mount:
                 self.close()
                 return
             self.dispatch(self._buffer[:count])
-            if len(self.waiting) <= 1:
+            if len(self.server.waiting) <= 1:
                 return  # a program that waits for its answer asks for nothing more
 
     def dispatch(self, message: memoryview) -> None:
@@ -132,7 +120,7 @@ class Mount:
             return
         handler = self._handlers.get(header.opcode)
         if isinstance(body, Interrupt):
-            self.waiting.interrupt(body.unique)
+            self.server.waiting.interrupt(body.unique)
         elif handler is None or body is None:
             self.fail(header, errno.ENOSYS)
         else:
@@ -143,12 +131,12 @@ class Mount:
 
     def reply(self, header: Header, *parts: bytes | memoryview) -> None:
         """Answers the kernel."""
-        self.waiting.end(header.unique)
+        self.server.waiting.end(header.unique)
         self._write([replies.header(header.unique, 0, sum(map(len, parts))), *parts])
 
     def fail(self, header: Header, error: int) -> None:
         """Answers with an errno."""
-        self.waiting.end(header.unique)
+        self.server.waiting.end(header.unique)
         if header.opcode not in {Opcode.FORGET, Opcode.BATCH_FORGET}:  # which nobody waits for
             self._write([replies.header(header.unique, error, 0)])
 
@@ -177,156 +165,31 @@ class Mount:
         """Answers nothing any more."""
         if not self.ended:
             self.ended = True
-            self.released.forget()
+            self.server.released.forget()
             self.behind.close()
             self.settings.close()
             self._loop.watch(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1  # to what was put off another file might have its number
-            self.link.close()
+            self.server.link.close()
             self.memory.close()
-
-    # The server's side
-
-    def ask(
-        self,
-        header: Header,
-        body: FileRequest,
-        then: Then,
-        *,
-        data: bytes | memoryview = b"",
-        as_opener: File | None = None,
-        waits: bool = False,
-        once: bool = False,
-        failed: Callable[[int], None] | None = None,
-    ) -> None:
-        """Asks the server, and goes on with ``then``; where it fails, the kernel is told.
-
-        Args:
-            header: Whose request it is.
-            body: What to ask.
-            then: Takes the answer.
-            data: To write.
-            as_opener: The open file that ``body`` names; it asks as whoever opened it, and is
-                opened again where the server has forgotten it.
-            waits: There is no deadline while the server is there.
-            once: It must not be done twice, also where this worker is killed, and the next one
-                asks for it as the kernel has had no answer: by the kernel's number for it the
-                server knows it again.
-            failed: Instead of telling the kernel.
-        """
-        if self.link.is_mute:
-            (failed or (lambda error: self.fail(header, error)))(errno.EHOSTDOWN)
-            return
-        if as_opener is not None and as_opener.is_lost and hasattr(body, "handle") and body.handle:
-            # The number may be another file's by now.
-            self._ask_again(header, as_opener, body, then, data, failed, once=once)
-            return
-        user, group = self.asker(header) if as_opener is None else (as_opener.user, as_opener.group)
-
-        released, life = self.released.take(), self.released.lives
-
-        def answered(error: int, reply: FileReply | None, payload: memoryview) -> None:
-            if error == errno.ETIMEDOUT:
-                self.released.again(released, life)
-            if error == LOST and isinstance(body, filerequests.CopyRange):
-                self.fail(header, errno.EXDEV)
-            elif error == LOST and as_opener is not None:
-                self._ask_again(header, as_opener, body, then, data, failed, once=once)
-            elif error or reply is None:
-                (failed or (lambda number: self.fail(header, number)))(
-                    errno.EIO if error == LOST else error or errno.EIO
-                )
-            else:
-                self._finish(header, then, reply, payload)
-
-        within_s = FOR_EVER_S if waits else self.options.deadline_s
-        number = self.link.ask(
-            user, group, body, answered, data=data, within_s=within_s, released=released,
-            number=header.unique & ~_IS_RESENT if once else 0,
-        )  # fmt: skip
-        self.waiting.add(header, number, is_long=waits, released=released, life=life)
-
-    def _ask_again(
-        self,
-        header: Header,
-        file: File,
-        body: FileRequest,
-        then: Then,
-        data: bytes | memoryview,
-        failed: Callable[[int], None] | None,
-        *,
-        once: bool,
-    ) -> None:
-        """Asks once more by a handle that the server knows."""
-
-        def ask(opening: FileRequest, opened: Answered) -> None:
-            self.ask(
-                header, opening, lambda reply, _payload: opened(0, reply),
-                as_opener=file, failed=lambda error: opened(error, None),
-            )  # fmt: skip
-
-        def may_ask(error: int) -> None:
-            if error:
-                (failed or (lambda number: self.fail(header, number)))(error)
-            else:
-                again = structs.replace(body, handle=file.handle)
-                self.ask(header, again, then, data=data, as_opener=file, once=once, failed=failed)
-
-        open_again(file, self.nodes, ask, self.tell, may_ask)
-
-    def ask_as(
-        self, file: File, body: FileRequest, data: bytes | memoryview, then: Answered
-    ) -> None:
-        """Asks as whoever opened a file, whether the kernel waits or not."""
-        if self.link.is_mute:
-            then(errno.EHOSTDOWN, None)
-        else:
-            within_s = self.options.deadline_s
-            ask_as_opener(self.link, self.nodes, file, body, then, data=data, within_s=within_s)
-
-    @property
-    def may_write_behind(self) -> bool:
-        """Whether the server is there, as far as is known, and it was not asked to wait for it."""
-        return self.options.write_behind and self.link.stands and not self.link.is_mute
 
     def wait(self, header: Header) -> None:
         """A request waits for something that was asked already."""
-        self.waiting.add(header)
+        self.server.waiting.add(header)
 
     def waits(self, header: Header) -> bool:
         """Whether the kernel still wants an answer to what waits."""
-        return header.unique in self.waiting
-
-    def tell(self, body: FileRequest) -> None:
-        """Asks for something whose outcome nobody waits for."""
-        self.link.ask("", "", body, _ignored, within_s=self.options.deadline_s)
-
-    def _finish(self, header: Header, then: Then, reply: FileReply, payload: memoryview) -> None:
-        try:
-            then(reply, payload)
-        except OSError as exc:
-            self.fail(header, exc.errno or errno.EIO)
-
-    def asker(self, header: Header) -> tuple[str, str]:
-        """Who asks, by name.
-
-        Raises:
-            OSError: ``EACCES``: the user has no name here, so the server cannot know them.
-        """
-        asker = self.accounts.asker(header.uid, header.gid)
-        if asker is None:
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return asker
+        return header.unique in self.server.waiting
 
     def welcome(self, welcome: Welcome) -> None:
         """A session stands: the first, one that goes on, or a new one without our files."""
         self.identities.install(welcome.users, welcome.groups)
-        self.released.are_taken = welcome.takes_released
+        self.server.released.are_taken = welcome.takes_released
         rebooted = self.memory.note_boot(welcome.boot)
         if welcome.kept:
             return
-        self.released.forget()  # their numbers may mean other files now
+        self.server.released.forget()  # their numbers may mean other files now
         self.second_looks.forget()
         for file in self.handles.files.values():
             file.is_lost = True
@@ -343,9 +206,9 @@ class Mount:
     def tick(self) -> None:
         """Called a few times a second."""
         self.second_looks.tick()
-        self.released.tell_all()
+        self.server.released.tell_all()
         self.memory.save_all()
-        self.link.tick(holds=bool(self.handles))
+        self.server.link.tick(holds=bool(self.handles))
 
     def take_over(self) -> None:
         """Goes on where an earlier worker stopped: what it did not answer comes again."""
@@ -390,7 +253,3 @@ class Mount:
         node = self.nodes.remember(folder, name, key_of(entry), entry.attributes, fresh=fresh)
         attributes, options = self.told(node, entry), self.options
         return node, replies.entry(node.number, attributes, options.names_s, options.attributes_s)
-
-
-def _ignored(_error: int, _reply: FileReply | None, _payload: memoryview) -> None:
-    """Nobody waits for it."""

@@ -40,7 +40,7 @@ def open_file(mount: Mount, header: Header, body: Body) -> None:
 
 
 def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None:
-    path, user = mount.nodes.path(node), mount.asker(header)
+    path, user = mount.nodes.path(node), mount.server.asker(header)
     changes, asked_s = node.changes, time.monotonic()
 
     def opened(reply: FileReply, payload: memoryview | bytes) -> None:
@@ -48,7 +48,7 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         try:
             mount.beliefs.check_same(node, reply.entry)
         except Stale:
-            mount.tell(filerequests.Release(reply.handle))
+            mount.server.tell(filerequests.Release(reply.handle))
             mount.second_looks.expect(node, body.flags, user)
             raise
         before = node.told
@@ -81,7 +81,7 @@ def _open(mount: Mount, header: Header, node: Node, body: requests.Open) -> None
         opened(looked.opened, looked.payload)
         return
     asked = filerequests.Open(path, body.flags, bytes_ahead(mount, node, body.flags))
-    mount.ask(header, asked, opened, failed=failed)
+    mount.server.ask(header, asked, opened, failed=failed)
 
 
 def _closes_unheard(node: Node, flags: int) -> bool:
@@ -147,7 +147,7 @@ def create(mount: Mount, header: Header, body: Body) -> None:
         node.maker = file.number
         mount.reply(header, entry, replies.opened(file.number, _whole_appends(body.flags)))
 
-    mount.ask(header, filerequests.Create(path, body.flags, body.mode), created, once=True)
+    mount.server.ask(header, filerequests.Create(path, body.flags, body.mode), created, once=True)
 
 
 def _keep(
@@ -160,7 +160,7 @@ def _keep(
     unsynced: bool = False,
     unheard: bool = False,
 ) -> File:
-    user, group = mount.asker(header)
+    user, group = mount.server.asker(header)
     file = File(mount.handles.next(), handle, node, flags, user, group, unsynced)
     file.closes_unheard = unheard
     mount.handles.files[file.number] = file
@@ -195,7 +195,9 @@ def read(mount: Mount, header: Header, body: Body) -> None:
         file.node.given = _content(file.node.told)
         mount.reply(header, payload)
 
-    mount.ask(header, filerequests.Read(file.handle, body.offset, size), done, as_opener=file)
+    mount.server.ask(
+        header, filerequests.Read(file.handle, body.offset, size), done, as_opener=file
+    )
 
 
 def write(mount: Mount, header: Header, body: Body) -> None:
@@ -230,7 +232,7 @@ def _write_through(mount: Mount, header: Header, file: File, body: requests.Writ
     strip = bool(body.flags & abi.WRITE_KILL_SUIDGID)
     asked = filerequests.Write(file.handle, body.offset, strip)
     once = bool((file.flags | body.open_flags) & os.O_APPEND)
-    mount.ask(header, asked, done, data=body.data, as_opener=file, once=once)
+    mount.server.ask(header, asked, done, data=body.data, as_opener=file, once=once)
 
 
 def flush(mount: Mount, header: Header, body: Body) -> None:
@@ -291,7 +293,7 @@ def _release(mount: Mount, header: Header, file: File) -> None:
         file.node.maker = 0
     mount.reply(header)
     mount.memory.closed(file.number)
-    mount.released.add(file)
+    mount.server.released.add(file)
 
 
 def sync(mount: Mount, header: Header, body: Body) -> None:
@@ -311,7 +313,7 @@ def sync(mount: Mount, header: Header, body: Body) -> None:
         mount.reply(header)
 
     data_only = bool(body.flags & abi.FSYNC_DATA_ONLY)
-    mount.ask(header, filerequests.Sync(file.handle, data_only), done, as_opener=file)
+    mount.server.ask(header, filerequests.Sync(file.handle, data_only), done, as_opener=file)
 
 
 def allocate(mount: Mount, header: Header, body: Body) -> None:
@@ -325,7 +327,7 @@ def allocate(mount: Mount, header: Header, body: Body) -> None:
         mount.reply(header)
 
     asked = filerequests.Allocate(file.handle, body.mode, body.offset, body.length)
-    mount.ask(header, asked, done, as_opener=file)
+    mount.server.ask(header, asked, done, as_opener=file)
 
 
 def seek(mount: Mount, header: Header, body: Body) -> None:
@@ -337,7 +339,7 @@ def seek(mount: Mount, header: Header, body: Body) -> None:
         assert isinstance(reply, filereplies.Count)
         mount.reply(header, replies.offset(reply.value))
 
-    mount.ask(
+    mount.server.ask(
         header, filerequests.Seek(file.handle, body.offset, body.whence), done, as_opener=file
     )
 
@@ -363,4 +365,4 @@ def copy(mount: Mount, header: Header, body: Body) -> None:
     asked = filerequests.CopyRange(
         source.handle, body.offset, target.handle, body.target_offset, body.length
     )
-    mount.ask(header, asked, done, as_opener=source)
+    mount.server.ask(header, asked, done, as_opener=source)

@@ -38,8 +38,8 @@ _WAITS: Final = os.O_SYNC | os.O_DSYNC
 _log: Final = logging.getLogger(__name__)
 
 
-class Port(Protocol):
-    """What is asked of a mount."""
+class Server(Protocol):
+    """What is asked of a mount's side to the server."""
 
     @property
     def may_write_behind(self) -> bool:
@@ -75,7 +75,7 @@ class SetBehind:
     """See the module.
 
     Args:
-        port: The mount.
+        server: The mount's side to it.
         loop: For what nobody asks for.
         memory: Its open files, and what a successor knows of them.
         beliefs: What it believes of files.
@@ -83,9 +83,9 @@ class SetBehind:
     """
 
     def __init__(
-        self, port: Port, loop: Loop, memory: Memory, beliefs: Beliefs, writes: Writes
+        self, server: Server, loop: Loop, memory: Memory, beliefs: Beliefs, writes: Writes
     ) -> None:
-        self._port = port
+        self._server = server
         self._loop = loop
         self._memory = memory
         self._beliefs = beliefs
@@ -123,7 +123,7 @@ class SetBehind:
             and (file.user, file.group) == (user, group)
             and _kind(node, user, asked) in self._proven
             and not (file.flags & _WAITS or file.is_lost or file.error or file.failure)
-            and self._port.may_write_behind
+            and self._server.may_write_behind
         )
 
     def was_set(self, node: Node, asked: SetAttributes, user: str) -> None:
@@ -187,7 +187,7 @@ class SetBehind:
         def send() -> None:
             assert file.setting is not None
             asked = structs.replace(file.setting, handle=file.handle)
-            self._port.ask_as(file, asked, b"", answered)
+            self._server.ask_as(file, asked, b"", answered)
 
         if not self._writes.when_answered(file.node, send):
             send()

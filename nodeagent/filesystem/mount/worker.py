@@ -90,7 +90,7 @@ class Worker:
             case MoveOrder():
                 mount = self._mounts.get(order.number)
                 if mount is not None:
-                    mount.link.move(_endpoint(order))
+                    mount.server.link.move(_endpoint(order))
 
     def _mount(self, order: MountOrder, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -128,8 +128,8 @@ class Worker:
         for mount in self._mounts.values():
             mount.tick()
             give_back(mount)
-            if not mount.handles and mount.link.idle_s() > IDLE_S:
-                mount.link.close()
+            if not mount.handles and mount.server.link.idle_s() > IDLE_S:
+                mount.server.link.close()
         self._loop.call_after(TICK_S, self._tick)
 
 

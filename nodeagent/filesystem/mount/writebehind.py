@@ -49,10 +49,6 @@ _log: Final = logging.getLogger(__name__)
 class Port(Protocol):
     """What is asked of a mount."""
 
-    @property
-    def may_write_behind(self) -> bool:
-        """Whether the server is there, as far as is known."""
-
     def reply(self, header: Header, *parts: bytes | memoryview) -> None:
         """Answers the kernel."""
 
@@ -64,6 +60,14 @@ class Port(Protocol):
 
     def waits(self, header: Header) -> bool:
         """Whether the kernel still wants an answer to it."""
+
+
+class Server(Protocol):
+    """What is asked of its side to the server."""
+
+    @property
+    def may_write_behind(self) -> bool:
+        """Whether the server is there, as far as is known."""
 
     def ask_as(
         self, file: File, body: FileRequest, data: bytes | memoryview, then: Answered
@@ -104,6 +108,7 @@ class WriteBehind:
 
     Args:
         port: The mount.
+        server: Its side to the server.
         memory: Its open files, and what a successor knows of them.
         beliefs: What it believes of files.
         number: The mount's, for what is kept.
@@ -111,9 +116,16 @@ class WriteBehind:
     """
 
     def __init__(
-        self, port: Port, memory: Memory, beliefs: Beliefs, number: int, kept: KeptWrites
+        self,
+        port: Port,
+        server: Server,
+        memory: Memory,
+        beliefs: Beliefs,
+        number: int,
+        kept: KeptWrites,
     ) -> None:
         self._port = port
+        self._server = server
         self._memory = memory
         self._beliefs = beliefs
         self._number = number
@@ -148,7 +160,7 @@ class WriteBehind:
             or (file.flags | body.open_flags) & _WAITS
             or file.writes_through
             or file.is_lost
-            or not self._port.may_write_behind
+            or not self._server.may_write_behind
         )
 
     def when_answered(self, node: Node | None, then: Callable[[], None]) -> bool:
@@ -211,7 +223,7 @@ class WriteBehind:
                 self._port.fail(write.header, failure.error)
                 self._end(write)
                 continue
-            if self._port.may_write_behind and not write.file.writes_through:
+            if self._server.may_write_behind and not write.file.writes_through:
                 kept = Kept(self._number, write.file.number, write.offset, write.size, write.strip)
                 write.slot.keep(kept)
                 write.is_told = True
@@ -237,7 +249,7 @@ class WriteBehind:
                 self._answered(write, error, reply)
 
         asked = filerequests.Write(write.file.handle, write.offset, write.strip)
-        self._port.ask_as(write.file, asked, write.slot.data, answered)
+        self._server.ask_as(write.file, asked, write.slot.data, answered)
 
     def _answered(self, write: _Write, error: int, reply: FileReply | None) -> None:
         self._pace.answered(write.size, time.monotonic() - write.sent_s)

@@ -194,7 +194,7 @@ def test_file_that_is_opened_again_is_so_by_another_number(mounted: Mounted) -> 
 def test_interrupted_request_is_not_asked_afterwards(mounted: Mounted) -> None:
     payload, _ = OF_INODE[Opcode.READ]
     number = mounted.request(Opcode.READ, payload)
-    mounted.mount.waiting.give_up(number)
+    mounted.mount.server.waiting.give_up(number)
     assert mounted.answers() == {number: errno.EINTR}
     mounted.answer()
     assert mounted.kinds == [] and mounted.answers() == {}

@@ -37,7 +37,7 @@ class Mounted:
         self.memory = Memory(folder / "journal")
         self.kept = KeptWrites(folder / "writes")
         beliefs = Beliefs(self.memory.nodes, MountOptions())
-        self.behind = WriteBehind(self, self.memory, beliefs, NUMBER, self.kept)
+        self.behind = WriteBehind(self, self, self.memory, beliefs, NUMBER, self.kept)
         self._last = 0
 
     def reply(self, header: Header, *parts: bytes | memoryview) -> None:
