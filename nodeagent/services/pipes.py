@@ -19,6 +19,7 @@ from nodeagent.pipes.finder import Finder
 from nodeagent.pipes.pull import ROUNDS_UNTIL_GONE
 from nodeagent.pipes.puller import Puller
 from nodeagent.services.permission import owned_job
+from nodeagent.services.standing import not_moving
 from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
     Ok,
@@ -33,7 +34,7 @@ from ssi.model.job import JobRow, StreamName, StreamReader, StreamSource
 from ssi.model.pipe import CannotJoin
 from ssi.protocol.message import Done
 from ssi.protocol.pipes import CloseStream, JoinStreams, LaneOpened, OpenLane, TakeStream
-from ssi.protocol.refusals import JobMoved
+from ssi.protocol.refusals import JobMoved, JobStandsStill
 
 ROUND_S: Final = 5.0
 """Between two looks at the jobs of this node whose output another job reads."""
@@ -104,7 +105,7 @@ class PipeService:
                 reason = "it comes from another job already"
                 raise CannotJoin(gpid=body.gpid, stream="stdin", reason=reason)
             node = await self._take_from(job, body)
-            async with job.moving:  # else a move that has begun would not know of it
+            async with not_moving(job):  # else a move that has begun would not know of it
                 job = owned_job(self._table, body.gpid, caller, self._node)
                 if job.row.stdin_from is None:
                     source = StreamSource(gpid=body.source, stream=body.stream, node=node)
@@ -150,7 +151,7 @@ class PipeService:
 
     async def _take(self, caller: Caller, body: TakeStream) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        async with job.moving:
+        async with not_moving(job):
             job = owned_job(self._table, body.gpid, caller, self._node)
             readers = {reader.stream: reader for reader in job.row.readers}
             before = readers.get(body.stream)
@@ -171,7 +172,7 @@ class PipeService:
 
     async def _close(self, caller: Caller, body: CloseStream) -> Done:
         job = owned_job(self._table, body.gpid, caller, self._node)
-        async with job.moving:  # what a shim is told that has been dumped is lost
+        async with not_moving(job):  # what a shim is told that has been dumped is lost
             job = owned_job(self._table, body.gpid, caller, self._node)
             reader = job.reader_of(body.stream)
             if reader is not None and reader.gpid == body.reader:
@@ -233,9 +234,10 @@ class PipeService:
         if self._vain_rounds[key] < ROUNDS_UNTIL_GONE:
             return
         _log.warning("event=pipe-reader-gone gpid=%d reader=%d", job.row.gpid, reader.gpid)
-        async with job.moving:
-            if self._table.jobs.get(job.row.gpid) is job:
-                await self._settle(job, reader)
+        with suppress(JobStandsStill):  # the next round asks again
+            async with not_moving(job):
+                if self._table.jobs.get(job.row.gpid) is job:
+                    await self._settle(job, reader)
 
     async def _note(self, job: Job, **changes: object) -> None:
         """Keeps what is new of a job, for agents after this one and on other nodes."""

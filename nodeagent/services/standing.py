@@ -80,7 +80,9 @@ async def until_settled(job: Job, within_s: float) -> None:
 
 def is_open(job: Job) -> bool:
     """Whether it may yet run here, or elsewhere, and it is not known which."""
-    return job.is_unsettled and job.stage != "moved" and not job.is_over
+    # One that has moved is here until its agent has let go of it: what it is asked for meanwhile
+    # would be done to the copy that is dead.
+    return job.is_unsettled and not job.is_over and not job.ended.is_set()
 
 
 def _untouched(job: Job) -> JobStandsStill:

@@ -342,6 +342,22 @@ def move_held(
 
 
 @contextlib.contextmanager
+def in_doubt(ssi: Ssi, gpid: str) -> Iterator[None]:
+    """A job of n1 was given to n2, which stands still since then, for the block."""
+    arm(ssi, "n1")
+    with contextlib.ExitStack() as stack:
+        with move_held(ssi, gpid, "n2", "n1", Point.SOURCE_RESUME) as command:
+            stack.enter_context(stopped(ssi, "n2"))
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+        assert command.returncode == 28, error
+        eventually(
+            lambda: "in doubt: it was given to n2" in str(ssi.job(gpid)["problem"]),
+            what="it is told to be in doubt",
+        )
+        yield
+
+
+@contextlib.contextmanager
 def full(host: Host, path: str) -> Iterator[None]:
     """The memory file system there takes no further byte."""
     sizes = host.enter("sh", "-c", f"df -k --output=size,used {path} | tail -1").stdout.split()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import time
@@ -11,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.migration.hold import Point
 from tests.hosts.moving import processes_of
-from tests.hosts.striking import arm, move_held, outer_pid, stopped
+from tests.hosts.striking import in_doubt, outer_pid
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
 LOOKED_FOR_S = 3.0
@@ -23,17 +21,8 @@ COUNTS = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
 @pytest.fixture
 def doubted(ssi: Ssi) -> Iterator[str]:
     """A job whose destination stands still since it was committed."""
-    arm(ssi, "n1")
     gpid = ssi.detached("n1", "sh", "-c", COUNTS)
-    with contextlib.ExitStack() as stack:
-        with move_held(ssi, gpid, "n2", "n1", Point.SOURCE_RESUME) as command:
-            stack.enter_context(stopped(ssi, "n2"))
-        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
-        assert command.returncode == 28, error
-        eventually(
-            lambda: "in doubt: it was given to n2" in str(ssi.job(gpid)["problem"]),
-            what="it is told to be in doubt",
-        )
+    with in_doubt(ssi, gpid):
         yield gpid
     eventually(lambda: ssi.job(gpid)["state"] == "running", what="it is settled")
     eventually(lambda: gpid in processes_of(ssi, gpid), what="its process has its name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,7 +17,7 @@ from ssi.client.moves import Mover
 from ssi.client.pipes import Pipeline, StageSpec
 from ssi.client.system import System
 from ssi.model.job import JobSpec
-from tests.hosts.striking import answers
+from tests.hosts.striking import answers, in_doubt
 from tests.hosts.system import PATIENCE_S, Ssi, eventually, pid_of
 
 T = TypeVar("T")
@@ -201,5 +202,27 @@ def test_a_source_that_is_lost_is_no_end_of_input_and_is_named(ssi: Ssi) -> None
         assert f"stdout of job {source.row.gpid}" in hung_up.problem
         assert (await reader.read("stdout", part.offset + len(part.data))).data == b""
         await pipeline.release()
+
+    do(deed)
+
+
+def test_a_writer_whose_move_is_in_doubt_learns_later_that_its_reader_closed(ssi: Ssi) -> None:
+    ssi.host("n3").run("rm", "-f", "/srv/close")
+    waits = "until [ -e /srv/close ]; do sleep 0.1; done; exec <&-; exec sleep 1000"
+
+    async def deed(system: System) -> None:
+        pipeline = await started(system, ("n1", ("yes",)), ("n3", ("sh", "-c", waits)))
+        writer, reader = (asyncio.create_task(stage.wait()) for stage in pipeline.stages)
+        with contextlib.ExitStack() as stack:
+            doubted = in_doubt(ssi, str(pipeline.stages[0].row.gpid))
+            await asyncio.to_thread(stack.enter_context, doubted)
+            ssi.host("n3").run("touch", "/srv/close")
+            await asyncio.sleep(6.0)  # n1 is asked to close the writer's pipe, more than once
+            assert not writer.done()
+        ended = await writer
+        assert (ended.exit_status, ended.node) == (141, "n2")
+        assert not reader.done()
+        await pipeline.take_down()
+        await reader
 
     do(deed)

@@ -89,6 +89,9 @@ def test_a_move_in_doubt_is_one_though_nobody_leads_it(job: Job) -> None:
             async with job.moving:
                 await asyncio.sleep(0.01)
                 job.stage = stage
+            if stage == "moved":  # its agent lets go of it, and without that lock
+                await asyncio.sleep(0.01)
+                job.ended.set()
 
         settling = asyncio.create_task(settle())
         async with not_moving(job):
