@@ -108,7 +108,9 @@ class HandOver:
             await reach(Point.SOURCE_RESTORE, move.row.gpid)
             await self._restore(move, dumped, manifest, by_lane=sending.by_lane)
             written = (item.path for item in move.plan.files if item.writable)
-            job.carried = sorted({*job.carried, *written})
+            # What an earlier move brought and the job has closed since is its result: it stays.
+            still = (path for path in job.carried if path in move.files)
+            job.carried = sorted({*still, *written})
             await job.note()
             killed.cancel()
 

@@ -43,6 +43,16 @@ def assert_runs_on(ssi: Ssi, gpid: str, node: str) -> None:
     assert gpid in processes_of(ssi, gpid)
 
 
+def images_of(ssi: Ssi, gpid: str) -> list[str]:
+    """What any node holds of a job to move it: nothing, once no move of it is open."""
+    return [
+        f"{host.name}:{name}"
+        for host in ssi.lab.hosts
+        for name in host.run("ls", "-A", "/run/ssi/images").stdout.decode().split()
+        if name.startswith(f"{gpid}-")
+    ]
+
+
 def who_runs_what(ssi: Ssi, gpid: str) -> set[tuple[object, object]]:
     """User and program of each process: the words of a command line tell neither."""
     return {(row["user"], row["name"]) for row in processes_of(ssi, gpid).values()}

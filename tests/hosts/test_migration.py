@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.moving import MOVED, assert_runs_on, on_every_node, processes_of, rss, running
+from tests.hosts.moving import (
+    MOVED,
+    assert_runs_on,
+    images_of,
+    on_every_node,
+    processes_of,
+    rss,
+    running,
+)
 from tests.hosts.striking import answers
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
@@ -122,6 +130,30 @@ def test_open_files_go_along_and_are_equal_to_an_undisturbed_run(ssi: Ssi) -> No
     assert "numbers" in ssi.host("n1").run("ls", "/srv/xz").stdout.decode()
 
 
+def test_a_file_that_the_job_has_closed_stays_where_it_was_closed(ssi: Ssi) -> None:
+    on_every_node(ssi, "sh", "-c", "rm -rf /srv/results; mkdir /srv/results")
+    work = (
+        "cd /srv/results; exec 5>first; echo one >&5; echo began;"
+        "until [ -e next ]; do sleep 0.1; done;"
+        "exec 5>second; echo two >&5; echo went on; exec sleep 300"
+    )
+
+    def on_nodes() -> list[list[bytes]]:
+        return [host.run("ls", "/srv/results").stdout.split() for host in ssi.lab.hosts]
+
+    gpid = ssi.detached("n1", "sh", "-c", work)
+    eventually(lambda: "began" in ssi.ok("logs", gpid), what="it writes")
+    ssi.ok("migrate", gpid, "n2")
+    ssi.host("n2").run("touch", "/srv/results/next")
+    eventually(lambda: "went on" in ssi.ok("logs", gpid), what="it has closed its first file")
+    ssi.ok("migrate", gpid, "n3")
+    assert on_nodes() == [[], [b"first", b"next"], [b"second"]]
+    assert ssi.host("n2").run("cat", "/srv/results/first").stdout == b"one\n"
+    ssi.ok("migrate", gpid, "n2")
+    ssi.ok("kill", gpid)
+    assert on_nodes() == [[], [b"first", b"next", b"second"], []]
+
+
 def test_a_named_pipe_of_the_job_goes_along_with_what_is_in_it(ssi: Ssi) -> None:
     on_every_node(ssi, "sh", "-c", "rm -rf /srv/pipes; mkdir /srv/pipes")
     work = (
@@ -216,6 +248,7 @@ def test_an_agent_that_dies_during_a_move_leaves_one_copy(ssi: Ssi) -> None:
     copies = [row for row in ssi.json("ps", "--jobs") if str(row["gpid"]) == gpid]
     assert len(copies) == 1
     eventually(lambda: answers(ssi, source, old), what="its agent is back")
+    eventually(lambda: not images_of(ssi, gpid), what="nothing of the move is left")
     ssi.ok("kill", gpid)
 
 
