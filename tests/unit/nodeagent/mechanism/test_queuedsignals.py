@@ -15,6 +15,7 @@ from nodeagent.mechanism import queuedsignals
 from nodeagent.mechanism.crimage import BadImage, Field, encode_fields, join_image
 from nodeagent.mechanism.pendingsignals import any_waits
 from nodeagent.mechanism.threads import state_of
+from tests.unit.nodeagent.mechanism.patience import eventually
 
 CODE = """
 import signal, sys, threading
@@ -59,7 +60,7 @@ def test_all_that_waits_is_read_whole_and_in_order_and_is_still_taken() -> None:
         ] == [(signal.SIGUSR1, None), (signal.SIGRTMIN, -7), (signal.SIGRTMIN, 1 << 40)]
         assert {queuedsignals.sender_of(info) for info in found} == {os.getpid()}
         assert all(map(queuedsignals.is_of_a_process, found))
-        assert state_of(f"/proc/{child.pid}") == "T"
+        eventually(lambda: state_of(f"/proc/{child.pid}") == "T")
         os.kill(child.pid, signal.SIGCONT)
         assert child.stdout is not None
         heard = sorted(child.stdout.readline() for _ in found)

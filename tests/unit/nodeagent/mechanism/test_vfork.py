@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from nodeagent.mechanism.threads import state_of
 from nodeagent.mechanism.vfork import Waiting, waiting
 from nodeagent.migration.survey import starting
 from nodeagent.stopping import until_stopped
+from tests.unit.nodeagent.mechanism.patience import eventually
 
 STARTER = """
 import os, sys
@@ -34,15 +35,6 @@ def starter(fifo: Path) -> Iterator[int]:
             yield process.pid
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def eventually(is_so: Callable[[], bool]) -> None:
-    async def asked() -> None:
-        async with asyncio.timeout(30):
-            while not is_so():
-                await asyncio.sleep(0.002)
-
-    asyncio.run(asked())
 
 
 def only(found: frozenset[Waiting]) -> Waiting:
