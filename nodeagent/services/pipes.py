@@ -34,7 +34,7 @@ from ssi.model.job import JobRow, StreamName, StreamReader, StreamSource
 from ssi.model.pipe import CannotJoin
 from ssi.protocol.message import Done
 from ssi.protocol.pipes import CloseStream, JoinStreams, LaneOpened, OpenLane, TakeStream
-from ssi.protocol.refusals import JobMoved, JobStandsStill
+from ssi.protocol.refusals import JobMoved
 
 ROUND_S: Final = 5.0
 """Between two looks at the jobs of this node whose output another job reads."""
@@ -234,7 +234,7 @@ class PipeService:
         if self._vain_rounds[key] < ROUNDS_UNTIL_GONE:
             return
         _log.warning("event=pipe-reader-gone gpid=%d reader=%d", job.row.gpid, reader.gpid)
-        with suppress(JobStandsStill):  # the next round asks again
+        with suppress(SsiError):  # the next round asks again
             async with not_moving(job):
                 if self._table.jobs.get(job.row.gpid) is job:
                     await self._settle(job, reader)

@@ -11,7 +11,7 @@ from nodeagent.dispatch import Caller, Dispatcher
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable
 from nodeagent.services.permission import owned_job
-from nodeagent.services.standing import until_it_goes_on, until_settled
+from nodeagent.services.standing import is_open, until_it_goes_on, until_settled
 from nodeagent.shim import lanemessages
 from nodeagent.shim.messages import (
     GetStatus,
@@ -82,6 +82,8 @@ class StreamService:
         except ShimGone:
             # It moved while somebody read, or it was detached and its shim ended with it.
             job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            if is_open(job):  # it may write more, where it was given to
+                return StreamData(offset=body.offset, data=b"", ended=False, moving=True)
             job.bury()
             return _from_log(job, body)
         if data.ended and job.stage != "running":
@@ -127,6 +129,8 @@ class StreamService:
             status = await job.link.ask(GetStatus(), Status, GRACE_S) if data.ended else None
         except ShimGone:
             job = await self._settled_job(caller, body.gpid, MAX_WAIT_MS)
+            if is_open(job):
+                return nothing
             reason = job.row.problem or "the process that held its output has ended"
             raise self._lost(body, reason) from None
         job.pulled_at_s[body.stream] = time.monotonic()
