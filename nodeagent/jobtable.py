@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -357,8 +358,8 @@ def remove_tree(directory: Path) -> None:
         except OSError as exc:
             if not directory.exists():
                 return
-            if left and isinstance(exc, FileNotFoundError):
-                continue  # something in it went by itself, as the socket of a shim that ends
+            if left and exc.errno in {errno.ENOENT, errno.ENOTEMPTY}:
+                continue  # something came into it, or went, as the socket of a shim that ends
             _log.warning("event=not-removed path=%s reason=%s", directory, exc)
         return
 

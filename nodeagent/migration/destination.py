@@ -25,7 +25,7 @@ from nodeagent.migration.arrival import Arrival, end
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.exchanged import check_opened, expected_of
 from nodeagent.migration.hold import Point, reach
-from nodeagent.migration.intake import OfferLane, take_in
+from nodeagent.migration.intake import OfferLane, check_images, take_in
 from nodeagent.migration.landing import Landing, undo_landing
 from nodeagent.migration.opening import Opening
 from nodeagent.migration.packing import Packer
@@ -69,6 +69,8 @@ PAGES_SOCKET: Final = "pages.sock"
 
 IDLE_LIMIT_S: Final = 60.0
 """Mere bytes of a job, whose source has been silent for so long, are given up."""
+
+_CLEARED_POLL_S: Final = 0.02
 
 
 class Destination:
@@ -212,12 +214,10 @@ class Destination:
         arrival = self._arrival(caller, body.job.gpid, body.job.epoch)
         if body.by_lane and arrival.lane is not None:
             await arrival.lane.wait()
-        for name, size, checksum in body.images:
-            if arrival.checksums.get(name) != (checksum, size):
-                raise RestoreFailed(reason=f"image {name} is not what the source sent")
         async with arrival.busy:
             self._check_current(arrival)
             try:
+                check_images(arrival, body.images)
                 arrival.landing.make_directories(body.directories)
                 link_dump(arrival.images, (name for name, _size, _checksum in body.images))
                 job = await self._opening.job_of(arrival, body.job)
@@ -344,6 +344,8 @@ class Destination:
             self._check_source(caller, arrival)
             await reach(Point.DESTINATION_DROP, body.gpid)
             await self.drop(body.gpid)
+        while body.gpid in self._clearing:  # noqa: ASYNC110 - by whoever found that it failed
+            await asyncio.sleep(_CLEARED_POLL_S)
         return Done()
 
     async def drop(self, gpid: int) -> None:

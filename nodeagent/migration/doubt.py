@@ -31,7 +31,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import LostOnTheWay, MigrationFailed, MigrationInDoubt, ReturnFailed
 from ssi.model.shim import RestoreFailed
-from ssi.protocol.migration import GetOwnership, Ownership, ResumeJob
+from ssi.protocol.migration import AbandonMigration, GetOwnership, Ownership, ResumeJob
 
 _log = logging.getLogger(__name__)
 
@@ -154,10 +154,12 @@ class Doubt:
             job.stage, job.root_pid = stage_of(status.stage), status.root_pid
         if job.stage == "running":
             self._runs_here(job)
+            await self._give_up_there(job)
         elif job.stage == "lent":
             # The agent that gave its memory away is gone, and so the destination has given it up.
             assert self.source is not None
             await self.source.lending.lose(job, "the agent here ended before it had all arrived")
+            remove_tree(self._images_of(job))
         else:
             await self._settle_departure(job)
 
@@ -166,10 +168,11 @@ class Doubt:
         theirs = await self._ask(job.destination, job.row.gpid)
         epoch = job.row.epoch + 1
         if job.stage == "stopped":
-            # No commit was made, so it is ours, whatever they have; they drop theirs when they ask.
+            # No commit was made, so it is ours, whatever they have.
             job.withdraw_pledge()
             await job.shim().ask(Thaw(), Ok, 20.0)
             self._runs_here(job)
+            await self._give_up_there(job)
         elif job.stage == "committed" and job.destination == self._node:
             await end_with_checkpoint(job)
         elif theirs is None and self._peers.is_dismissed(job.destination):
@@ -239,6 +242,13 @@ class Doubt:
             refreeze(job)
         self._clear(job)
         _log.info("event=settled gpid=%d node=%s", job.row.gpid, self._node)
+
+    async def _give_up_there(self, job: Job) -> None:
+        """What the destination was given it drops now; else once it has asked, 10 s later."""
+        if job.destination:
+            request = AbandonMigration(gpid=job.row.gpid, epoch=job.row.epoch + 1)
+            with suppress(SsiError):
+                await self._peers.ask(job.destination, request, timeout_s=5.0)
 
     def _clear(self, job: Job) -> None:
         """No move of it is open any more."""

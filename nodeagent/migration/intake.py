@@ -66,6 +66,17 @@ def put_image(arrival: Arrival, name: str, offset: int, data: bytes | memoryview
     arrival.checksums[name] = (checksum_of(name, data, checksum), size + len(data))
 
 
+def check_images(arrival: Arrival, announced: Sequence[tuple[str, int, int]]) -> None:
+    """Holds when all that the source has sent is there: name, size and CRC-32 of each image.
+
+    Raises:
+        RestoreFailed: It is not.
+    """
+    for name, size, checksum in announced:
+        if arrival.checksums.get(name) != (checksum, size):
+            raise RestoreFailed(reason=f"image {name} is not what the source sent")
+
+
 def lane_for(arrival: Arrival, packer: Packer) -> LaneEnd | None:
     """An end of a lane that writes what comes where it belongs; None where there can be none."""
 

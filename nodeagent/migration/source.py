@@ -141,7 +141,11 @@ class Source:
 
     async def _prepare(self, move: Move) -> None:
         """All that can be done while the job still runs."""
-        checked = await self._preflight.look(move, dry_run=False)
+        try:
+            checked = await self._preflight.look(move, dry_run=False)
+        except SsiError:
+            await self._abandon(move)  # it may have made itself ready, and only its answer be lost
+            raise
         blockers = [*checked.here, *(f"{move.destination}: {each}" for each in checked.there)]
         if blockers:
             raise refused(move, blockers)
@@ -226,11 +230,12 @@ class Source:
             await self._undo(move)
             has_ended = move.job.is_over
             raise self._failed(move, "lend", exc.what(), has_ended=has_ended) from exc
-        resumed_s = await self.lending.resume(move, loan)
-        await forward(self._peers, move.row.gpid, move.destination, loan.sent)
         try:
+            resumed_s = await self.lending.resume(move, loan)
+            await forward(self._peers, move.row.gpid, move.destination, loan.sent)
             await self.lending.give(move, loan)
         except MigrationLost:
+            remove_tree(move.images)
             if move.job.stage == "moved":
                 self._table.leave(move.job, move.destination)
             raise
@@ -271,6 +276,7 @@ class Source:
             status = await job.shim().ask(GetStatus(), Status, ASK_TIMEOUT_S)
             if stage_of(status.stage) == "lent":
                 await self._abandon(move)  # before anything: from here on it cannot run here
+                remove_tree(move.images)
                 raise await self.lending.lose(job, "its node lent it and then fell silent")
             if stage_of(status.stage) == "stopped":
                 await job.shim().ask(Thaw(), Ok, ASK_TIMEOUT_S)

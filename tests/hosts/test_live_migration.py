@@ -14,6 +14,7 @@ import pytest
 from nodeagent.mechanism.criu import lacks_sys_resource
 from nodeagent.mechanism.livememory import tracks_writes
 from ssi.lab import Host
+from tests.hosts.moving import images_of
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 
 HOLDER = """
@@ -99,6 +100,7 @@ def test_a_job_whose_source_dies_before_its_memory_came_is_killed_and_lost(ssi: 
         lambda: not processes_on(target) and not processes_on(source),
         what="nothing of it runs",
     )
+    eventually(lambda: not images_of(ssi, gpid), what="nothing is kept of it")
     lines = ssi.ok("logs", gpid).splitlines()
     assert all(line.endswith("True") for line in lines), "it never saw zeros"
 
@@ -120,6 +122,7 @@ def test_a_job_whose_criu_dies_before_its_memory_came_is_lost_and_sees_no_zeros(
     eventually(
         lambda: not processes_on(target) and not processes_on(source), what="nothing of it runs"
     )
+    eventually(lambda: not images_of(ssi, gpid), what="nothing is kept of it")
     lines = ssi.ok("logs", gpid).splitlines()
     assert all(line.endswith("True") for line in lines), "it never saw zeros"
 
