@@ -18,6 +18,7 @@ from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
 from nodeagent.shimlink import ShimGone, ShimLink, ShimSilent
 from ssi.model.errors import SsiError
 from ssi.model.job import TRANSITIONS, JobRow, JobState, StreamName, StreamReader
+from ssi.model.sentsignal import SentSignal
 from ssi.model.unreadable import UNREADABLE
 from ssi.protocol.refusals import NotAJob
 
@@ -107,6 +108,7 @@ class Job:
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it: it writes them, or brought them.
+        sent: Signals that came to its copy here after it was dumped; for where it goes on.
         arriving: Part of its memory is still where it came from.
         released: Its client has let go of it: only those who were there still hear of it.
         forgetting: It is forgotten in a moment.
@@ -138,6 +140,7 @@ class Job:
     destination: str = ""
     source: str = ""
     carried: list[str] = field(default_factory=list)
+    sent: tuple[SentSignal, ...] = ()
     arriving: bool = False
     released: bool = False
     forgetting: bool = False

@@ -26,7 +26,7 @@ from nodeagent.mechanism import cgroup, signals
 from nodeagent.migration.destination import IDLE_LIMIT_S, Destination
 from nodeagent.migration.source import Source
 from nodeagent.peers import Peers
-from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, Status, Thaw
+from nodeagent.shim.messages import GetStatus, Ok, RestoreHere, SendSignals, Status, Thaw
 from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import LostOnTheWay, MigrationFailed, MigrationInDoubt, ReturnFailed
@@ -232,6 +232,16 @@ class Doubt:
                     signals.send(pid, signal.SIGKILL)
         remove_tree(images)
         await job.note()
+        await self._send_again(job)
+
+    async def _send_again(self, job: Job) -> None:
+        """What was sent to the copy that the commit killed reaches the one that lives."""
+        sent, job.sent = job.sent, ()
+        if sent:
+            try:
+                await job.shim().ask(SendSignals(signals=sent), Ok, 5.0)
+            except SsiError as exc:
+                _log.warning("event=signals-lost gpid=%d reason=%s", job.row.gpid, exc)
 
     def _runs_here(self, job: Job) -> None:
         job.row = msgspec.structs.replace(job.row, problem="")

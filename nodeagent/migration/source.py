@@ -43,7 +43,7 @@ from ssi.model.errors import SsiError
 from ssi.model.job import JobState
 from ssi.model.migration import CannotMigrate, Live, MigrationFailed, MigrationLost
 from ssi.model.process import ProcessRow
-from ssi.model.sentsignal import SentSignal
+from ssi.model.shim import ShimFailed
 from ssi.protocol.migration import (
     AbandonMigration,
     JobMigrated,
@@ -191,11 +191,10 @@ class Source:
         job = move.job
         await self._check_lives(move)
         job.pledge()
-        sent: tuple[SentSignal, ...] = ()
         await reach(Point.SOURCE_COMMIT, move.row.gpid)
         try:
             if job.stage != "committed":
-                sent = (await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)).sent
+                job.sent = (await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)).sent
         except ShimGone:
             # The shim died at this very moment, and the stopped copy with it: as good as killed.
             _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
@@ -208,10 +207,9 @@ class Source:
         except SsiError as exc:
             _log.warning("event=resume-unsure gpid=%d reason=%s", gpid, exc)
             await self._settle(job)
-            await forward(self._peers, gpid, move.destination, sent)
             return time.monotonic()
         resumed_s = time.monotonic()
-        await forward(self._peers, gpid, move.destination, sent)
+        await self._forward_sent(job, move.destination)
         await reach(Point.SOURCE_LET_GO, gpid)
         await self.let_go(job, move.destination)
         return resumed_s
@@ -258,14 +256,19 @@ class Source:
 
     async def _leave(self, job: Job, destination: str, last: Release | DropLent) -> None:
         job.stage = "moved"
+        await self._forward_sent(job, destination)
         if job.link is not None:
-            with suppress(ShimGone, ShimSilent):
+            with suppress(ShimGone, ShimSilent, ShimFailed):  # which clears up when it can
                 answer = await job.link.ask(last, Ok, 15.0)
                 await forward(self._peers, job.row.gpid, destination, answer.sent)
         for path in job.carried:
             trustedpath.remove(path)
         self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
         self._table.leave(job, destination)
+
+    async def _forward_sent(self, job: Job, destination: str) -> None:
+        sent, job.sent = job.sent, ()
+        await forward(self._peers, job.row.gpid, destination, sent)
 
     async def _undo(self, move: Move) -> None:
         """The job runs on here."""

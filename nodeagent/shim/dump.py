@@ -26,7 +26,7 @@ from nodeagent.shim.state import STATE_VERSION, SavedJob, SavedTerminal, encode_
 from nodeagent.shim.tree import Member
 from nodeagent.shim.worker import Setting, Worker, real_ids_of
 from ssi.model.sentsignal import SentSignal
-from ssi.model.shim import DumpFailed, NotMovable, ShimFailed, WrongStage
+from ssi.model.shim import DumpFailed, NotMovable, WrongStage
 
 _LAST_MOMENT_S: Final = 0.1
 """After a CRIU that was killed: what it held just then may die of that, a moment later."""
@@ -175,6 +175,8 @@ class Dumping:
     def commit(self, answer: Answer) -> None:
         """Answers once the dumped job is dead and reaped; its images and its state stay.
 
+        It is committed once it is, also where the answer has failed by then: it will not run.
+
         Raises:
             WrongStage: There is no dumped job.
         """
@@ -189,20 +191,18 @@ class Dumping:
         self._note_opened()
         sent = self._take_sent()
 
-        def buried(failure: ShimFailed | None) -> None:
+        def buried() -> None:
             job.doing = ""
-            if failure is not None:
-                answer.fail(failure)
-                return
             job.take(Step.COMMIT)
             job.stdio.close()
             job.release_terminal()
             self._end_standstill()
             if self._freezer:
                 cgroup.thaw(self._freezer)  # nothing is in it, and CRIU must be able to enter it
-            answer.give(Ok(sent=sent))
+            if not answer.given:
+                answer.give(Ok(sent=sent))
 
-        job.bury(buried)
+        job.bury(buried, answer.fail)
 
     def lend(self) -> Ok:
         """The job runs elsewhere; here it stays for the sake of its memory, and cannot run.
@@ -228,19 +228,17 @@ class Dumping:
         job.doing = "a clearing up"
         sent = self._take_sent()
 
-        def buried(failure: ShimFailed | None) -> None:
+        def buried() -> None:
             job.doing = ""
-            if failure is not None:
-                answer.fail(failure)
-                return
             job.take(Step.DROP)
             job.stdio.close()
             job.release_terminal()
             self._end_standstill()
-            answer.give(Ok(sent=sent))
+            if not answer.given:
+                answer.give(Ok(sent=sent))
             then()
 
-        job.bury(buried)
+        job.bury(buried, answer.fail)
 
     def _check(self, step: Step) -> None:
         self._job.check(step)

@@ -33,7 +33,6 @@ from ssi.model.shim import ShimFailed, WrongStage
 _log: Final = logging.getLogger(__name__)
 
 Started: TypeAlias = Callable[[SsiError | None], None]
-Buried: TypeAlias = Callable[[ShimFailed | None], None]
 
 REPAINT_S: Final = 0.05
 """Between the two sizes that let a program paint anew: time to notice the first."""
@@ -199,21 +198,26 @@ class Job:
             self.problem = self.problem or reason
             self.hang_up()
 
-    def bury(self, buried: Buried) -> None:
-        """Kills and reaps every process of the job's pid namespace, then calls ``buried``."""
+    def bury(self, buried: Callable[[], None], late: Callable[[ShimFailed], None]) -> None:
+        """Kills every process of the job's pid namespace.
+
+        Args:
+            buried: Called once they are all dead and reaped, however long that takes: one that
+                frees much memory, or closes a file of a silent server, dies when it can.
+            late: Called before, where that takes longer than whoever asked can wait.
+        """
         # As pid 1 that is everybody but us; anywhere else it would be the whole machine.
         assert os.getpid() == 1
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
-        late = self.loop.call_after(
+        limit = self.loop.call_after(
             DEATH_LIMIT_S,
-            lambda: buried(ShimFailed(reason=f"not dead {DEATH_LIMIT_S:.0f} s after SIGKILL")),
+            lambda: late(ShimFailed(reason=f"not dead {DEATH_LIMIT_S:.0f} s after SIGKILL")),
         )
 
         def childless() -> None:
-            if late.pending:
-                late.cancel()
-                buried(None)
+            limit.cancel()
+            buried()
 
         self.loop.when_childless(childless)
 

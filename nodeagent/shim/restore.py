@@ -33,13 +33,14 @@ from nodeagent.shim.terminal import ControllingTerminal
 from nodeagent.shim.worker import Setting, Worker, real_ids_of
 from ssi.model.errors import SsiError
 from ssi.model.job import StreamName, Terminal
-from ssi.model.shim import NotMovable, RestoreFailed
+from ssi.model.shim import NotMovable, RestoreFailed, ShimFailed
 
 _log: Final = logging.getLogger(__name__)
 
 Outcome: TypeAlias = Callable[[SsiError | None], None]
 
 
+_CLEARING: Final = "a clearing up"
 _ANY_SIZE: Final = Terminal(rows=24, columns=80)
 
 
@@ -338,16 +339,25 @@ class Restoring:
         _log.error("event=restore-failed reason=%r reached=%s", error.reason, attempt.reached)
         waiting = not attempt.reached or let_go
 
-        def buried(late: SsiError | None) -> None:
+        told = False
+
+        def late(failure: ShimFailed) -> None:
+            nonlocal told
+            if waiting:
+                told = True
+                attempt.outcome(failure)
+            job.doing = _CLEARING
+
+        def buried() -> None:
             job.doing = ""
             job.forget()
-            if waiting:
-                attempt.outcome(late or error)
-            else:  # nobody waits at the barrier; the next request finds an empty shim
+            if not waiting:  # nobody waits at the barrier; the next request finds an empty shim
                 job.take(Step.DROP)
+            elif not told:
+                attempt.outcome(error)
 
-        job.doing = "a clearing up"
-        job.bury(buried)
+        job.doing = _CLEARING
+        job.bury(buried, late)
 
 
 def check_namespaces(job: Job) -> None:

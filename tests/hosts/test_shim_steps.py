@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 import pytest
 
+from nodeagent.mechanism import libc
 from nodeagent.shim.messages import Dumped
-from ssi.model.shim import DumpFailed, RestoreFailed, WrongStage
+from ssi.model.shim import DumpFailed, RestoreFailed, ShimFailed, WrongStage
 from tests.hosts.pair import UNTIL_GO, Pair
 from tests.hosts.shim_client import ADA, ShimClient, ShimHost
 from tests.hosts.system import PATIENCE_S, eventually
 
+PTRACE_O_TRACEEXIT: Final = 0x40
 ECHO = ("sh", "-c", "while read x; do echo $x; done; exit 9")
 
 
@@ -149,6 +155,34 @@ def test_committed_job_is_dead_and_comes_back_from_its_images(pair: Pair, shim: 
     shim.write(b"2\n", 2, end=True)
     assert shim.read_all(offset=2) == b"2\n"
     assert shim.status(PATIENCE_S).exit_status == 9
+
+
+def test_what_dies_late_is_committed_when_it_is_dead_and_never_runs_on(
+    pair: Pair, shim: ShimClient
+) -> None:
+    status = shim.start("sleep", "54321")
+    dump_here(pair, shim)
+    (pid,) = pids_of_command(b"sleep\x0054321\x00")
+    libc.ptrace(libc.PTRACE_SEIZE, pid, data=PTRACE_O_TRACEEXIT)  # stands still before it is dead
+    with pytest.raises(ShimFailed, match="not dead 10 s after SIGKILL"):
+        shim.commit()
+    assert shim.status().doing == "a commit"
+    with pytest.raises(WrongStage):
+        shim.thaw()
+    os.waitpid(pid, libc.WALL)
+    libc.ptrace(libc.PTRACE_DETACH, pid)
+    eventually(lambda: shim.status().stage == "committed", what="it is dead")
+    assert not pair.here.outside(f"/proc/{status.root_pid}").exists()
+    assert shim.restore_here().stage == "running"
+
+
+def pids_of_command(command: bytes) -> list[int]:
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (directory / "cmdline").read_bytes() == command:
+                found.append(int(directory.name))
+    return found
 
 
 def test_what_is_not_theirs_is_not_opened_where_it_is_restored_again(

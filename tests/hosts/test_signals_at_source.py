@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from nodeagent.migration.hold import Point
 from ssi.lab import Host
 from tests.hosts.moving import processes_of
-from tests.hosts.striking import HOLDS, arm
+from tests.hosts.striking import HOLDS, arm, move_held, stopped
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually
 from tests.hosts.test_live_migration import slow_link
 
@@ -102,6 +102,18 @@ def test_a_signal_at_the_source_reaches_the_job_where_it_goes_on(
     gpid, leader, _child = hearer(armed)
     with standing_still(armed, gpid, *way) as host:
         send_three(host, leader)
+    assert_heard_once(armed, gpid)
+    armed.ok("kill", "-9", gpid)
+
+
+def test_a_signal_at_the_source_reaches_it_once_its_move_is_out_of_doubt(armed: Ssi) -> None:
+    gpid, leader, _child = hearer(armed)
+    with ExitStack() as stack:
+        with move_held(armed, gpid, "n2", "n1", Point.SOURCE_COMMIT) as command:
+            send_three(armed.host("n1"), leader)
+            stack.enter_context(stopped(armed, "n2"))
+        _out, error = command.communicate(timeout=COMMAND_TIMEOUT_S)
+        assert command.returncode == 28, error
     assert_heard_once(armed, gpid)
     armed.ok("kill", "-9", gpid)
 
