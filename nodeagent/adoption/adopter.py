@@ -24,6 +24,7 @@ from nodeagent.mechanism.connections import read_connections
 from nodeagent.mechanism.openfiles import read_open_things, writers_outside
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.describe import describe_directory, describe_file, describe_program
+from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.plan import Plan, named_pipes
 from nodeagent.migration.survey import connected, described, listening, plan_of, starting
 from nodeagent.shim.messages import Account
@@ -54,6 +55,7 @@ class Adopter:
         delivery: Brings images to life.
         journal: What is under way.
         committed: Where :mod:`~nodeagent.migration.doubt` is told whose first copy is killed.
+        finish: Sees to the end of one that is committed and not known to run.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Adopter:
         delivery: Delivery,
         journal: Journal,
         committed: set[int],
+        finish: Callable[[Adoption], None],
     ) -> None:
         self._node = node
         self._table = table
@@ -77,6 +80,7 @@ class Adopter:
         self._delivery = delivery
         self._journal = journal
         self._committed = committed
+        self._finish = finish
         self._busy: set[int] = set()
 
     async def check(self, row: ProcessRow, destination: str, *, force: bool) -> MigrationChecked:
@@ -105,7 +109,8 @@ class Adopter:
         Raises:
             CannotAdopt: Something stands in the way here; nothing was touched.
             CannotRestore: Something stands in the way there.
-            AdoptionFailed: It was tried; the processes run on where they are.
+            AdoptionFailed: It was tried; the processes run on where they are, or, where that is
+                said, will as a job, once the destination answers.
         """
         if row.pid in self._busy:
             raise self._refused(row, ["it is being adopted already"])
@@ -145,23 +150,29 @@ class Adopter:
                     await self._dump(tree, parcel)
                     await self._delivery.carry(parcel, parcel.files, frozen=True)
                     await self._delivery.restore(parcel)
-                    adoption = msgspec.structs.replace(adoption, committed=True)
-                    self._journal.write(adoption)
+                    committed = msgspec.structs.replace(adoption, committed=True)
+                    self._journal.write(committed)
                 except BaseException:
                     wake(adoption)
                     raise
-                await kill_all(adoption)
+                parcel.committed = True
+                await kill_all(committed)
                 self._committed.add(gpid)
+                await reach(Point.SOURCE_RESUME, gpid)
                 await self._delivery.resume(parcel)
-        except OSError as exc:
-            raise self._failed(row, exc.strerror or str(exc) or "it cannot be killed") from exc
-        except SsiError as exc:
-            if adoption.committed:
-                raise self._failed(row, f"{exc.what()}; its processes have been killed") from exc
+        except (OSError, SsiError) as exc:
+            if parcel.committed:
+                self._finish(committed)
+                raise self._open(row, parcel, exc) from exc
+            if isinstance(exc, OSError):
+                raise self._failed(row, exc.strerror or str(exc)) from exc
             raise
-        finally:
+        else:
             self._committed.discard(gpid)
             self._journal.remove(gpid)
+        finally:
+            if not parcel.committed:
+                self._journal.remove(gpid)
             remove_tree(parcel.images)
         _log.info("event=adopted pid=%d gpid=%d node=%s", row.pid, gpid, parcel.row.node)
         return stopped_s
@@ -270,6 +281,12 @@ class Adopter:
 
     def _refused(self, row: ProcessRow, blockers: list[str]) -> CannotAdopt:
         return CannotAdopt(gpid=row.gpid, node=self._node, blockers=blockers)
+
+    def _open(self, row: ProcessRow, parcel: Parcel, error: OSError | SsiError) -> AdoptionFailed:
+        """What is done cannot be undone, and goes on without whoever asked for it."""
+        reason = error.what() if isinstance(error, SsiError) else "its first copy does not die"
+        job = f"job {parcel.row.gpid} on {parcel.row.node}"
+        return self._failed(row, f"{reason}; it is to run as {job}, and will once that can")
 
     def _failed(self, row: ProcessRow, reason: str) -> AdoptionFailed:
         return AdoptionFailed(gpid=row.gpid, node=self._node, reason=reason)

@@ -57,6 +57,7 @@ class Parcel:
         sources: Through what each data file can be read here; one that is nowhere must be there
             already.
         unpacks: The destination takes packed pieces.
+        committed: What it was made of is dead, or about to be: nothing is given up any more.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Parcel:
     listening: tuple[str, ...] = ()
     sources: dict[str, Item] = field(default_factory=dict)
     unpacks: bool = False
+    committed: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -116,6 +118,8 @@ class Delivery:
             except ExceptionGroup as group:
                 raise first_error(group) or group from group
         except BaseException:
+            if parcel.committed:
+                raise
             with suppress(SsiError):
                 body = AbandonMigration(gpid=gpid, epoch=epoch)
                 await self._peers.ask(destination, body, timeout_s=5.0)
@@ -185,6 +189,10 @@ class Delivery:
                     return
                 if stage == "none":
                     break
+                if stage == "ready":
+                    with suppress(SsiError):
+                        await self._peers.ask(parcel.row.node, body, timeout_s=RESUME_TIMEOUT_S)
+                        return
                 await asyncio.sleep(1.0)
             raise
 

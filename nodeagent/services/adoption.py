@@ -22,12 +22,14 @@ from nodeagent.services.table import TableService
 from ssi.model.errors import SsiError
 from ssi.model.process import ProcessRow
 from ssi.protocol.checkpoints import AdoptProcess, CheckAdoption, JobRevived
-from ssi.protocol.migration import GetOwnership, MigrationChecked, Ownership
+from ssi.protocol.migration import GetOwnership, MigrationChecked, Ownership, ResumeJob
 from ssi.protocol.refusals import NodeUnknown, NoSuchProcess, NotPermitted
 
 _log = logging.getLogger(__name__)
 
 ROUND_S: Final = 1.0
+FIRST_EPOCH: Final = 1
+"""Of a job that was none before."""
 
 
 class AdoptionService:
@@ -66,7 +68,9 @@ class AdoptionService:
             Delivery(node, peers, doubt.leading),
             self._journal,
             doubt.committed,
+            self._finish_later,
         )
+        self._tasks: asyncio.TaskGroup | None = None
 
     def register_handlers(self, dispatcher: Dispatcher) -> None:
         """Serves what belongs to adoptions."""
@@ -75,10 +79,10 @@ class AdoptionService:
 
     def adopt(self, tasks: asyncio.TaskGroup) -> None:
         """Settles what an agent before this one left: who was only stopped runs on."""
+        self._tasks = tasks
         for adoption in self._journal.read():
             if adoption.committed:
-                self._doubt.leading[adoption.gpid] = (1, adoption.destination)
-                tasks.create_task(self._finish(adoption))
+                self._finish_later(adoption)
             else:
                 wake(adoption)
                 self._journal.remove(adoption.gpid)
@@ -108,21 +112,32 @@ class AdoptionService:
         except KeyError:
             return None
 
+    def _finish_later(self, adoption: Adoption) -> None:
+        """Its destination hears of it here from this moment on."""
+        assert self._tasks is not None
+        self._doubt.leading[adoption.gpid] = (FIRST_EPOCH, adoption.destination)
+        self._tasks.create_task(self._finish(adoption))
+
     async def _finish(self, adoption: Adoption) -> None:
-        """The first copy is to be dead; then whoever has the other lets it run, once it asks."""
-        try:
-            await kill_all(adoption)
-        except TimeoutError:
-            _log.error("event=adopted-not-dead gpid=%d", adoption.gpid)
-            return
+        """The first copy is to be dead; then the other runs, which its node may ask for first."""
+        while True:
+            try:
+                await kill_all(adoption)
+                break
+            except OSError as exc:
+                _log.error("event=adopted-not-dead gpid=%d reason=%s", adoption.gpid, exc)
+                await asyncio.sleep(ROUND_S)
         self._doubt.committed.add(adoption.gpid)
         while True:
             try:
                 body = GetOwnership(gpid=adoption.gpid)
                 reply = await self._peers.ask(adoption.destination, body, timeout_s=5.0)
                 assert isinstance(reply, Ownership), reply
-                if reply.stage == "running":
+                if reply.stage in {"running", "moved"}:
                     break
+                if reply.stage == "ready":
+                    resume = ResumeJob(gpid=adoption.gpid, epoch=FIRST_EPOCH)
+                    await self._peers.ask(adoption.destination, resume, timeout_s=20.0)
             except SsiError as exc:
                 _log.info("event=adoption-open gpid=%d reason=%s", adoption.gpid, exc)
             await asyncio.sleep(ROUND_S)

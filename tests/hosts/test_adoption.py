@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.hosts.system import Ssi, eventually, pid_of
+from nodeagent.migration.hold import Point
+from tests.hosts.striking import HOLDS, arm, stopped
+from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
 ADOPTED = re.compile(
     r"(?P<gpid>\d+) on (?P<node>n\d) was \d+ on (?P<source>n\d): \d+ ms in all, "
@@ -104,6 +108,33 @@ def test_one_that_is_sent_elsewhere_becomes_a_job_on_its_way(ssi: Ssi) -> None:
     assert (row["node"], str(row["job"])) == ("n2", told["gpid"])
     ssi.ok("kill", told["gpid"])
     assert ssi("wait", told["gpid"]).status == 143
+
+
+def test_one_whose_destination_falls_silent_at_the_last_step_runs_there_later(ssi: Ssi) -> None:
+    arm(ssi, "n1")
+    last = int(ssi.detached("n1", "true"))
+    folder = Path(ssi.host("n1").root, HOLDS)
+    asked = [folder / f"{last + number}.{Point.SOURCE_RESUME}" for number in range(1, 6)]
+    gpid = started(ssi, "setsid sleep 7011 </dev/null >/dev/null 2>&1", "sleep 7011")
+    for each in asked:
+        each.touch()
+    with ExitStack() as stack:
+        with ssi.start("migrate", gpid, "n2") as command:
+            eventually(lambda: list(folder.glob("*.held")), what="it is held")
+            (held,) = folder.glob("*.held")
+            stack.enter_context(stopped(ssi, "n2"))
+            held.unlink()
+            _out, error = command.communicate(timeout=2 * COMMAND_TIMEOUT_S)
+        job = held.name.split(".")[0]
+        assert command.returncode == 36, error
+        assert f"it is to run as job {job} on n2, and will once that can".encode() in error
+    for each in asked:
+        each.unlink(missing_ok=True)
+    eventually(lambda: ssi.json("ps", "sleep 7011"), what="it runs")
+    (row,) = ssi.json("ps", "sleep 7011")
+    assert (row["node"], str(row["job"])) == ("n2", job)
+    ssi.ok("kill", job)
+    assert ssi("wait", job).status == 143
 
 
 TIED = {
