@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.files import replace_file
+from nodeagent.mechanism.pinned import Identity
 from nodeagent.mechanism.procfs import is_dying
 from nodeagent.services.members import Membership
 from nodeagent.shim.messages import GetStatus, Ok, SetNote, Status
@@ -46,6 +47,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it.
+        copies: Of these what it only read when they were brought: when each was changed last, ns.
+        sent: Signals that came to its copy here after it was dumped.
     """
 
     row: JobRow
@@ -53,6 +56,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     destination: str = ""
     source: str = ""
     carried: tuple[str, ...] = ()
+    copies: dict[str, int] = {}
+    sent: tuple[SentSignal, ...] = ()
 
 
 class Pledge(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +113,9 @@ class Job:
         destination: Node that it is being given to; empty where it is not.
         source: Node that it comes from, while it stands at the barrier.
         carried: Files here that go away with it: it writes them, or brought them.
+        copies: Of these what it only read when they were brought: when each was changed last, ns.
+        identities: What it had open at these paths when it was dumped last, as far as this agent
+            knows.
         sent: Signals that came to its copy here after it was dumped; for where it goes on.
         arriving: Part of its memory is still where it came from.
         released: Its client has let go of it: only those who were there still hear of it.
@@ -140,6 +148,8 @@ class Job:
     destination: str = ""
     source: str = ""
     carried: list[str] = field(default_factory=list)
+    copies: dict[str, int] = field(default_factory=dict)
+    identities: dict[str, Identity | None] = field(default_factory=dict)
     sent: tuple[SentSignal, ...] = ()
     arriving: bool = False
     released: bool = False
@@ -227,6 +237,8 @@ class Job:
             destination=self.destination,
             source=self.source,
             carried=tuple(self.carried),
+            copies=self.copies,
+            sent=self.sent,
         )
         if self.link is not None and note != self._noted:
             await self.link.ask(SetNote(note=msgspec.msgpack.encode(note)), Ok, 5.0)
@@ -246,7 +258,8 @@ class Job:
         self.row = note.row
         self.membership.recall(note.members)
         self.destination, self.source = note.destination, note.source
-        self.carried = list(note.carried)
+        self.carried, self.copies = list(note.carried), note.copies
+        self.sent = note.sent
         self._noted = note
 
     def pledge(self) -> None:

@@ -142,6 +142,7 @@ class Adopter:
             stopped=tuple(each.pid for each in tree if each.state in "Tt"),
         )
         parcel.images = self._images / f"{gpid}-0"
+        is_open = False
         try:
             async with self._delivery.leading(parcel):
                 self._journal.write(adoption)
@@ -161,17 +162,19 @@ class Adopter:
                 await reach(Point.SOURCE_RESUME, gpid)
                 await self._delivery.resume(parcel)
         except (OSError, SsiError) as exc:
-            if parcel.committed:
+            reason = exc.what() if isinstance(exc, SsiError) else exc.strerror or str(exc)
+            if parcel.committed and not parcel.lost:
+                is_open = True
                 self._finish(committed)
-                raise self._open(row, parcel, exc) from exc
+                raise self._open(row, parcel, reason or "it takes long to die here") from exc
+            if parcel.lost:
+                raise self._failed(row, f"{reason}; its processes have been killed") from exc
             if isinstance(exc, OSError):
-                raise self._failed(row, exc.strerror or str(exc)) from exc
+                raise self._failed(row, reason) from exc
             raise
-        else:
-            self._committed.discard(gpid)
-            self._journal.remove(gpid)
         finally:
-            if not parcel.committed:
+            if not is_open:
+                self._committed.discard(gpid)
                 self._journal.remove(gpid)
             remove_tree(parcel.images)
         _log.info("event=adopted pid=%d gpid=%d node=%s", row.pid, gpid, parcel.row.node)
@@ -282,11 +285,15 @@ class Adopter:
     def _refused(self, row: ProcessRow, blockers: list[str]) -> CannotAdopt:
         return CannotAdopt(gpid=row.gpid, node=self._node, blockers=blockers)
 
-    def _open(self, row: ProcessRow, parcel: Parcel, error: OSError | SsiError) -> AdoptionFailed:
+    def _open(self, row: ProcessRow, parcel: Parcel, reason: str) -> AdoptionFailed:
         """What is done cannot be undone, and goes on without whoever asked for it."""
-        reason = error.what() if isinstance(error, SsiError) else "its first copy does not die"
-        job = f"job {parcel.row.gpid} on {parcel.row.node}"
-        return self._failed(row, f"{reason}; it is to run as {job}, and will once that can")
+        return AdoptionFailed(
+            gpid=row.gpid,
+            node=self._node,
+            reason=reason,
+            job=parcel.row.gpid,
+            destination=parcel.row.node,
+        )
 
     def _failed(self, row: ProcessRow, reason: str) -> AdoptionFailed:
         return AdoptionFailed(gpid=row.gpid, node=self._node, reason=reason)

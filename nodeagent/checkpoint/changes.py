@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.mechanism.digest import sha256
+from nodeagent.mechanism.openfiles import writers_outside
+from nodeagent.mechanism.pinned import identity_of
 from nodeagent.migration.describe import CHUNK_BYTES, describe_file
 from nodeagent.migration.plan import Item
 from ssi.model.checkpoint import FilesRule
@@ -92,6 +94,10 @@ def _change(meta: FileMeta, descriptor: int, rule: FilesRule) -> str:
     if not _begins_as(meta, link):
         return f"{meta.path} is not as it was"
     if rule is FilesRule.REWIND:
+        identity = identity_of(os.fstat(descriptor))
+        users = writers_outside(frozenset({identity}), frozenset(), "")
+        for user in users.values():
+            return f"{meta.path} has grown, and process {user} has it open: it is not cut off"
         return ""
     grown = now.size_bytes - meta.size_bytes
     return f"{meta.path} has grown by {grown} bytes since (--files rewind cuts them off)"

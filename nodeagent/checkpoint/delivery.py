@@ -58,6 +58,7 @@ class Parcel:
             already.
         unpacks: The destination takes packed pieces.
         committed: What it was made of is dead, or about to be: nothing is given up any more.
+        lost: Its node has said that it has nothing of it.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Parcel:
     sources: dict[str, Item] = field(default_factory=dict)
     unpacks: bool = False
     committed: bool = False
+    lost: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -188,6 +190,7 @@ class Delivery:
                 if stage == "running":
                     return
                 if stage == "none":
+                    parcel.lost = True
                     break
                 if stage == "ready":
                     with suppress(SsiError):

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from nodeagent.mechanism.pinned import Identity, identity_of
+
 MOST_LINKS: Final = 40
 """As the kernel follows at most. Source: path_resolution(7)."""
 
@@ -47,10 +49,20 @@ def directory_at(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def remove(path: str) -> None:
-    """Removes a file; one that is gone, or is where a link of a user leads, is left alone."""
+def remove(path: str, identity: Identity | None = None) -> None:
+    """Removes a file; one that is gone, or is where a link of a user leads, is left alone.
+
+    Args:
+        path: Its absolute path.
+        identity: What it has to be still, else it is left alone, too; None: whatever is there.
+    """
     try:
         with parent_of(path) as (folder, name):
+            if identity is not None:
+                there = identity_of(os.stat(name, dir_fd=folder, follow_symlinks=False))
+                if there != identity:
+                    _log.warning("event=not-removed path=%s reason=it is another file", path)
+                    return
             os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return

@@ -108,6 +108,8 @@ def _meta(
         digests=digests,
         writable=item.writable,
         mapped=mapped,
+        inode=status.st_ino,
+        ctime_ns=status.st_ctime_ns,
     )
 
 

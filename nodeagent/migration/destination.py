@@ -23,6 +23,7 @@ from nodeagent.mechanism import cgroup
 from nodeagent.mechanism.allocator import ALLOCATOR
 from nodeagent.migration.arrival import Arrival, end
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.carried import copies_among
 from nodeagent.migration.exchanged import check_opened, expected_of
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.intake import OfferLane, check_images, take_in
@@ -222,6 +223,7 @@ class Destination:
                 link_dump(arrival.images, (name for name, _size, _checksum in body.images))
                 job = await self._opening.job_of(arrival, body.job)
                 job.carried = arrival.landing.place(body.files)
+                job.copies = copies_among(job.carried, body.files)
                 await reach(Point.DESTINATION_RESTORE, body.job.gpid)
                 ready = await self._restore_shim(arrival, job, body)
                 expected = expected_of(arrival, job, body)
@@ -234,7 +236,7 @@ class Destination:
         # While the source kills its copy: the job stands still for each moment until the reply.
         asyncio.get_running_loop().call_soon(self._name_processes, arrival)
         await reach(Point.DESTINATION_READY, body.job.gpid)
-        return JobRestored(restore_ms=ready.restore_ms)
+        return JobRestored(restore_ms=ready.restore_ms, same=tuple(arrival.landing.same))
 
     async def _restore_shim(self, arrival: Arrival, job: Job, body: RestoreJob) -> Ready:
         job.stage = "restoring"
@@ -306,6 +308,7 @@ class Destination:
                 raise ShimGone(path=str(job.sockets), reason="it died at the barrier")
             job.row = msgspec.structs.replace(job.row, node=self._node)
             job.save()
+            arrival.landing.keep()
         except (OSError, ShimGone) as exc:
             await self._discard(arrival)
             if isinstance(exc, OSError):

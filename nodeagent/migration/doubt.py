@@ -150,7 +150,10 @@ class Doubt:
         if job.link is not None:
             status = await job.shim().ask(GetStatus(), Status, 5.0)
             if status.doing:
-                return  # the dump goes on without the agent that asked for it
+                if job.pledged:
+                    problem = f"given to {job.destination}: it takes long to die here"
+                    job.row = msgspec.structs.replace(job.row, problem=problem)
+                return  # the dump, or the commit, goes on without the agent that asked for it
             job.stage, job.root_pid = stage_of(status.stage), status.root_pid
         if job.stage == "running":
             self._runs_here(job)
@@ -231,8 +234,8 @@ class Doubt:
                 with suppress(ProcessLookupError):
                     signals.send(pid, signal.SIGKILL)
         remove_tree(images)
-        await job.note()
         await self._send_again(job)
+        await job.note()
 
     async def _send_again(self, job: Job) -> None:
         """What was sent to the copy that the commit killed reaches the one that lives."""
@@ -302,7 +305,9 @@ class Doubt:
         assert self.destination is not None
         job = self._table.jobs.get(body.gpid)
         leading = self.leading.get(body.gpid)
-        if leading is not None and (job is None or job.row.epoch < leading[0]):
+        arrival = self.destination.arrivals.get(body.gpid)
+        newest = max((each.row.epoch for each in (job, arrival) if each is not None), default=0)
+        if leading is not None and newest < leading[0]:
             epoch, destination = leading
             stage = "committed" if body.gpid in self.committed else "stopped"
             return Ownership(stage=stage, epoch=epoch, destination=destination)
@@ -317,7 +322,6 @@ class Doubt:
                 destination=job.destination,
                 over=job.is_over,
             )
-        arrival = self.destination.arrivals.get(body.gpid)
         if arrival is not None and arrival.is_ready:
             return Ownership(stage="ready", epoch=arrival.row.epoch)
         departure = self._table.departed.of(body.gpid)

@@ -12,6 +12,7 @@ from nodeagent.freezing import make_answer
 from nodeagent.job import Job
 from nodeagent.jobtable import make_directory
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.carried import is_mere_copy
 from nodeagent.migration.describe import describe_directory, describe_parents
 from nodeagent.migration.hold import Point, reach
 from nodeagent.migration.images import ImageManifest
@@ -106,11 +107,12 @@ class HandOver:
                 self._lending.offer(move, self._pids(job))
             move.step = "restore"
             await reach(Point.SOURCE_RESTORE, move.row.gpid)
-            await self._restore(move, dumped, manifest, by_lane=sending.by_lane)
+            restored = await self._restore(move, dumped, manifest, by_lane=sending.by_lane)
             written = (item.path for item in move.plan.files if item.writable)
-            # What an earlier move brought and the job has closed since is its result: it stays.
-            still = (path for path in job.carried if path in move.files)
-            job.carried = sorted({*still, *written})
+            # What an earlier move brought and the job has closed since may be its result: it stays.
+            still = (p for p in job.carried if p in move.files or is_mere_copy(p, job.copies))
+            job.carried = sorted({*still, *written} - {*restored.same})
+            job.identities = {item.path: item.identity for item in move.plan.files}
             await job.note()
             killed.cancel()
 
@@ -148,7 +150,7 @@ class HandOver:
 
     async def _restore(
         self, move: Move, dumped: Dumped, manifest: ImageManifest, *, by_lane: bool
-    ) -> None:
+    ) -> JobRestored:
         paths = [item.path for item in (*move.plan.files, *move.plan.directories)]
         directories = [
             *describe_parents(paths),
@@ -169,6 +171,7 @@ class HandOver:
         restored = await self._peers.ask(move.destination, request, timeout_s=RESTORE_TIMEOUT_S)
         assert isinstance(restored, JobRestored), restored
         move.restore_ms = restored.restore_ms
+        return restored
 
 
 async def _until_killed(move: Move) -> None:

@@ -50,6 +50,8 @@ class Landing:
             undone.
         placed: Paths of files that were put there.
         brought: What is at their paths, of those that the job writes or that came with it.
+        same: Paths of files that the source has open, too, on a file system that both see: number
+            and time of change are those of another file only on purpose.
     """
 
     node: str
@@ -57,6 +59,7 @@ class Landing:
     images: Path
     placed: list[str] = field(default_factory=list)
     brought: set[Identity] = field(default_factory=set)
+    same: list[str] = field(default_factory=list)
     _staged: dict[str, FileMeta] = field(default_factory=dict)
     _taken: dict[str, dict[int, bytes]] = field(default_factory=dict)
     """Of each staged file the digests of the chunks that are in it as they were announced."""
@@ -212,10 +215,21 @@ class Landing:
             reason = "something else was put there"
             raise FileConflict(node=self.node, path=meta.path, reason=reason)
         self.brought.add(identity_of(status))
+        if (status.st_ino, status.st_ctime_ns) == (meta.inode, meta.ctime_ns):
+            self.same.append(meta.path)
 
     def undo(self) -> None:
         """Removes all that was brought: the job stays where it was."""
+        undo_landing(self.images)  # what an agent before this one has brought
         _remove(self._record())
+
+    def keep(self) -> None:
+        """The job runs here from now on: no later agent undoes this.
+
+        Raises:
+            OSError: It cannot be noted.
+        """
+        (self.images / JOURNAL).unlink(missing_ok=True)
 
     def _record(self) -> _Record:
         staged = [str(self._staging(path)) for path in self._staged]

@@ -12,6 +12,8 @@ from typing import Final
 
 from nodeagent.mechanism import livememory
 from nodeagent.mechanism.connections import why_unavailable
+from nodeagent.mechanism.openfiles import writers_outside
+from nodeagent.mechanism.pinned import identity_of
 from nodeagent.migration.capability import Capability
 from nodeagent.migration.landing import conflict_of, same_program
 from ssi.model.migration import Live
@@ -51,9 +53,32 @@ def obstacles(body: PrepareMigration, capability: Capability, images: Path) -> l
     found += [reason for meta in body.programs if (reason := same_program(meta))]
     found += [reason for meta in body.files if (reason := conflict_of(meta))]
     found += name_obstacles(body.files)
+    found += shared_here(body.files)
     found += [f"{path} is not mounted here" for path in body.shared if not os.path.lexists(path)]
     found += capability.socket_blockers() if body.listening else []
     found += [reason for text in body.listening if (reason := _port_obstacle(text))]
+    return found
+
+
+def shared_here(files: Iterable[FileMeta]) -> list[str]:
+    """Files that the job writes, and that others here have open or that have other names."""
+    found, standing = [], {}
+    for meta in files:
+        if not meta.writable or meta.kind != "file":
+            continue
+        try:
+            status = os.stat(meta.path)  # noqa: PTH116 - one call, no object
+        except OSError:
+            continue
+        if (status.st_ino, status.st_ctime_ns) == (meta.inode, meta.ctime_ns):
+            continue  # the very same, which the job has open
+        if status.st_nlink > 1:
+            found.append(f"{meta.path} has {status.st_nlink} names here")
+        standing[identity_of(status)] = meta.path
+    users = writers_outside(frozenset(standing), frozenset(), "")
+    for identity, path in standing.items():
+        if identity[1] in users:
+            found.append(f"{path} is open in process {users[identity[1]]} here")
     return found
 
 

@@ -6,6 +6,7 @@ this side only gives the job up once the destination has said that it runs there
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -16,9 +17,9 @@ from typing import Final
 from nodeagent.freezing import refreeze
 from nodeagent.job import Job
 from nodeagent.jobtable import JobTable, remove_tree, stage_of
-from nodeagent.mechanism import trustedpath
 from nodeagent.migration.ahead import send_ahead
 from nodeagent.migration.capability import Capability
+from nodeagent.migration.carried import remove_carried
 from nodeagent.migration.forwarding import forward
 from nodeagent.migration.handover import DUMP, HandOver, refused
 from nodeagent.migration.hold import Point, reach
@@ -195,6 +196,8 @@ class Source:
         try:
             if job.stage != "committed":
                 job.sent = (await job.shim().ask(Commit(), Ok, ASK_TIMEOUT_S)).sent
+                if job.sent:
+                    await job.try_to_note()
         except ShimGone:
             # The shim died at this very moment, and the stopped copy with it: as good as killed.
             _log.warning("event=shim-gone-at-commit gpid=%d", move.row.gpid)
@@ -261,8 +264,8 @@ class Source:
             with suppress(ShimGone, ShimSilent, ShimFailed):  # which clears up when it can
                 answer = await job.link.ask(last, Ok, 15.0)
                 await forward(self._peers, job.row.gpid, destination, answer.sent)
-        for path in job.carried:
-            trustedpath.remove(path)
+        if job.carried:
+            await asyncio.to_thread(remove_carried, job.carried, job.identities)
         self._table.remove_later(self._images / f"{job.row.gpid}-{job.row.epoch + 1}")
         self._table.leave(job, destination)
 

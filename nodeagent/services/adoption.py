@@ -57,6 +57,7 @@ class AdoptionService:
         self._peers = peers
         self._processes = processes
         self._doubt = doubt
+        self._table = table
         self._journal = Journal(places.adoptions)
         self._adopter = Adopter(
             node,
@@ -130,20 +131,40 @@ class AdoptionService:
         self._doubt.committed.add(adoption.gpid)
         while True:
             try:
-                body = GetOwnership(gpid=adoption.gpid)
-                reply = await self._peers.ask(adoption.destination, body, timeout_s=5.0)
-                assert isinstance(reply, Ownership), reply
-                if reply.stage in {"running", "moved"}:
+                stage = await self._stage(adoption)
+                if stage not in {"none", "ready"}:
+                    break  # it runs there, or has, or is on its way from there by now
+                if stage == "none":
+                    _log.error("event=adopted-lost gpid=%d", adoption.gpid)
                     break
-                if reply.stage == "ready":
-                    resume = ResumeJob(gpid=adoption.gpid, epoch=FIRST_EPOCH)
-                    await self._peers.ask(adoption.destination, resume, timeout_s=20.0)
+                resume = ResumeJob(gpid=adoption.gpid, epoch=FIRST_EPOCH)
+                await self._peers.ask(adoption.destination, resume, timeout_s=20.0)
             except SsiError as exc:
+                if self._peers.is_dismissed(adoption.destination):
+                    _log.error("event=adopted-lost gpid=%d node-dismissed=1", adoption.gpid)
+                    break
                 _log.info("event=adoption-open gpid=%d reason=%s", adoption.gpid, exc)
             await asyncio.sleep(ROUND_S)
         self._doubt.leading.pop(adoption.gpid, None)
         self._doubt.committed.discard(adoption.gpid)
         self._journal.remove(adoption.gpid)
+
+    async def _stage(self, adoption: Adoption) -> str:
+        """How far its job has come at its destination.
+
+        Raises:
+            SsiError: That does not answer.
+        """
+        if adoption.destination != self._node:
+            body = GetOwnership(gpid=adoption.gpid)
+            reply = await self._peers.ask(adoption.destination, body, timeout_s=5.0)
+            assert isinstance(reply, Ownership), reply
+            return reply.stage
+        if adoption.gpid in self._table.jobs or self._table.departed.of(adoption.gpid):
+            return "running"
+        assert self._doubt.destination is not None
+        arrival = self._doubt.destination.arrivals.get(adoption.gpid)
+        return "ready" if arrival is not None and arrival.is_ready else "none"
 
 
 def _owner(pid: int) -> int | None:

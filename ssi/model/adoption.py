@@ -26,13 +26,27 @@ class CannotAdopt(SsiError):
 
 @dataclass(eq=False, kw_only=True)
 class AdoptionFailed(SsiError):
-    """It was tried to make a job of a process, and came to nothing."""
+    """It was tried to make a job of a process, and came to nothing, or to nothing yet.
+
+    Attributes:
+        job: Its gpid, where it has been given to ``destination`` and is to run there; or 0.
+    """
 
     word = "adoption-failed"
     exit_code = 36
     gpid: int
     node: str
     reason: str
+    job: int = 0
+    destination: str = ""
 
     def what(self) -> str:
+        if self.job:
+            deed = f"{self.gpid} was given to {self.destination} as job {self.job}, and killed here"
+            return f"{self.node}: {deed}; it is not known to run there yet: {self.reason}"
         return f"{self.node}: no job was made of {self.gpid}: {self.reason}"
+
+    def advice(self) -> str:
+        if self.job:
+            return f"it runs once {self.destination} can be reached; `ssi jobs` shows it then"
+        return super().advice()

@@ -99,6 +99,8 @@ class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         digests: SHA-256 of each MiB; of a program, of its first 4 KiB; empty for a directory.
         writable: The job has it open for writing.
         mapped: It is program text or a library: never carried, must be there already.
+        inode: Its number at the source.
+        ctime_ns: When it was changed last there, by the clock of its file system.
     """
 
     path: str
@@ -111,6 +113,8 @@ class FileMeta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     digests: tuple[bytes, ...] = ()
     writable: bool = False
     mapped: bool = False
+    inode: int = 0
+    ctime_ns: int = 0
 
 
 class PrepareMigration(RequestMessage, frozen=True, tag="prepare-migration"):
@@ -253,9 +257,14 @@ class RestoreJob(RequestMessage, frozen=True, tag="restore-job"):
 
 
 class JobRestored(ReplyMessage, frozen=True, tag="job-restored"):
-    """The job stands at the barrier of the destination, not yet running."""
+    """The job stands at the barrier of the destination, not yet running.
+
+    Attributes:
+        same: Paths of files that the job writes and that both nodes see: none of them is removed.
+    """
 
     restore_ms: float
+    same: tuple[str, ...] = ()
 
 
 class ResumeJob(RequestMessage, frozen=True, tag="resume-job"):

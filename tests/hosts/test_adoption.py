@@ -127,7 +127,8 @@ def test_one_whose_destination_falls_silent_at_the_last_step_runs_there_later(ss
             _out, error = command.communicate(timeout=2 * COMMAND_TIMEOUT_S)
         job = held.name.split(".")[0]
         assert command.returncode == 36, error
-        assert f"it is to run as job {job} on n2, and will once that can".encode() in error
+        assert f"was given to n2 as job {job}, and killed here; it is not known".encode() in error
+        assert b"it runs once n2 can be reached" in error
     for each in asked:
         each.unlink(missing_ok=True)
     eventually(lambda: ssi.json("ps", "sleep 7011"), what="it runs")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeagent.migration.hold import Point
 from tests.hosts.moving import (
     MOVED,
     assert_runs_on,
@@ -16,7 +17,7 @@ from tests.hosts.moving import (
     rss,
     running,
 )
-from tests.hosts.striking import answers
+from tests.hosts.striking import answers, arm, move_held
 from tests.hosts.system import COMMAND_TIMEOUT_S, Ssi, eventually, pid_of
 
 TREE = """
@@ -249,6 +250,30 @@ def test_an_agent_that_dies_during_a_move_leaves_one_copy(ssi: Ssi) -> None:
     assert len(copies) == 1
     eventually(lambda: answers(ssi, source, old), what="its agent is back")
     eventually(lambda: not images_of(ssi, gpid), what="nothing of the move is left")
+    ssi.ok("kill", gpid)
+
+
+def test_an_agent_that_dies_just_after_a_job_has_arrived_removes_none_of_its_files(
+    ssi: Ssi,
+) -> None:
+    on_every_node(ssi, "sh", "-c", "rm -rf /srv/held; mkdir /srv/held")
+    arm(ssi, "n2")
+    work = "exec 5>/srv/held/out; while :; do echo x >&5; sleep 0.05; done"
+    gpid = ssi.detached("n1", "sh", "-c", work)
+    written = Path(ssi.host("n1").root, "srv/held/out")
+    eventually(lambda: written.exists() and written.stat().st_size, what="it writes")
+    old = pid_of(ssi.host("n2"), "agent")
+    with move_held(ssi, gpid, "n2", "n2", Point.DESTINATION_RUNS) as command:
+        ssi.host("n2").enter("kill", "-KILL", str(old))
+        eventually(lambda: answers(ssi, "n2", old), what="its agent is back")
+    command.communicate(timeout=COMMAND_TIMEOUT_S)
+    eventually(lambda: ssi.job(gpid)["node"] == "n2", what="it is n2's")
+    eventually(lambda: not written.exists(), what="it has left n1")
+    arrived = Path(ssi.host("n2").root, "srv/held/out")
+    size = arrived.stat().st_size
+    eventually(lambda: arrived.stat().st_size > size, what="it writes there, by that name")
+    eventually(lambda: not images_of(ssi, gpid), what="nothing of the move is left")
+    assert ssi.host("n2").run("ls", "-A", "/srv/held").stdout == b"out\n"
     ssi.ok("kill", gpid)
 
 

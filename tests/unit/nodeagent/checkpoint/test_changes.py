@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def test_one_that_has_grown_is_cut_back_only_where_that_is_wanted(log: Path) -> 
     (now,) = settled(metas, REWIND)
     assert log.read_bytes() == b"x" * 3000
     assert now.digests == metas[0].digests
+
+
+def test_one_that_somebody_writes_is_not_cut_back(log: Path) -> None:
+    metas = as_now(log)
+    with log.open("ab") as file:
+        file.write(b"more")
+        file.flush()
+        with subprocess.Popen(["/bin/sleep", "300"], stdout=file) as writer:
+            try:
+                (reason,) = changes(metas, REWIND)
+                assert f"process {writer.pid} has it open: it is not cut off" in reason
+                with pytest.raises(OSError, match="has it open"):
+                    settled(metas, REWIND)
+            finally:
+                writer.kill()
+    assert log.stat().st_size == 3004
 
 
 @pytest.mark.parametrize("content", [b"y" * 3000, b"x" * 2999, b"y" * 4000])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nodeagent.mechanism import trustedpath
+from nodeagent.mechanism.pinned import identity_of
 
 SOMEBODY = 12345
 
@@ -30,6 +31,18 @@ def test_a_path_without_links_is_walked(tmp_path: Path) -> None:
     assert reached(tmp_path / "a/b") == str(tmp_path / "a/b")
     with trustedpath.parent_of(str(tmp_path / "a/b")) as (folder, name):
         assert (os.readlink(f"/proc/self/fd/{folder}"), name) == (str(tmp_path / "a"), "b")
+
+
+def test_only_what_it_was_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("mine")
+    was = identity_of(path.stat())
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "theirs").rename(path)
+    trustedpath.remove(str(path), was)
+    assert path.read_text() == "theirs"
+    trustedpath.remove(str(path), identity_of(path.stat()))
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("target", ["a/b", "../{name}/a/b", "{whole}/a/b", "./a/../a/b/"])

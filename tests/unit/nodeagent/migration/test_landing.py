@@ -16,7 +16,7 @@ import pytest
 from nodeagent.mechanism.digest import sha256
 from nodeagent.mechanism.pinned import identity_of
 from nodeagent.migration.describe import CHUNK_BYTES
-from nodeagent.migration.landing import Landing, conflict_of, write_at
+from nodeagent.migration.landing import Landing, conflict_of, undo_landing, write_at
 from ssi.model.migration import FileConflict
 from ssi.protocol.migration import FileMeta
 from tests.unit.nodeagent.fulldisk import files_of_at_most
@@ -68,6 +68,29 @@ class Arriving:
 @pytest.fixture
 def file(tmp_path: Path) -> Arriving:
     return Arriving(tmp_path)
+
+
+def test_what_runs_here_is_undone_by_no_later_agent(file: Arriving) -> None:
+    file.arrives(CHUNKS[0])
+    file.landing.keep()
+    undo_landing(file.landing.images)
+    assert file.path.read_bytes() == CHUNKS[0]
+
+
+def test_what_an_agent_before_has_brought_is_undone_too(file: Arriving) -> None:
+    file.arrives(CHUNKS[0])
+    Landing("n2", 7, file.landing.images).undo()
+    assert not file.path.exists()
+
+
+def test_a_file_that_both_nodes_see_is_told(file: Arriving) -> None:
+    file.path.write_bytes(CHUNKS[0])
+    status = file.path.stat()
+    meta = msgspec.structs.replace(file.meta(CHUNKS[0]), inode=status.st_ino)
+    file.landing.place([meta])
+    assert file.landing.same == []
+    file.landing.place([msgspec.structs.replace(meta, ctime_ns=status.st_ctime_ns)])
+    assert file.landing.same == [str(file.path)]
 
 
 def test_a_chunk_that_has_come_is_not_asked_for_again(file: Arriving) -> None:
