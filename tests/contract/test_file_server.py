@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from msgspec import structs
+from msgspec import msgpack, structs
 
 from nodeagent.filesystem.server import credentials
 from nodeagent.filesystem.server.credentials import Identity
@@ -302,3 +302,27 @@ def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(deeds: Deeds) -> N
     deeds.ask(filerequests.Lock(one, 0, fcntl.F_WRLCK, whole=True))
     with pytest.raises(BlockingIOError):
         deeds.ask(filerequests.Lock(two, 0, fcntl.F_WRLCK, whole=True))
+
+
+@pytest.mark.parametrize(("mode", "after"), [(0o6775, 0o775), (0o6664, 0o2664)])
+def test_a_write_takes_away_what_a_program_would_run_by(
+    deeds: Deeds, mode: int, after: int
+) -> None:
+    """Without execution by the group, set-group-id marks mandatory locks: chmod(2), inode(7)."""
+    path = deeds.root / "rw/marked"
+    path.write_bytes(b"x")
+    path.chmod(mode)
+    handle = deeds.open(b"rw/marked", os.O_WRONLY)
+    deeds.ask(filerequests.Write(handle, 0, strip=True), b"y")
+    assert stat.S_IMODE(path.stat().st_mode) == after
+
+
+def test_long_links_are_listed_and_read_one_by_one(deeds: Deeds) -> None:
+    (deeds.root / "rw/links").mkdir()
+    for number in range(1000):
+        (deeds.root / "rw/links" / f"{number}").symlink_to("x" * 4000)
+    listing = deeds.ask(filerequests.OpenDirectory(b"rw/links"))
+    assert isinstance(listing, filereplies.Listing)
+    assert len(msgpack.encode(listing)) < 1 << 20, "it fits into an answer"
+    assert {entry.target for _name, entry in listing.entries} == {b""}
+    assert deeds.ask(filerequests.ReadLink(b"rw/links/7")) == filereplies.Text(b"x" * 4000)

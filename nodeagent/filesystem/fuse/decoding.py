@@ -119,8 +119,9 @@ def _setattr(payload: memoryview) -> SetAttr:
 
 
 def _time(seconds: int, nanoseconds: int) -> int:
+    """In nanoseconds; of a time before 1677 or after 2554 the nearest that can be told."""
     signed = seconds - (1 << 64) if seconds >= 1 << 63 else seconds
-    return signed * 1_000_000_000 + nanoseconds
+    return max(-(1 << 63), min(signed * 1_000_000_000 + nanoseconds, (1 << 64) - 1))
 
 
 def _symlink(payload: memoryview) -> Symlink:

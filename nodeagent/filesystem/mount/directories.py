@@ -87,12 +87,15 @@ def read_directory(mount: Mount, header: Header, body: Body) -> None:
     directory = mount.handles.directories.get(body.handle)
     if directory is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    if body.offset == 0 and directory.begun:  # rewinddir(3) wants to see what is there now
+    # rewinddir(3) wants to see what is there now; where the rest is lost, names may have moved, but
+    # an end of the listing that is none would be worse.
+    if directory.is_cut or (body.offset == 0 and directory.begun):
 
         def anew(listing: filereplies.Listing, asked_s: float) -> None:
             directory.entries, directory.rest = listing.entries, listing.handle
             directory.read_at_s = asked_s
-            directory.begun, directory.names_only = False, listing.same
+            directory.begun, directory.names_only = body.offset != 0, listing.same
+            directory.is_cut = False
             read_directory(mount, header, body)
 
         if directory.rest:

@@ -82,6 +82,7 @@ class Directory:
         read_at_s: When the reading began, by :func:`time.monotonic`.
         begun: Whether the kernel has asked for its beginning.
         names_only: Of its entries, attributes are of an earlier time.
+        is_cut: What follows them is not known any more: it is to be listed again.
     """
 
     number: int
@@ -93,6 +94,7 @@ class Directory:
     read_at_s: float
     begun: bool = False
     names_only: bool = False
+    is_cut: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -48,6 +48,8 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
         setting: What was said to be set, and the server has not answered.
         closes_unheard: As of :class:`~nodeagent.filesystem.mount.handles.File`.
         takers: Likewise, owners and processes.
+        is_lost: The server has forgotten the handle, whose number may be another file's by now.
+        error: What its next close or fsync tells, or 0.
     """
 
     number: int
@@ -63,6 +65,8 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     setting: SetAttributes | None = None
     closes_unheard: bool = False
     takers: tuple[tuple[int, int], ...] = ()
+    is_lost: bool = False
+    error: int = 0
 
 
 class DirectoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="d"):

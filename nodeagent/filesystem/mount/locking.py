@@ -43,7 +43,8 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
     def done(_reply: FileReply, _payload: memoryview) -> None:
         mount.reply(header)
 
-    mount.server.ask(header, asked, done, as_opener=file, waits=waits)
+    # Once: else the wait of a worker that was killed stays, and is granted to nobody.
+    mount.server.ask(header, asked, done, as_opener=file, waits=waits, once=waits)
 
 
 def test(mount: Mount, header: Header, body: Body) -> None:

@@ -176,8 +176,9 @@ class Fetch:
 
     def begin(self) -> None:
         """Asks for the beginning; lookups in the directory wait for the outcome."""
+        asked = filerequests.OpenDirectory(self._mount.nodes.path(self._folder))
         self._folder.fetch, self._folder.fetch_missed = [], set()
-        self._ask(filerequests.OpenDirectory(self._mount.nodes.path(self._folder)))
+        self._ask(asked)
 
     def _ask(self, body: filerequests.OpenDirectory | filerequests.ListMore) -> None:
         within_s = self._mount.options.deadline_s

@@ -157,10 +157,11 @@ class Memory:
             file.setting = record.setting
             file.takers.update(record.takers)
             file.closes_unheard = record.closes_unheard
+            file.is_lost, file.error = record.is_lost, record.error
             self.handles.files[record.number] = file
         else:
             directory = Directory(record.number, node, record.user, record.group, [], 0, 0.0)
-            directory.begun = True  # so that it is read anew
+            directory.begun = directory.is_cut = True  # so that it is read anew
             self.handles.directories[record.number] = directory
 
 
@@ -185,7 +186,7 @@ def _file_record(file: File) -> FileRecord:
         file.number, file.handle, file.node.number, file.flags, file.user, file.group,
         file.unsynced, tuple(file.lock_owners), file.has_flock,
         file.failure.error if file.failure is not None else 0, file.setting,
-        file.closes_unheard, tuple(file.takers.items()),
+        file.closes_unheard, tuple(file.takers.items()), file.is_lost, file.error,
     )  # fmt: skip
 
 

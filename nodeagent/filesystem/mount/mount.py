@@ -195,8 +195,11 @@ class Mount:
             file.is_lost = True
             if file.lock_owners or file.has_flock or (file.unsynced and rebooted):
                 file.error = errno.EIO  # somebody else may have had the lock, or bytes are gone
+            self.memory.opened(file)
         for directory in self.handles.directories.values():
+            directory.is_cut = directory.is_cut or bool(directory.rest)
             directory.rest = 0
+        self.memory.save()  # the numbers of their handles are given anew from here on
 
     def _gave_up(self, unique: int) -> None:
         self._write([replies.header(unique, errno.EINTR, 0)])

@@ -248,7 +248,7 @@ def _written(file: File) -> Node | None:
 
 
 def _flush(mount: Mount, header: Header, file: File, owner: int) -> None:
-    error, file.error = file.error, 0
+    error = _told(file)
     failure = file.failure
     failed = 0
     if failure is not None and owner not in failure.told:
@@ -267,6 +267,14 @@ def _flush(mount: Mount, header: Header, file: File, owner: int) -> None:
         locking.release_all(mount, header, file, owner, done)
     else:
         done()
+
+
+def _told(file: File) -> int:
+    """What is to be told of a file, once; but for as long as it is open where it lost a lock."""
+    error = file.error
+    if not file.lock_owners and not file.has_flock:
+        file.error = 0
+    return error
 
 
 def release(mount: Mount, header: Header, body: Body) -> None:
@@ -300,7 +308,7 @@ def sync(mount: Mount, header: Header, body: Body) -> None:
     """FSYNC."""
     assert isinstance(body, requests.Sync)
     file = _file(mount, body.handle)
-    error, file.error = file.error, 0
+    error = _told(file)
     if file.failure is not None:
         error, file.failure = error or file.failure.error, None
         mount.memory.opened(file)

@@ -186,9 +186,14 @@ class ServerSide:
             ask_as_opener(self.link, self._nodes, file, body, then, data=data, within_s=within_s)
 
     def tell(self, body: FileRequest) -> None:
-        """Asks for something whose outcome nobody waits for."""
-        self.link.ask("", "", body, _ignored, within_s=self._options.deadline_s)
+        """Asks for something whose outcome nobody waits for.
 
+        What was closed is told again where no answer came: it would keep its lock and its place.
+        """
+        life = self.released.lives
 
-def _ignored(_error: int, _reply: FileReply | None, _payload: memoryview) -> None:
-    """Nobody waits for it."""
+        def answered(error: int, _reply: FileReply | None, _payload: memoryview) -> None:
+            if error == errno.ETIMEDOUT and isinstance(body, filerequests.Release):
+                self.released.again((body.handle, *body.others), life)
+
+        self.link.ask("", "", body, answered, within_s=self._options.deadline_s)

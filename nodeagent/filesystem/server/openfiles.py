@@ -117,8 +117,10 @@ class OpenFiles:
                     raise
             if body.strip:
                 mode = os.fstat(descriptor).st_mode
-                if mode & _SPECIAL:
-                    os.fchmod(descriptor, stat.S_IMODE(mode) & ~_SPECIAL)
+                # Without execution by the group it is the mark of mandatory locks, and stays.
+                special = _SPECIAL if mode & stat.S_IXGRP else stat.S_ISUID
+                if mode & special:
+                    os.fchmod(descriptor, stat.S_IMODE(mode) & ~special)
             return Count(written, error)
 
     def digest(self, session: Session, body: Digest) -> Text:

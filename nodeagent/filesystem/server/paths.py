@@ -37,6 +37,9 @@ from ssi.protocol.filerequests import (
     Unlink,
 )
 
+LONGEST_TARGET_BYTES: Final = 255
+"""Of a symbolic link that is told with a listing."""
+
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _ids: Final = Remembered()
 NOW: Final = -1
@@ -138,6 +141,8 @@ class Paths:
                     continue
                 empty = rules.rule(join(path, name)) is Rule.EMPTY
                 target = b"" if empty else link_at(folder, name, found)
+                if len(target) > LONGEST_TARGET_BYTES:
+                    target = b""  # whoever wants it asks; a thousand of them would fit no answer
                 plain = empty or stat.S_ISLNK(found.st_mode) or is_plain(join(above, name))
                 entry = self.entries.of(found, plain=plain, empty=empty, target=target)
                 told.append((name, entry))

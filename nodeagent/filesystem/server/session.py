@@ -147,8 +147,13 @@ class Session:
             if isinstance(known, tuple):
                 return known
             self.answers[request] = route
-            while len(self.answers) > MAX_ANSWERS:
-                self.answers.popitem(last=False)
+            if len(self.answers) > MAX_ANSWERS:
+                # Never one that is under way: a lock may be waited for as long as one likes.
+                known_ones = self.answers.items()
+                answered = (number for number, each in known_ones if isinstance(each, tuple))
+                oldest = next(answered, None)
+                if oldest is not None:
+                    del self.answers[oldest]
             return known is None
 
     def end(self, request: int, frames: Frames) -> Route | None:
