@@ -248,7 +248,7 @@ def _written(file: File) -> Node | None:
 
 
 def _flush(mount: Mount, header: Header, file: File, owner: int) -> None:
-    error = _told(file)
+    error = _told(mount, file)
     failure = file.failure
     failed = 0
     if failure is not None and owner not in failure.told:
@@ -269,11 +269,12 @@ def _flush(mount: Mount, header: Header, file: File, owner: int) -> None:
         done()
 
 
-def _told(file: File) -> int:
+def _told(mount: Mount, file: File) -> int:
     """What is to be told of a file, once; but for as long as it is open where it lost a lock."""
     error = file.error
-    if not file.lock_owners and not file.has_flock:
+    if error and not file.lock_owners and not file.has_flock:
         file.error = 0
+        mount.memory.opened(file)
     return error
 
 
@@ -308,7 +309,7 @@ def sync(mount: Mount, header: Header, body: Body) -> None:
     """FSYNC."""
     assert isinstance(body, requests.Sync)
     file = _file(mount, body.handle)
-    error = _told(file)
+    error = _told(mount, file)
     if file.failure is not None:
         error, file.failure = error or file.failure.error, None
         mount.memory.opened(file)
