@@ -32,6 +32,12 @@ LinkState = Literal["connecting", "connected", "refused"]
 CONNECT_WAIT_S = 1.0
 """How long a request waits for a connection that is not there yet."""
 
+DIALS_AGAIN_S = 1.0
+"""How old a vain attempt to connect is that a request does not wait for: it makes another.
+
+ZeroMQ rests for up to 2 s between two attempts, and in that time the peer may have come back.
+"""
+
 RETRY_REFUSED_S = 1.0
 """After which a peer that refused is tried again: it may have been given a newer roster."""
 
@@ -84,6 +90,7 @@ class Link:
         self._retry: asyncio.TimerHandle | None = None
         self._broken_handshakes = 0
         self._descriptor = -1
+        self._tried_at = asyncio.get_running_loop().time()
         socket = context.socket(zmq.DEALER)
         _configure(socket)
         socket.curve_publickey = key.public.encode()
@@ -148,6 +155,7 @@ class Link:
 
     async def _wait_connected(self, until: float) -> None:
         if self.state == "connecting":
+            self._dial_again()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._connected.wait()
@@ -155,6 +163,13 @@ class Link:
             raise LinkRefused(node=self.endpoint.node, reason=self.problem)
         if self.state == "connecting":
             raise LinkDown(node=self.endpoint.node, reason=self.problem or "no connection")
+
+    def _dial_again(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._socket.closed or now - self._tried_at < DIALS_AGAIN_S:
+            return
+        self._tried_at = now
+        self._connect_anew()
 
     def _expire(self, request: Request, answer: asyncio.Future[Reply], timeout_s: float) -> None:
         if not answer.done():
@@ -192,6 +207,7 @@ class Link:
             self._connected.set()
         elif event == zmq.EVENT_CONNECTED:
             self._descriptor = told["value"]
+            self._tried_at = asyncio.get_running_loop().time()
         elif event in _REFUSALS:
             self._on_refusal(event)
         elif event == zmq.EVENT_CLOSED and self.state == "refused":
@@ -218,6 +234,7 @@ class Link:
 
     def _on_disconnect(self) -> None:
         self.state, self._descriptor = "connecting", -1
+        self._tried_at = asyncio.get_running_loop().time()
         self._connected.clear()
         self._pump.forget_unsent()
         reason = "the connection broke; whether what was asked has been done is unknown"
@@ -232,9 +249,12 @@ class Link:
     def _connect_again(self) -> None:
         self._retry = None
         if self.state == "refused":
-            with suppress(zmq.ZMQError):  # after some refusals there is nothing to disconnect
-                self._socket.disconnect(self.endpoint.url)
-            self._socket.connect(self.endpoint.url)
+            self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        with suppress(zmq.ZMQError):  # after some refusals there is nothing to disconnect
+            self._socket.disconnect(self.endpoint.url)
+        self._socket.connect(self.endpoint.url)
 
     def _fail_pending(self, error: SsiError) -> None:
         for answer in self._pending.values():

@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+import zmq
 
 from ssi.protocol.codec import decode_reply_body, make_failure
 from ssi.protocol.envelope import Failure, Reply, Request
@@ -84,6 +85,37 @@ def test_pending_fails_when_the_peer_dies_and_the_link_serves_again_afterwards()
             await link.ask(make_request(), PATIENCE_S)
             # The one that failed while nobody listened was not kept and sent later.
             assert len(n2.requests) == asked_before + 1
+            link.close()
+
+    run(test())
+
+
+def test_request_to_one_who_is_back_does_not_wait_for_the_next_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure = link_module._configure
+
+    def rarely(socket: zmq.Socket[bytes]) -> None:
+        configure(socket)
+        socket.setsockopt(zmq.RECONNECT_IVL, 60_000)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 60_000)
+
+    monkeypatch.setattr(link_module, "_configure", rarely)
+
+    async def test() -> None:
+        client = make_key()
+        async with peer() as n2:
+            n2.allowed.add(client.public)
+            port = n2.endpoint().port
+            link = n2.link(client)
+            await link.ask(make_request(), PATIENCE_S)
+            n2.die()
+            await asyncio.sleep(link_module.DIALS_AGAIN_S)
+            with pytest.raises(LinkDown):
+                await link.ask(make_request(), PATIENCE_S)
+            n2.listen(port)
+            await asyncio.sleep(link_module.DIALS_AGAIN_S)
+            await link.ask(make_request(), PATIENCE_S)
             link.close()
 
     run(test())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,11 +62,18 @@ def count(ssi: Ssi, gpid: str) -> int:
 
 
 def goes_on(ssi: Ssi, gpid: str, *, what: str) -> None:
-    """Waits until a job has done a few turns more."""
-    before = count(ssi, gpid)
-    state = partial(ssi.job, gpid)
-    eventually(lambda: count(ssi, gpid) > before + 5 or state()["state"] != "running", what=what)
-    assert state()["state"] == "running", (what, ssi("logs", gpid))
+    """Waits until a job has done a few turns more; whoever has not heard of its node, hears."""
+    before, seen = count(ssi, gpid), "absent"
+
+    def is_further() -> bool:
+        nonlocal seen
+        seen = ssi.job(gpid)["state"]
+        return seen not in {"running", "absent"} or (
+            seen == "running" and count(ssi, gpid) > before + 5
+        )
+
+    eventually(is_further, what=what)
+    assert seen == "running", (what, ssi("logs", gpid))
 
 
 def test_files_of_a_node_whose_key_was_changed_are_back_after_up(ssi: Ssi, laptop: Laptop) -> None:
