@@ -33,6 +33,7 @@ class Welcome(_Reply, frozen=True, tag="welcome"):
         window_bytes: So many bytes of reads and writes.
         direct_port: Where direct connections are made; 0 where there are none.
         takes_released: Whether a request may tell what is not needed any more.
+        tells_underway: Whether the server tells which requests it is about to answer.
     """
 
     boot: str
@@ -44,6 +45,13 @@ class Welcome(_Reply, frozen=True, tag="welcome"):
     window_bytes: int
     direct_port: int = 0
     takes_released: bool = False
+    tells_underway: bool = False
+
+
+class Underway(_Reply, frozen=True, tag="underway"):
+    """These of the requests that were named are carried out, or wait for that, or for a lock."""
+
+    requests: tuple[int, ...]
 
 
 class Way(_Reply, frozen=True, tag="way"):
@@ -148,5 +156,5 @@ class Held(_Reply, frozen=True, tag="held"):
 
 
 FileReply: TypeAlias = (
-    Welcome | Way | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
+    Welcome | Underway | Way | Nothing | Entry | Opened | Listing | Count | Text | Space | Held
 )

@@ -43,6 +43,12 @@ class Ping(_Request, frozen=True, tag="ping"):
     """Keeps the session alive: :class:`Nothing`."""
 
 
+class FindUnderway(_Request, frozen=True, tag="underway"):
+    """Asks which of these requests are still to be answered: :class:`Underway`."""
+
+    requests: tuple[int, ...]
+
+
 class FindWay(_Request, frozen=True, tag="way"):
     """Asks for a direct connection, which :attr:`Welcome.direct_port` promises: :class:`Way`."""
 
@@ -342,6 +348,7 @@ FileRequest: TypeAlias = (
     Hello
     | Bye
     | Ping
+    | FindUnderway
     | FindWay
     | Lookup
     | GetAttributes
@@ -377,3 +384,8 @@ FileRequest: TypeAlias = (
     | Digest
     | Put
 )
+
+
+def waits_for_others(body: FileRequest) -> bool:
+    """Whether a request has its answer only when somebody else does something, if ever."""
+    return isinstance(body, Lock) and body.wait

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -29,8 +30,9 @@ from ssi.model.errors import SsiError
 from ssi.protocol import filerequests
 from ssi.protocol.fileframes import Asked, decode_answered, encode
 from ssi.protocol.filereplies import FileReply, Listing, Opened, Welcome
-from ssi.protocol.filerequests import FileRequest, FindWay, Hello
+from ssi.protocol.filerequests import FileRequest, FindUnderway, FindWay, Hello, waits_for_others
 from ssi.transport.directpath import Dialler, DirectPath
+from ssi.transport.filepatience import LONGEST_S, FilePatience
 from ssi.transport.filepending import Pending, Then
 from ssi.transport.filesocket import Loop, dealer, descriptor_of
 from ssi.transport.filewindow import FileWindow
@@ -47,6 +49,9 @@ PROBE_S: Final = 2.0
 """A server that does not answer is asked so often whether it is back."""
 
 READ_BUDGET: Final = 64
+
+_UNCOUNTED: Final = frozenset({filerequests.Ping, FindUnderway, filerequests.Cancel})
+"""Tell of others: they are not to wait for them."""
 
 _REFUSED: Final = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -90,7 +95,7 @@ class FileLink:
         self.stands = False
         """Whether the server has welcomed us over the connection that there is."""
         self.is_mute = False
-        """Whether it has said nothing since something was not answered in time."""
+        """Whether it has said nothing for as long as something was not answered in time."""
         self._context, self._loop, self._key = context, loop, key
         self._endpoint = endpoint
         self._welcome = welcome
@@ -98,7 +103,8 @@ class FileLink:
         # A later worker goes on with the session, and must not use a number again.
         self._last_id = time.time_ns()
         self._window = FileWindow(is_paced=is_paced)
-        self._asked_s = time.monotonic()
+        self._patience = FilePatience(self._pending, self._window, self._ask_within)
+        self._asked_s = self._heard_s = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._listens = listens
@@ -129,6 +135,9 @@ class FileLink:
     ) -> int:
         """Sends a request, now or once that is possible; its number.
 
+        It fails with ``ETIMEDOUT`` where the server has not told within ``within_s`` that it is at
+        it, or not answered after :data:`LONGEST_S`; a lock may be waited for as long as one likes.
+
         Where an earlier link of this session may have sent it already, ``number`` is what it had
         then, by which the server knows its answer. It is below all that a link gives itself.
         """
@@ -137,7 +146,12 @@ class FileLink:
             number = self._last_id
         asked = Asked(number, self.session, user, group, body, released)
         cost_bytes = len(data) or (body.size if isinstance(body, filerequests.Read) else 0)
-        pending = Pending(asked, data, then, within_s, time.monotonic() + within_s, cost_bytes)
+        now_s, waits = time.monotonic(), waits_for_others(body)
+        pending = Pending(
+            asked, data, then, within_s, now_s + within_s, cost_bytes,
+            until_s=math.inf if waits else now_s + max(within_s, LONGEST_S),
+            is_counted=not waits and type(body) not in _UNCOUNTED,
+        )  # fmt: skip
         self._pending[asked.id] = pending
         self._window.add(pending)
         if self._socket is None:
@@ -155,8 +169,8 @@ class FileLink:
     def tick(self, *, holds: bool) -> None:
         """Gives up what is late, and keeps the session alive where files are open (``holds``)."""
         now_s = time.monotonic()
-        for pending in [each for each in self._pending.values() if each.due_s <= now_s]:
-            self.is_mute = True
+        for pending in self._patience.late(now_s, stands=self.stands):
+            self.is_mute = self.is_mute or now_s - self._heard_s >= pending.within_s
             self.give_up(pending.asked.id)
             pending.then(errno.ETIMEDOUT, None, memoryview(b""))
         if self._listens and self._socket is None:
@@ -261,7 +275,10 @@ class FileLink:
         self._window.begin_again(self._pending.values())
 
     def _find_way(self, then: Then) -> None:
-        self.ask("", "", FindWay(), then, within_s=PING_S)
+        self._ask_within(FindWay(), then, PING_S)
+
+    def _ask_within(self, body: FileRequest, then: Then, within_s: float) -> None:
+        self.ask("", "", body, then, within_s=within_s)
 
     def _lost_direct(self) -> None:
         """What was sent over the direct connection and has no answer goes over the other one."""
@@ -327,7 +344,7 @@ class FileLink:
         except SsiError as exc:
             _log.warning("event=bad-file-reply node=%s reason=%s", self._endpoint.node, exc.what())
             return
-        self.is_mute = False
+        self.is_mute, self._heard_s = False, time.monotonic()
         if answered.id == self._hello_id:
             self._begin(answered.body, answered.error)
             return
@@ -355,6 +372,7 @@ class FileLink:
                 pending.then(errno.EACCES, None, memoryview(b""))
             return
         self.stands = True
+        self._patience.server_tells = body.tells_underway
         self._window.grant(body.window_requests, body.window_bytes)
         self._welcome(body)
         if not body.kept:

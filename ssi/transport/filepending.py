@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,9 @@ class Pending:
 
     Attributes:
         within_s: For how long it is waited for, from when it is sent, or could be.
-        due_s: When it is given up.
+        due_s: When it is given up, unless the server tells until then that it is at it.
+        until_s: When it is given up whatever the server tells.
+        is_counted: It takes a place in the window.
         cost_bytes: What it takes of the window.
         sent: Over the connection that stands.
         sent_s: When.
@@ -32,6 +35,8 @@ class Pending:
     within_s: float
     due_s: float
     cost_bytes: int
+    until_s: float = math.inf
+    is_counted: bool = True
     sent: bool = False
     sent_s: float = 0.0
     is_direct: bool = False

@@ -2,6 +2,8 @@
 
 A server grants so many, and so many bytes. A slow link bears less: what is large waits there for
 other large requests, so that what is small does not. So whoever needs an order waits for answers.
+What may wait at the server for as long as it likes, as for a lock, and what asks after others,
+takes no place.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class FileWindow:
         self._requests, self._bytes = FIRST_REQUESTS, FIRST_BYTES
         self._under_way = self._under_way_bytes = 0
         self._pace = Pace(MOST_BYTES) if is_paced else None
+        self._free: deque[Pending] = deque()
         self._small: deque[Pending] = deque()
         self._large: deque[Pending] = deque()
 
@@ -54,6 +57,7 @@ class FileWindow:
     def begin_again(self, pendings: Iterable[Pending]) -> None:
         """Nothing is under way, and these are to be sent."""
         self._under_way = self._under_way_bytes = 0
+        self._free.clear()
         self._small.clear()
         self._large.clear()
         for pending in pendings:
@@ -62,14 +66,15 @@ class FileWindow:
 
     def next(self) -> Pending | None:
         """The next request that may be sent, which is under way from now on."""
-        for queue in (self._small, self._large):
+        for queue in (self._free, self._small, self._large):
             while queue and queue[0].is_over:
                 queue.popleft()
             if queue and self._admits(queue[0]):
                 pending = queue.popleft()
                 pending.sent, pending.sent_s = True, time.monotonic()
-                self._under_way += 1
-                self._under_way_bytes += pending.cost_bytes
+                if pending.is_counted:
+                    self._under_way += 1
+                    self._under_way_bytes += pending.cost_bytes
                 return pending
         return None
 
@@ -78,9 +83,13 @@ class FileWindow:
         now_s = time.monotonic()
         if self._pace is not None and pending.sent and pending.cost_bytes >= LARGE_BYTES:
             self._pace.answered(pending.cost_bytes, now_s - pending.sent_s)
+        self.prolong(now_s)
+
+    def prolong(self, now_s: float) -> None:
+        """The server is at others: those that could not be sent have as long as from now on."""
         for queue in (self._small, self._large):
             for each in queue:
-                each.due_s = now_s + each.within_s
+                each.due_s = min(now_s + each.within_s, each.until_s)
 
     def end(self, pending: Pending) -> None:
         """Nobody waits for a request any more."""
@@ -91,15 +100,18 @@ class FileWindow:
         """A request is not under way any more, if it was."""
         if pending.sent:
             pending.sent = False
-            self._under_way -= 1
-            self._under_way_bytes -= pending.cost_bytes
+            if pending.is_counted:
+                self._under_way -= 1
+                self._under_way_bytes -= pending.cost_bytes
 
     def _queue(self, pending: Pending) -> deque[Pending]:
+        if not pending.is_counted:
+            return self._free
         is_large = self._pace is not None and pending.cost_bytes >= LARGE_BYTES
         return self._large if is_large else self._small
 
     def _admits(self, pending: Pending) -> bool:
-        if not self._under_way:
+        if not self._under_way or not pending.is_counted:
             return True
         most_bytes = self._bytes
         if self._pace is not None and pending.cost_bytes >= LARGE_BYTES:

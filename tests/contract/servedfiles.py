@@ -106,7 +106,9 @@ class Mount:
         self.link.tick(holds=False)
         self.loop.call_after(TICK_S, self._tick)
 
-    def begin(self, body: FileRequest, data: bytes = b"") -> list[Answer]:
+    def begin(
+        self, body: FileRequest, data: bytes = b"", *, within_s: float = PATIENCE_S
+    ) -> list[Answer]:
         """Asks; the answer is put into what is returned."""
         told: list[Answer] = []
 
@@ -114,7 +116,7 @@ class Mount:
             told.append((error, reply, bytes(behind)))
             self.loop.stop()
 
-        self.link.ask(ME, "", body, then, data=data, within_s=PATIENCE_S)
+        self.link.ask(ME, "", body, then, data=data, within_s=within_s)
         return told
 
     def answer(self, body: FileRequest, data: bytes = b"") -> Answer:

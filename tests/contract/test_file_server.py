@@ -304,6 +304,15 @@ def test_fcntl_locks_belong_to_owners_and_flock_to_open_files(deeds: Deeds) -> N
         deeds.ask(filerequests.Lock(two, 0, fcntl.F_WRLCK, whole=True))
 
 
+def test_lock_for_reading_stays_as_its_owner_locks_by_another_descriptor(deeds: Deeds) -> None:
+    (deeds.root / "rw/l").touch()
+    reading, writing = (deeds.open(b"rw/l", flags) for flags in (os.O_RDONLY, os.O_RDWR))
+    deeds.ask(filerequests.Lock(reading, 5, fcntl.F_RDLCK, 0, 9))
+    deeds.ask(filerequests.Lock(writing, 5, fcntl.F_WRLCK, 20, 29))
+    with pytest.raises(BlockingIOError):
+        deeds.ask(filerequests.Lock(writing, 6, fcntl.F_WRLCK, 0, 9))
+
+
 @pytest.mark.parametrize(("mode", "after"), [(0o6775, 0o775), (0o6664, 0o2664)])
 def test_a_write_takes_away_what_a_program_would_run_by(
     deeds: Deeds, mode: int, after: int

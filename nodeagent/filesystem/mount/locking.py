@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import structs
+
 from nodeagent.filesystem.fuse import abi, replies, requests
 from nodeagent.filesystem.fuse.abi import Opcode
 from nodeagent.filesystem.fuse.requests import Body, Header
@@ -30,6 +32,8 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
     asked = filerequests.Lock(
         file.handle, body.owner, body.kind, body.start, min(body.end, _LAST), whole, waits
     )
+    has_others = file.has_flock if whole else body.owner in file.lock_owners
+    undo = None if has_others else structs.replace(asked, kind=fcntl.F_UNLCK, wait=False)
     if body.kind != fcntl.F_UNLCK:
         if whole:
             file.has_flock = True
@@ -44,7 +48,7 @@ def lock(mount: Mount, header: Header, body: Body) -> None:
         mount.reply(header)
 
     # Once: else the wait of a worker that was killed stays, and is granted to nobody.
-    mount.server.ask(header, asked, done, as_opener=file, waits=waits, once=waits)
+    mount.server.ask(header, asked, done, as_opener=file, once=waits, undo=undo)
 
 
 def test(mount: Mount, header: Header, body: Body) -> None:

@@ -20,10 +20,10 @@ from nodeagent.filesystem.mount.waiting import Waiting
 from nodeagent.mechanism.loop import Loop
 from ssi.protocol import filerequests
 from ssi.protocol.filereplies import FileReply
-from ssi.protocol.filerequests import FileRequest
+from ssi.protocol.filerequests import FileRequest, waits_for_others
 from ssi.transport.filelink import LOST, FileLink
 
-FOR_EVER_S: Final = 1e9
+_MUST_BE_HEARD: Final = (filerequests.Cancel, filerequests.Lock)
 _IS_RESENT: Final = 1 << 63
 """Set in the number of a request that the kernel sends again (``FUSE_UNIQUE_RESEND``)."""
 
@@ -90,8 +90,8 @@ class ServerSide:
         *,
         data: bytes | memoryview = b"",
         as_opener: File | None = None,
-        waits: bool = False,
         once: bool = False,
+        undo: FileRequest | None = None,
         failed: Callable[[int], None] | None = None,
     ) -> None:
         """Asks the server, and goes on with ``then``; where it fails, the kernel is told.
@@ -103,10 +103,10 @@ class ServerSide:
             data: To write.
             as_opener: The open file that ``body`` names; it asks as whoever opened it, and is
                 opened again where the server has forgotten it.
-            waits: There is no deadline while the server is there.
             once: It must not be done twice, also where this worker is killed, and the next one
                 asks for it as the kernel has had no answer: by the kernel's number for it the
                 server knows it again.
+            undo: A lock that has no answer in time is given back by it, once that is possible.
             failed: Instead of telling the kernel.
         """
         if self.link.is_mute:
@@ -123,6 +123,8 @@ class ServerSide:
         def answered(error: int, reply: FileReply | None, payload: memoryview) -> None:
             if error == errno.ETIMEDOUT:
                 self.released.again(released, life)
+                if waits_for_others(body):
+                    self._withdraw(number, undo)
             if error == LOST and isinstance(body, filerequests.CopyRange):
                 self._fail(header, errno.EXDEV)
             elif error == LOST and as_opener is not None:
@@ -134,12 +136,17 @@ class ServerSide:
             else:
                 self._finish(header, then, reply, payload)
 
-        within_s = FOR_EVER_S if waits else self._options.deadline_s
         number = self.link.ask(
-            user, group, body, answered, data=data, within_s=within_s, released=released,
-            number=header.unique & ~_IS_RESENT if once else 0,
+            user, group, body, answered, data=data, within_s=self._options.deadline_s,
+            released=released, number=header.unique & ~_IS_RESENT if once else 0,
         )  # fmt: skip
-        self.waiting.add(header, number, is_long=waits, released=released, life=life)
+        is_long = waits_for_others(body)
+        self.waiting.add(header, number, is_long=is_long, released=released, life=life)
+
+    def _withdraw(self, number: int, undo: FileRequest | None) -> None:
+        """Nobody knows of a lock any more that may be granted yet, or was."""
+        then = None if undo is None else lambda: self.tell(undo)
+        self.tell(filerequests.Cancel(number), then)
 
     def _ask_again(
         self,
@@ -185,15 +192,22 @@ class ServerSide:
             within_s = self._options.deadline_s
             ask_as_opener(self.link, self._nodes, file, body, then, data=data, within_s=within_s)
 
-    def tell(self, body: FileRequest) -> None:
-        """Asks for something whose outcome nobody waits for.
+    def tell(self, body: FileRequest, then: Callable[[], object] | None = None) -> None:
+        """Asks for something whose outcome nobody waits for, and goes on with ``then``.
 
-        What was closed is told again where no answer came: it would keep its lock and its place.
+        Where no answer came, what was closed or given back is told again: it would keep its lock
+        and its place.
         """
         life = self.released.lives
 
         def answered(error: int, _reply: FileReply | None, _payload: memoryview) -> None:
-            if error == errno.ETIMEDOUT and isinstance(body, filerequests.Release):
+            if error != errno.ETIMEDOUT:
+                if then is not None:
+                    then()
+                return
+            if isinstance(body, filerequests.Release):
                 self.released.again((body.handle, *body.others), life)
+            elif isinstance(body, _MUST_BE_HEARD) and life == self.released.lives:
+                self.tell(body, then)
 
         self.link.ask("", "", body, answered, within_s=self._options.deadline_s)

@@ -74,7 +74,7 @@ class Waiting:
         released: tuple[int, ...] = (),
         life: int = 0,
     ) -> None:
-        """A request waits; one that ``is_long`` is given up as soon as it is interrupted."""
+        """A request waits; one that ``is_long`` is cancelled as soon as it is interrupted."""
         self._asked[header.unique] = _Asked(number, header.pid, is_long, released, life)
 
     def end(self, unique: int) -> None:
@@ -86,10 +86,9 @@ class Waiting:
         asked = self._asked.get(unique)
         if asked is None:
             return
-        if asked.is_long:
-            self.give_up(unique)
-        else:
-            self._loop.call_after(LOOKED_AFTER_S, lambda: self._look_after(unique))
+        if asked.is_long:  # what it is told is the server's word: it may have been granted just now
+            self._tell(filerequests.Cancel(asked.number))
+        self._loop.call_after(LOOKED_AFTER_S, lambda: self._look_after(unique))
 
     def _look_after(self, unique: int) -> None:
         asked = self._asked.get(unique)
@@ -106,7 +105,5 @@ class Waiting:
         if asked is None:
             return
         self._released.again(asked.released, asked.life)
-        pending = self._link.give_up(asked.number)
-        if pending is not None and isinstance(pending.asked.body, filerequests.Lock):
-            self._tell(filerequests.Cancel(asked.number))
+        self._link.give_up(asked.number)
         self._gave_up(unique)

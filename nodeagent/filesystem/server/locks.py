@@ -79,7 +79,8 @@ class Locks:
                     return None
             # The same access as the file has, or both where the user may.
             opened = _reopen(descriptor, writable=file.writable)
-            made = OpenFile(opened, file.identity, writable=file.writable)
+            writable = fcntl.fcntl(opened, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+            made = OpenFile(opened, file.identity, writable=writable)
         with self._lock:
             session.locks[key] = made
         # A lock that only reads was taken through the older descriptor and is given up with it.

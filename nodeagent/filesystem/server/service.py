@@ -12,7 +12,6 @@ over which it was asked for. What is kept for a mount is bounded by what it may 
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import select
@@ -22,11 +21,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 import zmq
-from msgspec import structs
 
 from nodeagent.direct.buffers import Buffer, Buffers
 from nodeagent.direct.records import Broken
@@ -41,12 +38,13 @@ from nodeagent.filesystem.server.router import CurveRoute, Route, Router
 from nodeagent.filesystem.server.session import Frames, Session
 from nodeagent.filesystem.server.waiting import Waiting
 from nodeagent.filesystem.server.work import Work
+from nodeagent.filesystem.server.workers import Workers
 from ssi.model.errors import SsiError
 from ssi.protocol import filerequests
 from ssi.protocol.fileframes import Answered, Asked, decode_asked, encode
-from ssi.protocol.filereplies import Nothing, Way, Welcome
+from ssi.protocol.filereplies import Nothing, Underway, Way, Welcome
+from ssi.protocol.filerequests import waits_for_others
 
-THREADS: Final = 6
 MAX_STUCK: Final = 6
 """So many leaders may be stuck before no other one is tried."""
 
@@ -98,7 +96,7 @@ class FileServer:
         self._boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         # By whose they are, not by key: a node that is given another one goes on with its files.
         self._sessions: dict[tuple[str, bytes], Session] = {}
-        self._work: SimpleQueue[Work | None] = SimpleQueue()
+        self._workers = Workers(self._do)
         self._waiting = Waiting()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._router = Router(socket, self._look)
@@ -116,8 +114,7 @@ class FileServer:
 
     def run(self) -> None:
         """Serves. This thread stays root, as those do that it starts until they have work."""
-        for _ in range(THREADS):
-            threading.Thread(target=self._carry_out, daemon=True).start()
+        self._workers.start()
         leader: threading.Thread | None = None
         while not self._stopped.is_set():
             if len(self._leading) <= MAX_STUCK:
@@ -127,8 +124,7 @@ class FileServer:
                 leader = threading.Thread(target=self._lead, args=(self._leader,), daemon=True)
                 leader.start()
             self._watch_leader()
-        for _ in range(THREADS):
-            self._work.put(None)
+        self._workers.stop()
         if leader is not None:
             leader.join(STUCK_S)
         for session in list(self._sessions.values()):
@@ -152,6 +148,7 @@ class FileServer:
     def _watch_leader(self) -> None:
         """Returns where the leader is stuck, or at the end."""
         while not self._stopped.wait(STUCK_S):
+            self._workers.look()
             since_s = self._busy_since_s
             if since_s and time.monotonic() - since_s > STUCK_S:
                 _log.warning("event=file-request-stuck leader=%d", self._leader)
@@ -256,6 +253,7 @@ class FileServer:
             WINDOW_BYTES,
             port,
             takes_released=True,
+            tells_underway=True,
         )
         route.send((encode(Answered(asked.id, 0, welcome)),))
 
@@ -265,6 +263,9 @@ class FileServer:
             self._answer(work, (encode(Answered(asked.id, 0, Nothing())),))
         elif isinstance(body, filerequests.FindWay):
             self._answer(work, (self._way(key, asked),))
+        elif isinstance(body, filerequests.FindUnderway):
+            found = Underway(tuple(work.session.underway.intersection(body.requests)))
+            self._answer(work, (encode(Answered(asked.id, 0, found)),))
         elif isinstance(body, filerequests.Cancel):
             self._cancel(work, body.request)
         elif isinstance(body, filerequests.Bye):
@@ -286,9 +287,10 @@ class FileServer:
         return encode(Answered(asked.id, 0, Way(offer.token, offer.key)))
 
     def _begin(self, work: Work) -> None:
+        work.session.underway.add(work.asked.id)
         began_s = time.monotonic()
         if not work.is_quick or began_s < self._wary_until_s:
-            self._work.put(work)
+            self._workers.put(work)
             return
         turn, self._busy_since_s = self._leader, began_s
         self._do(work)
@@ -307,7 +309,7 @@ class FileServer:
 
     def _try_waiting(self) -> None:
         for each in self._waiting.ready():
-            self._work.put(each)
+            self._workers.put(each)
 
     def _sweep(self, now_s: float) -> None:
         for session in list(self._sessions.values()):
@@ -326,10 +328,6 @@ class FileServer:
         self._waiting.hurry()
 
     # On any thread
-
-    def _carry_out(self) -> None:
-        while (work := self._work.get()) is not None:
-            self._do(work)
 
     def _do(self, work: Work) -> None:
         try:
@@ -352,24 +350,18 @@ class FileServer:
         try:
             reply, data = self._operations.perform(session, asked, work.data, identity)
         except BlockingIOError:
-            if isinstance(asked.body, filerequests.Lock) and asked.body.wait:
+            if waits_for_others(asked.body):
                 if self._waiting.add(work):
                     return None
                 return (encode(Answered(asked.id, errno.EINTR)),)
             raise
-        if isinstance(asked.body, filerequests.Lock) and self._is_unwanted(session, asked):
-            freed = structs.replace(asked.body, kind=fcntl.F_UNLCK)
-            self._operations.locks.take(session, freed)
+        if waits_for_others(asked.body):
+            self._waiting.granted(session, asked.id)
         gives_back = isinstance(asked.body, filerequests.Lock | filerequests.Release)
         if gives_back and self._waiting.hurry():
             self._look()
         frame = encode(Answered(asked.id, 0, reply))
         return (frame, data) if data else (frame,)
-
-    def _is_unwanted(self, session: Session, asked: Asked) -> bool:
-        body = asked.body
-        waits = isinstance(body, filerequests.Lock) and body.wait
-        return waits and self._waiting.was_cancelled(session, asked.id)
 
     def _identity(self, session: Session, asked: Asked) -> Identity:
         """As whom a request is carried out: who opened the handle that it names, or who asks."""
@@ -381,6 +373,7 @@ class FileServer:
         return self._accounts.identity(asked.user, asked.group)
 
     def _answer(self, work: Work, frames: Frames) -> None:
+        work.session.underway.discard(work.asked.id)
         route: Route | None = work.route
         if type(work.asked.body) not in REPEATABLE:
             # The bytes of an opened file are only to save time.

@@ -82,6 +82,7 @@ class Session:
     Attributes:
         node: Whose key the connection proved.
         heard_s: When it was heard last.
+        underway: Numbers of the requests that are carried out, or wait for that, or for a lock.
         locks: A descriptor for each owner of fcntl(2) locks, so that each is an owner here.
     """
 
@@ -89,6 +90,7 @@ class Session:
     heard_s: float = field(default_factory=time.monotonic)
     files: dict[int, OpenFile] = field(default_factory=dict)
     rests: dict[int, Rest] = field(default_factory=dict)
+    underway: set[int] = field(default_factory=set)
     answers: OrderedDict[int, Frames | Route] = field(default_factory=OrderedDict)
     locks: dict[LockOwner, OpenFile] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -6,6 +6,8 @@ server itself give theirs back unseen.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 from typing import Final
@@ -15,6 +17,9 @@ from nodeagent.filesystem.server.work import Work
 
 FIRST_S: Final = 0.01
 LONGEST_S: Final = 0.25
+MAX_WAITING: Final = 4096
+"""Of one mount."""
+
 _IDLE_S: Final = 60.0
 _RECENTLY_S: Final = 5.0
 """One that is being tried just now does not wait, and may do so again the next moment."""
@@ -32,18 +37,24 @@ class Waiting:
         self._lock = threading.Lock()
 
     def add(self, lock: Work) -> bool:
-        """One more waits; False where it was cancelled while it was tried."""
+        """One more waits; False where it was cancelled while it was tried.
+
+        Raises:
+            OSError: ``ENOLCK``: too many of its mount wait.
+        """
         with self._lock:
+            if sum(each.session is lock.session for each in self._waiting) >= MAX_WAITING:
+                raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
             if self._is_cancelled(lock.session, lock.asked.id):
                 return False
             self._waiting.append(lock)
             self._waited_s = time.monotonic()
             return True
 
-    def was_cancelled(self, session: Session, request: int) -> bool:
-        """Whether nobody wants a lock any more that was just taken."""
+    def granted(self, session: Session, request: int) -> None:
+        """One was taken: whoever cancels it at that moment is told so all the same."""
         with self._lock:
-            return self._is_cancelled(session, request)
+            self._is_cancelled(session, request)
 
     def _is_cancelled(self, session: Session, request: int) -> bool:
         key = (id(session), request)
@@ -81,7 +92,8 @@ class Waiting:
                 if each.session is session and each.asked.id == request:
                     self._waiting.remove(each)
                     return each
-            self._cancelled.add((id(session), request))
+            if request in session.underway:
+                self._cancelled.add((id(session), request))
         return None
 
     def drop(self, session: Session) -> None:
