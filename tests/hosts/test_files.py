@@ -244,7 +244,8 @@ def test_file_that_was_replaced_is_opened_whoever_has_just_listed_the_old_one(
     ssi: Ssi, place: str
 ) -> None:
     sh(ssi, "n2", "mkdir /srv/t/d && echo 0 > /srv/t/d/f")
-    listed = f"cd {place}/d && ls -l > /dev/null; cat f; test ! -e x && test ! -e y && test ! -e z"
+    absent = "test ! -e x && test ! -e y && test ! -e z"
+    listed = f"cd {place}/d && ls -l > /dev/null && cat f && {absent}"
     for turn in range(4):
         assert sh(ssi, "n1", listed) == f"{turn}\n"
         sh(ssi, "n2", f"cd /srv/t && echo {turn + 1} > new && mv new d/f")
