@@ -35,7 +35,8 @@ def drain(
 ) -> None:
     """Cordon a node and move its jobs to others; ^C finishes what is under way, again goes on.
 
-    The exit status is 29 where jobs are left, each of which is listed with the reason.
+    The exit status is 29 where jobs are left, each of which is listed with the reason, and that of
+    the error where none is left and one was lost on its way.
     """
     run_async(lambda system: _drain(system, node, parallel, output))
 
@@ -62,9 +63,12 @@ async def _drain(system: System, nodeset: str, parallel: int, output: Output) ->
 def _report(drained: Drained, output: Output, *, interrupted: bool) -> int:
     lines = [f"{left.gpid} stays on {drained.node}: {left.reason}" for left in drained.left]
     output.write(Report(lines=lines, results=[_object(drained)], named=[drained.node]))
+    for error in drained.lost.values():
+        complain(error)
     if not drained.left:
-        note(f"{drained.node} is empty and cordoned, {len(drained.moved)} jobs moved")
-        return 0
+        lost = f", {len(drained.lost)} lost" if drained.lost else ""
+        note(f"{drained.node} is empty and cordoned, {len(drained.moved)} jobs moved{lost}")
+        return next((error.exit_code for error in drained.lost.values()), 0)
     gpids = [str(left.gpid) for left in drained.left]
     complain(DrainIncomplete(node=drained.node, left=gpids))
     return INTERRUPTED if interrupted else DrainIncomplete.exit_code
@@ -79,6 +83,10 @@ def _object(drained: Drained) -> JsonObject:
         "left": [
             {"gpid": left.gpid, "error": left.word or None, "reason": left.reason}
             for left in drained.left
+        ],
+        "lost": [
+            {"gpid": gpid, "error": error.word, "reason": error.what()}
+            for gpid, error in drained.lost.items()
         ],
     }
 
@@ -118,6 +126,11 @@ class Board:
         self._moving.discard(gpid)
         self._stay += 1
         self.say(f"{gpid} stays on {self._node}: {error.word}")
+
+    def lost(self, gpid: int, error: SsiError) -> None:
+        """It is nowhere any more; the reason is told at the end."""
+        self._moving.discard(gpid)
+        self.say(f"{gpid} is lost: {error.word}")
 
     def say(self, text: str) -> None:
         """One line that stays."""

@@ -14,6 +14,7 @@ from ssi.client.moves import Moved, Mover
 from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
+from ssi.model.migration import LostOnTheWay, MigrationLost
 from ssi.protocol.message import Done
 from ssi.protocol.refusals import JobMoved, NoSuchProcess
 from ssi.protocol.system import CordonNode, JobList, ListJobs
@@ -39,6 +40,9 @@ class Watcher(Protocol):
     def stays(self, gpid: int, error: SsiError) -> None:
         """It could not be moved."""
 
+    def lost(self, gpid: int, error: SsiError) -> None:
+        """It is nowhere any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
@@ -56,11 +60,17 @@ class Left:
 
 @dataclass(slots=True, kw_only=True)
 class Drained:
-    """How a drain ended."""
+    """How a drain ended.
+
+    Attributes:
+        left: Jobs that are still on the node.
+        lost: By gpid, why jobs are nowhere any more.
+    """
 
     node: str
     moved: list[Moved] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    lost: dict[int, SsiError] = field(default_factory=dict)
 
 
 class Draining:
@@ -101,7 +111,8 @@ class Draining:
                 break
             self._waiting = len(untried)
             await asyncio.gather(*(self._evict(row) for row in untried))
-        self._result.left = [self._why_left(row) for row in await self._jobs()]
+        rows = [row for row in await self._jobs() if row.gpid not in self._result.lost]
+        self._result.left = [self._why_left(row) for row in rows]
         return self._result
 
     async def _jobs(self) -> list[JobRow]:
@@ -120,6 +131,9 @@ class Draining:
                 moved = await self._mover.move_anywhere(job)
             except (JobMoved, NoSuchProcess):
                 self._watcher.went(row.gpid)  # the next round sees if it is back
+            except (MigrationLost, LostOnTheWay) as exc:
+                self._result.lost[row.gpid] = self._failed[row.gpid] = exc
+                self._watcher.lost(row.gpid, exc)
             except SsiError as exc:
                 self._failed[row.gpid] = exc
                 self._watcher.stays(row.gpid, exc)

@@ -250,6 +250,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             Name("node", "str"),
             Name("moved", "[{migrate}]", "as `ssi migrate` has them"),
             Name("left", "[{left}]", "jobs that stay"),
+            Name("lost", "[{left}]", "jobs that were lost on their way"),
         ),
     ),
     "left": Kind(

@@ -52,12 +52,15 @@ async def drain(desk: Desk) -> None:
     finally:
         desk.end(number)
     moved = f"{counted(len(drained.moved), 'job')} moved"
+    if drained.lost:
+        moved += f", {len(drained.lost)} lost"
     if drained.left:
         first = drained.left[0]
         detail = f"{moved}, {len(drained.left)} stay: {first.gpid}: {first.reason}"
         desk.tell(Outcome(what=what, fate=Fate.NOT_DONE, detail=detail))
     else:
-        desk.tell(Outcome(what=what, fate=Fate.DONE, detail=f"{moved}; it is cordoned"))
+        fate = Fate.NOT_DONE if drained.lost else Fate.DONE
+        desk.tell(Outcome(what=what, fate=fate, detail=f"{moved}; it is cordoned"))
 
 
 async def shell(desk: Desk) -> None:
@@ -108,4 +111,8 @@ class Board:
 
     def stays(self, gpid: int, error: SsiError) -> None:
         """It could not be moved."""
+        self._desk.tell(failed(f"move {gpid}", error))
+
+    def lost(self, gpid: int, error: SsiError) -> None:
+        """It is nowhere any more."""
         self._desk.tell(failed(f"move {gpid}", error))

@@ -12,7 +12,7 @@ from ssi.client.moves import Moved, Mover
 from ssi.client.system import Location, System
 from ssi.model.errors import SsiError
 from ssi.model.job import JobRow, JobState
-from ssi.model.migration import CannotMigrate, MigrationFailed, MigrationInDoubt
+from ssi.model.migration import CannotMigrate, MigrationFailed, MigrationInDoubt, MigrationLost
 from ssi.protocol.message import Done, RequestMessage
 from ssi.protocol.messages import ReplyBody
 from ssi.protocol.migration import JobMigrated, MigrateJob
@@ -100,6 +100,9 @@ class Notes:
     def stays(self, gpid: int, error: SsiError) -> None:
         self.told.append(f"stays {gpid} {error.word}")
 
+    def lost(self, gpid: int, error: SsiError) -> None:
+        self.told.append(f"lost {gpid} {error.word}")
+
 
 def drain(cluster: Cluster, parallel: int = 4) -> Drained:
     return asyncio.run(Draining(System(cluster), "n1", parallel, Notes()).run())
@@ -132,6 +135,23 @@ def test_a_job_that_somebody_else_moves_at_that_moment_has_not_failed_to() -> No
     drained = drain(cluster)
     assert drained.left == []
     assert {each.report.row.gpid for each in drained.moved} == {1, 2}, "it was back by then"
+
+
+def test_a_job_that_is_lost_on_its_way_is_told_as_lost() -> None:
+    cluster = Cluster(job(1), job(2))
+
+    async def lost(body: MigrateJob) -> JobMigrated:
+        if body.gpid == 1:
+            del cluster.jobs[1]
+            raise MigrationLost(gpid=1, source="n1", destination="n2", reason="n1 is gone")
+        return await Cluster._move(cluster, body)
+
+    cluster._move = lost  # type: ignore[method-assign]
+    notes = Notes()
+    drained = asyncio.run(Draining(System(cluster), "n1", 4, notes).run())
+    assert drained.left == [] and [each.report.row.gpid for each in drained.moved] == [2]
+    assert [error.word for error in drained.lost.values()] == ["migration-lost"]
+    assert "lost 1 migration-lost" in notes.told
 
 
 def test_a_job_that_one_node_refuses_goes_to_the_next() -> None:
